@@ -1,0 +1,821 @@
+//! Every event in one place.
+//!
+//! A row declares an event: its `es_event_type_t` number, its name, its classes, the first macOS that has
+//! it, a line on what it is, and its members with their kinds. From the rows come the names for `-e`,
+//! `--list-events`, `--explain`, the decoding and `doc/EVENTS.md`. One identifier serves all of them, because
+//! the member of the C structure (`<EndpointSecurity/ESMessage.h>`) and eslogger's key have the same name.
+//! `CONTRIBUTING.md` says how to add an event.
+
+use std::sync::LazyLock;
+
+use bitflags::bitflags;
+
+use crate::tables::{self, Enum, Flags};
+use Kind::{
+    Address, Args, Bool, CpuSubtype, Device, Either, Env, File, Flavor, Hex, Int, Ints, Json, List,
+    Mode, Process, Strings, Struct, Text, Time, Token, Union, WaitStatus,
+};
+
+bitflags! {
+    /// What `%CLASS` in `-e` stands for. Every event is in at least one class.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Class: u32 {
+        /// Files and directories by name or content.
+        const FILE = 1;
+        /// Open file descriptors.
+        const DESC = 1 << 1;
+        /// Metadata of files: attributes, modes, owners, flags, ACLs, times.
+        const ATTR = 1 << 2;
+        /// Processes: their life, and what one does to another.
+        const PROCESS = 1 << 3;
+        /// Signals, and what stops and resumes processes.
+        const SIGNAL = 1 << 4;
+        /// Memory mappings.
+        const MEMORY = 1 << 5;
+        /// The user and group a process runs as.
+        const CREDS = 1 << 6;
+        /// Communication between processes.
+        const IPC = 1 << 7;
+        /// Pseudo-terminals.
+        const TTY = 1 << 8;
+        /// File systems.
+        const MOUNT = 1 << 9;
+        /// The kernel, its drivers and its clock.
+        const SYSTEM = 1 << 10;
+        /// Who may do what: authentication and authorization.
+        const AUTH = 1 << 11;
+        /// Log-ins of every sort, and the sessions that they begin.
+        const SESSION = 1 << 12;
+        /// Users and groups in Open Directory.
+        const DIRECTORY = 1 << 13;
+        /// What is started by itself, and configuration profiles.
+        const PERSISTENCE = 1 << 14;
+        /// Malware, Gatekeeper, privacy and code signing.
+        const SECURITY = 1 << 15;
+    }
+}
+
+impl Class {
+    /// The class that `%name` stands for.
+    pub fn by_name(name: &str) -> Option<Class> {
+        let is_lower = !name.contains(|c: char| c.is_ascii_uppercase());
+        Class::from_name(&name.to_ascii_uppercase()).filter(|_| is_lower)
+    }
+
+    /// The names of the classes in `self`, each with its `%`.
+    pub fn names(self) -> impl Iterator<Item = String> {
+        self.iter_names()
+            .map(|(name, _)| format!("%{}", name.to_ascii_lowercase()))
+    }
+}
+
+/// What a member is, and so how it is read and shown.
+#[derive(Debug)]
+pub enum Kind {
+    /// `bool`.
+    Bool,
+    /// An integer without names.
+    Int,
+    /// Integers in a row.
+    Ints,
+    /// An address in user space.
+    Address,
+    /// A set of flags.
+    Flags(&'static Flags),
+    /// An enumeration.
+    Enum(&'static Enum),
+    /// `proc_check.flavor`, whose names depend on `proc_check.type`.
+    Flavor,
+    /// `exec.image_cpusubtype`, whose names depend on `exec.image_cputype`.
+    CpuSubtype,
+    /// `mode_t`.
+    Mode,
+    /// `dev_t`.
+    Device,
+    /// What wait(2) gives.
+    WaitStatus,
+    /// `struct timespec`.
+    Time,
+    /// `audit_token_t`.
+    Token,
+    /// `es_string_token_t`, or a string of another structure; also an ACL as text.
+    Text,
+    /// Bytes, which eslogger writes as hexadecimal digits.
+    Hex,
+    /// `es_file_t`.
+    File,
+    /// `es_process_t`.
+    Process,
+    /// The arguments of a program.
+    Args,
+    /// The environment of a program, shown with `--env`.
+    Env,
+    /// Strings in a row.
+    Strings,
+    /// A structure: its members are shown as `NAME.MEMBER`.
+    Struct(&'static [Member]),
+    /// A union, or the arm of one: the members that are set are shown under their own names.
+    Union(&'static [Member]),
+    /// A union that is shown under its own name. Sources write the arm that is set as it is, or as an
+    /// object with the arm's name.
+    Either(&'static [Member]),
+    /// Structures in a row.
+    List(&'static [Member]),
+    /// Anything: shown as JSON.
+    Json,
+}
+
+/// A member of an event's structure.
+#[derive(Debug)]
+pub struct Member {
+    /// Its name in C and in eslogger's JSON.
+    pub name: &'static str,
+    /// What it is called when it is shown.
+    pub label: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// The first message version that has it.
+    pub since: u32,
+}
+
+/// A version of macOS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MacOs(pub u16, pub u16, pub u16);
+
+impl std::fmt::Display for MacOs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let MacOs(major, minor, patch) = self;
+        write!(f, "{major}.{minor}")?;
+        if *patch > 0 {
+            write!(f, ".{patch}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An event.
+#[derive(Debug)]
+pub struct Row {
+    /// `ES_EVENT_TYPE_NOTIFY_…` of `es_event_type_t`.
+    pub number: u32,
+    /// The short name, the same as eslogger's.
+    pub name: &'static str,
+    /// The classes that it is in.
+    pub classes: Class,
+    /// The first macOS that has it.
+    pub since: MacOs,
+    /// What it is, in a line.
+    pub doc: &'static str,
+    /// Its members, in the order of the structure.
+    pub members: &'static [Member],
+    /// What is worth knowing about when it comes and when it doesn't.
+    pub notes: &'static [&'static str],
+}
+
+/// How many events there are.
+pub const COUNT: usize = ROWS.len();
+
+/// The row of the event `name`.
+pub fn by_name(name: &[u8]) -> Option<&'static Row> {
+    static BY_NAME: LazyLock<Vec<&Row>> = LazyLock::new(|| {
+        let mut rows: Vec<_> = ROWS.iter().collect();
+        rows.sort_by_key(|row| row.name);
+        rows
+    });
+    let at = BY_NAME
+        .binary_search_by_key(&name, |row| row.name.as_bytes())
+        .ok()?;
+    Some(BY_NAME[at])
+}
+
+impl Row {
+    /// Its place in [`ROWS`].
+    pub fn index(&self) -> usize {
+        ROWS.binary_search_by_key(&self.number, |row| row.number)
+            .unwrap_or(COUNT)
+    }
+}
+
+/// The second value where there is one, else the first.
+macro_rules! or {
+    ($default:expr) => {
+        $default
+    };
+    ($default:expr, $value:expr) => {
+        $value
+    };
+}
+
+/// `NAME [as "LABEL"] [@ VERSION]: KIND, …`
+macro_rules! members {
+    ($($name:ident $(as $label:literal)? $(@ $since:literal)? : $kind:expr),* $(,)?) => {
+        &[$(Member {
+            name: stringify!($name),
+            label: or!(stringify!($name) $(, $label)?),
+            kind: $kind,
+            since: or!(1 $(, $since)?),
+        }),*]
+    };
+}
+
+/// `NUMBER NAME CLASSES (MAJOR, MINOR, PATCH) "DOC" { MEMBERS } [NOTES]`
+macro_rules! events {
+    ($($number:literal $name:ident $($class:ident)|+ ($major:literal, $minor:literal, $patch:literal) $doc:literal
+        { $($members:tt)* } $([$($note:literal),+ $(,)?])?)*) => {
+        /// The events, in the order of their numbers.
+        pub static ROWS: &[Row] = &[$(Row {
+            number: $number,
+            name: stringify!($name),
+            classes: Class::empty()$(.union(Class::$class))+,
+            since: MacOs($major, $minor, $patch),
+            doc: $doc,
+            members: members! { $($members)* },
+            notes: &[$($($note),+)?],
+        }),*];
+    };
+}
+
+const fn flags(table: &'static Flags) -> Kind {
+    Kind::Flags(table)
+}
+
+const fn names(table: &'static Enum) -> Kind {
+    Kind::Enum(table)
+}
+
+/// `struct statfs`, `<sys/mount.h>`.
+const STATFS: &[Member] = members! {
+    f_bsize: Int, f_iosize: Int, f_blocks: Int, f_bfree: Int, f_bavail: Int, f_files: Int, f_ffree: Int,
+    f_fsid: Ints, f_owner: Int, f_type: Int, f_flags: flags(&tables::MOUNT_FLAGS), f_fssubtype: Int,
+    f_fstypename: Text, f_mntonname: Text, f_mntfromname: Text, f_flags_ext: flags(&tables::MOUNT_FLAGS_EXT),
+};
+
+/// `struct attrlist`, `<sys/attr.h>`.
+const ATTRLIST: &[Member] = members! {
+    bitmapcount: Int, reserved: Int, commonattr: flags(&tables::COMMONATTR), volattr: flags(&tables::VOLATTR),
+    dirattr: flags(&tables::DIRATTR), fileattr: flags(&tables::FILEATTR), forkattr: flags(&tables::FORKATTR),
+};
+
+/// `es_btm_launch_item_t`.
+const LAUNCH_ITEM: &[Member] = members! {
+    item_type: names(&tables::BTM_ITEM_TYPE), legacy: Bool, managed: Bool, uid: Int, item_url: Text, app_url: Text,
+};
+
+/// `es_profile_t`.
+const PROFILE: &[Member] = members! {
+    identifier: Text, uuid: Text, install_source: names(&tables::PROFILE_SOURCE), organization: Text,
+    display_name: Text, scope: Text,
+};
+
+/// `es_signed_file_info_t`.
+const SIGNED_FILE_INFO: &[Member] = members! { cdhash: Hex, signing_id: Text, team_id: Text };
+
+/// `es_sudo_reject_info_t`.
+const SUDO_REJECT_INFO: &[Member] = members! {
+    plugin_name: Text, plugin_type: names(&tables::SUDO_PLUGIN_TYPE), failure_message: Text,
+};
+
+/// `es_authorization_result_t`.
+const AUTHORIZATION_RESULT: &[Member] = members! {
+    right_name: Text, rule_class: names(&tables::AUTHORIZATION_RULE_CLASS), granted: Bool,
+};
+
+/// `es_od_member_id_t`.
+const OD_MEMBER_ID: &[Member] = members! {
+    member_type: names(&tables::OD_MEMBER_TYPE), member_value: Either(members! { name: Text, uuid: Text }),
+};
+
+/// `es_od_member_id_array_t`.
+const OD_MEMBER_ID_ARRAY: &[Member] = members! {
+    member_type: names(&tables::OD_MEMBER_TYPE), member_count: Int,
+    member_array: Either(members! { names: Strings, uuids: Strings }),
+};
+
+/// `es_thread_state_t`.
+const THREAD_STATE: &[Member] =
+    members! { flavor: names(&tables::THREAD_STATE_FLAVOR), state: Hex };
+
+/// `es_fd_t`.
+const FD: &[Member] = members! {
+    fd: Int, fdtype: names(&tables::FDTYPE), pipe: Union(members! { pipe_id: Int }),
+};
+
+/// `es_event_authentication_t.data`: the arms keep their names, because their members' names are not unique.
+const AUTHENTICATION_DATA: &[Member] = members! {
+    od: Struct(members! {
+        instigator: Process, record_type: Text, record_name: Text, node_name: Text, db_path: Text,
+        instigator_token @ 8: Token,
+    }),
+    touchid: Struct(members! {
+        instigator: Process, touchid_mode: names(&tables::TOUCHID_MODE), uid: Int, instigator_token @ 8: Token,
+    }),
+    token: Struct(members! {
+        instigator: Process, pubkey_hash: Text, token_id: Text, kerberos_principal: Text,
+        instigator_token @ 8: Token,
+    }),
+    auto_unlock: Struct(members! { username: Text, type: names(&tables::AUTO_UNLOCK_TYPE) }),
+};
+
+/// `es_event_bootstrap_look_up_t.target`.
+const BOOTSTRAP_TARGET: &[Member] = members! {
+    process: Union(members! { target: Process, target_token: Token, job_label: Text }),
+    job: Union(members! { job_label: Text, lwcr: Struct(members! { team_id: Text, signing_id: Text }) }),
+};
+
+events! {
+    9 exec PROCESS (10, 15, 0) "a process runs another program" {
+        target: Process, dyld_exec_path @ 7: Text, script @ 2: File, cwd @ 3: File, last_fd @ 4: Int,
+        image_cputype @ 6: names(&tables::CPUTYPE), image_cpusubtype @ 6: CpuSubtype,
+        args: Args, env: Env, fds @ 4: List(FD), entitlements: Json,
+    } [
+        "Comes only when the program really starts: trying to run what isn't there, isn't executable or isn't permitted leaves no event.",
+        "`args` begins with the name that the program was called by (`ls`); `target` has the resolved path (`/bin/ls`).",
+        "The process block is the image that called execve, `target` the one that runs from then on, under the same PID.",
+        "Descriptors that are marked to be closed on exec give a `close` each.",
+    ]
+    10 open FILE | DESC (10, 15, 0) "a file is opened" {
+        fflag: flags(&tables::FFLAG), file as "filename": File,
+    } [
+        "Only calls of open(2) and its kin give this event: the start of a program and the libraries that it is linked to don't. For libraries `lookup` tells.",
+        "Also comes when the process has no permission for the file, so that the call fails.",
+        "`fflag` has the kernel's form: FREAD and FWRITE stand for O_RDONLY, O_WRONLY and O_RDWR.",
+        "A client that authorises opens may have its answers cached, and opening a file for writing takes that file out of the cache; this event comes whether an answer was cached or not.",
+    ]
+    11 fork PROCESS (10, 15, 0) "a process makes a child" { child: Process } [
+        "The child's descriptors are copies, and yet no `dup` comes for them.",
+        "Muting a process doesn't mute its children: a client that mutes has to watch this event.",
+    ]
+    12 close FILE | DESC (10, 15, 0) "a file descriptor is closed" {
+        modified: Bool, target: File, was_mapped_writable @ 6: Bool,
+    } [
+        "Comes for every descriptor, however it is closed: by the process, by the system when the process ends, by exec because of O_CLOEXEC, and once for each duplicate.",
+        "`modified` says that the file was written at least once, through any descriptor: every later close of a duplicate says so too.",
+        "`modified` stays false when a file was changed through mmap(2) alone; `was_mapped_writable` says whether that was possible.",
+    ]
+    13 create FILE (10, 15, 0) "a file is created" {
+        destination_type: names(&tables::DESTINATION_TYPE),
+        destination: Union(members! {
+            existing_file: File,
+            new_path: Union(members! { dir as "target_dir": File, filename as "target_name": Text, mode: Mode }),
+        }),
+        acl @ 2: Text,
+    }
+    14 exchangedata FILE (10, 15, 0) "two files swap their contents" { file1: File, file2: File }
+    15 exit PROCESS (10, 15, 0) "a process ends" { stat: WaitStatus } [
+        "The files that the process left open give a `close` each.",
+    ]
+    16 get_task PROCESS (10, 15, 0) "a process gets the control port of another" {
+        target: Process, type @ 5: names(&tables::GET_TASK_TYPE),
+    }
+    17 kextload SYSTEM (10, 15, 0) "a kernel extension is loaded" { identifier: Text }
+    18 kextunload SYSTEM (10, 15, 0) "a kernel extension is unloaded" { identifier: Text }
+    19 link FILE (10, 15, 0) "a hard link is made" { source: File, target_dir: File, target_filename: Text }
+    20 mmap MEMORY | FILE (10, 15, 0) "a file is mapped into memory" {
+        protection: flags(&tables::PROTECTION), max_protection: flags(&tables::PROTECTION),
+        flags: flags(&tables::MMAP_FLAGS), file_pos: Int, source: File,
+    } [
+        "A file that is changed through its mapping alone is not `modified` when it is closed.",
+    ]
+    21 mprotect MEMORY (10, 15, 0) "the protection of memory is changed" {
+        protection: flags(&tables::PROTECTION), address: Address, size: Int,
+    } [
+        "A client's answers to its authorisation are never cached.",
+    ]
+    22 mount MOUNT (10, 15, 0) "a file system is mounted" {
+        statfs: Struct(STATFS), disposition @ 8: names(&tables::MOUNT_DISPOSITION),
+    }
+    23 unmount MOUNT (10, 15, 0) "a file system is unmounted" { statfs: Struct(STATFS) }
+    24 iokit_open SYSTEM (10, 15, 0) "a process connects to a driver" {
+        user_client_type: Int, user_client_class: Text, parent_registry_id @ 10: Int, parent_path @ 10: Text,
+    }
+    25 rename FILE (10, 15, 0) "a file is renamed" {
+        source: File, destination_type: names(&tables::DESTINATION_TYPE),
+        destination: Union(members! {
+            existing_file: File, new_path: Union(members! { dir: File, filename: Text }),
+        }),
+    }
+    26 setattrlist ATTR | FILE (10, 15, 0) "attributes of a file are set" { attrlist: Struct(ATTRLIST), target: File }
+    27 setextattr ATTR | FILE (10, 15, 0) "an extended attribute is set" { target: File, extattr: Text }
+    28 setflags ATTR | FILE (10, 15, 0) "the flags of a file are set (chflags)" {
+        flags: flags(&tables::FILE_FLAGS), target: File,
+    }
+    29 setmode ATTR | FILE (10, 15, 0) "the mode of a file is set (chmod)" { mode: Mode, target: File }
+    30 setowner ATTR | FILE (10, 15, 0) "the owner of a file is set (chown)" { uid: Int, gid: Int, target: File }
+    31 signal SIGNAL | PROCESS (10, 15, 0) "a signal is sent" {
+        sig: names(&tables::SIGNAL), target: Process, instigator @ 9: Process,
+    }
+    32 unlink FILE (10, 15, 0) "a file is removed" { target: File, parent_dir: File } [
+        "Also comes when the process has no permission to remove the file; not when the file doesn't exist.",
+    ]
+    33 write FILE | DESC (10, 15, 0) "a file is written" { target: File }
+    35 file_provider_materialize FILE (10, 15, 0) "a file provider brings a file's content" {
+        instigator: Process, source: File, target: File, instigator_token @ 8: Token,
+    }
+    37 file_provider_update FILE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Text }
+    39 readlink FILE (10, 15, 0) "a symbolic link is read" { source: File }
+    41 truncate FILE (10, 15, 0) "a file is truncated" { target: File }
+    43 lookup FILE (10, 15, 0) "a path is looked up" { source_dir: File, relative_target: Text } [
+        "Tells of the libraries that a program loads, for which no `open` comes.",
+    ]
+    51 chdir FILE (10, 15, 1) "the working directory is changed" { target: File } [
+        "Also comes when the process may not enter the directory, and when it is there already; not when there is no such directory.",
+    ]
+    53 getattrlist ATTR | FILE (10, 15, 1) "attributes of a file are read" { attrlist: Struct(ATTRLIST), target: File }
+    54 stat ATTR | FILE (10, 15, 1) "the status of a file is read" { target: File }
+    55 access FILE (10, 15, 1) "the permissions for a file are asked for" {
+        mode: flags(&tables::ACCESS_MODE), target: File,
+    } [
+        "Doesn't come for a file that doesn't exist, nor for one that the process has no rights to.",
+    ]
+    57 chroot FILE | PROCESS (10, 15, 1) "the root directory is changed" { target: File }
+    59 utimes ATTR | FILE (10, 15, 1) "the times of a file are set" { target: File, atime: Time, mtime: Time }
+    61 clone FILE (10, 15, 1) "a file is cloned" { source: File, target_dir: File, target_name: Text }
+    62 fcntl DESC (10, 15, 1) "a file descriptor is controlled" { target: File, cmd: names(&tables::FCNTL_CMD) } [
+        "Some commands give another event as well: F_DUPFD gives this one and `dup`.",
+    ]
+    64 getextattr ATTR | FILE (10, 15, 1) "an extended attribute is read" { target: File, extattr: Text }
+    66 listextattr ATTR | FILE (10, 15, 1) "the extended attributes are listed" { target: File }
+    68 readdir FILE (10, 15, 1) "a directory is read" { target: File }
+    70 deleteextattr ATTR | FILE (10, 15, 1) "an extended attribute is removed" { target: File, extattr: Text }
+    72 fsgetpath FILE (10, 15, 1) "a path is asked for by file-system and file id" { target: File }
+    73 dup DESC (10, 15, 1) "a file descriptor is duplicated" { target: File } [
+        "fcntl(2) with F_DUPFD gives it too.",
+        "The copies of its descriptors that a child gets at fork don't give it.",
+    ]
+    75 settime SYSTEM (10, 15, 1) "the system's clock is set" {}
+    76 uipc_bind IPC | FILE (10, 15, 1) "a UNIX socket is bound to a path" { dir: File, filename: Text, mode: Mode }
+    78 uipc_connect IPC | FILE (10, 15, 1) "a UNIX socket is connected" {
+        file: File, domain: names(&tables::SOCKET_DOMAIN), type: names(&tables::SOCKET_TYPE), protocol: Int,
+    }
+    82 setacl ATTR | FILE (10, 15, 1) "an ACL is set or cleared" {
+        target: File, set_or_clear: names(&tables::SET_OR_CLEAR), acl: Either(members! { set: Text }),
+    }
+    83 pty_grant TTY (10, 15, 4) "a pseudo-terminal is given out" { dev: Device }
+    84 pty_close TTY (10, 15, 4) "a pseudo-terminal is closed" { dev: Device }
+    86 proc_check PROCESS (10, 15, 4) "a process asks about another" {
+        target: Process, type: names(&tables::PROC_CHECK_TYPE), flavor: Flavor,
+    }
+    89 searchfs FILE (11, 0, 0) "a volume is searched" { attrlist: Struct(ATTRLIST), target: File }
+    93 proc_suspend_resume PROCESS | SIGNAL (11, 0, 0) "a process is suspended or resumed" {
+        target: Process, type: names(&tables::PROC_SUSPEND_RESUME_TYPE),
+    }
+    94 cs_invalidated SECURITY | PROCESS (11, 0, 0) "the code signature of a process has become invalid" {}
+    95 get_task_name PROCESS (11, 0, 0) "a process gets the name port of another" {
+        target: Process, type @ 5: names(&tables::GET_TASK_TYPE),
+    }
+    96 trace PROCESS (11, 0, 0) "a process traces another (ptrace)" { target: Process }
+    97 remote_thread_create PROCESS (11, 0, 0) "a process makes a thread in another" {
+        target: Process, thread_state: Struct(THREAD_STATE),
+    }
+    99 remount MOUNT (11, 0, 0) "a file system is mounted anew" {
+        statfs: Struct(STATFS), remount_flags @ 8: flags(&tables::MOUNT_FLAGS),
+        disposition @ 8: names(&tables::MOUNT_DISPOSITION),
+    }
+    101 get_task_read PROCESS (11, 3, 0) "a process gets the read port of another" {
+        target: Process, type @ 5: names(&tables::GET_TASK_TYPE),
+    }
+    102 get_task_inspect PROCESS (11, 3, 0) "a process gets the inspect port of another" {
+        target: Process, type @ 5: names(&tables::GET_TASK_TYPE),
+    }
+    103 setuid CREDS (12, 0, 0) "a process sets its user id" { uid: Int }
+    104 setgid CREDS (12, 0, 0) "a process sets its group id" { gid: Int }
+    105 seteuid CREDS (12, 0, 0) "a process sets its effective user id" { euid: Int }
+    106 setegid CREDS (12, 0, 0) "a process sets its effective group id" { egid: Int }
+    107 setreuid CREDS (12, 0, 0) "a process sets its real and effective user ids" { ruid: Int, euid: Int }
+    108 setregid CREDS (12, 0, 0) "a process sets its real and effective group ids" { rgid: Int, egid: Int }
+    110 copyfile FILE (12, 0, 0) "a file is copied by the kernel" {
+        source: File, target_file: File, target_dir: File, target_name: Text, mode: Mode,
+        flags: flags(&tables::COPYFILE_FLAGS),
+    }
+    111 authentication AUTH (13, 0, 0) "somebody authenticates, or fails to" {
+        success: Bool, type: names(&tables::AUTHENTICATION_TYPE), data: Union(AUTHENTICATION_DATA),
+    }
+    112 xp_malware_detected SECURITY (13, 0, 0) "XProtect finds malware" {
+        signature_version: Text, malware_identifier: Text, incident_identifier: Text, detected_path: Text,
+        detected_executable @ 10: Text,
+    }
+    113 xp_malware_remediated SECURITY (13, 0, 0) "XProtect removes malware" {
+        signature_version: Text, malware_identifier: Text, incident_identifier: Text, action_type: Text,
+        success: Bool, result_description: Text, remediated_path: Text, remediated_process_audit_token: Token,
+    }
+    114 lw_session_login SESSION (13, 0, 0) "a user logs in at the login window" {
+        username: Text, graphical_session_id: Int,
+    }
+    115 lw_session_logout SESSION (13, 0, 0) "a user logs out at the login window" {
+        username: Text, graphical_session_id: Int,
+    }
+    116 lw_session_lock SESSION (13, 0, 0) "the screen is locked" { username: Text, graphical_session_id: Int }
+    117 lw_session_unlock SESSION (13, 0, 0) "the screen is unlocked" { username: Text, graphical_session_id: Int }
+    118 screensharing_attach SESSION (13, 0, 0) "a screen-sharing session begins" {
+        success: Bool, source_address_type: names(&tables::ADDRESS_TYPE), source_address: Text,
+        viewer_appleid: Text, authentication_type: Text, authentication_username: Text, session_username: Text,
+        existing_session: Bool, graphical_session_id: Int,
+    }
+    119 screensharing_detach SESSION (13, 0, 0) "a screen-sharing session ends" {
+        source_address_type: names(&tables::ADDRESS_TYPE), source_address: Text, viewer_appleid: Text,
+        graphical_session_id: Int,
+    }
+    120 openssh_login SESSION | AUTH (13, 0, 0) "somebody logs in over SSH, or fails to" {
+        success: Bool, result_type: names(&tables::OPENSSH_LOGIN_RESULT_TYPE),
+        source_address_type: names(&tables::ADDRESS_TYPE), source_address: Text, username: Text, uid: Int,
+    }
+    121 openssh_logout SESSION (13, 0, 0) "an SSH session ends" {
+        source_address_type: names(&tables::ADDRESS_TYPE), source_address: Text, username: Text, uid: Int,
+    }
+    122 login_login SESSION | AUTH (13, 0, 0) "somebody logs in through login(1), or fails to" {
+        success: Bool, failure_message: Text, username: Text, uid: Int,
+    }
+    123 login_logout SESSION (13, 0, 0) "a session of login(1) ends" { username: Text, uid: Int }
+    124 btm_launch_item_add PERSISTENCE (13, 0, 0) "a login item, launch agent or daemon is added" {
+        instigator: Process, app: Process, item: Struct(LAUNCH_ITEM), executable_path: Text,
+        instigator_token @ 8: Token, app_token @ 8: Token,
+    }
+    125 btm_launch_item_remove PERSISTENCE (13, 0, 0) "a login item, launch agent or daemon is removed" {
+        instigator: Process, app: Process, item: Struct(LAUNCH_ITEM), instigator_token @ 8: Token,
+        app_token @ 8: Token,
+    }
+    126 profile_add PERSISTENCE (14, 0, 0) "a configuration profile is installed" {
+        instigator: Process, is_update: Bool, profile: Struct(PROFILE), instigator_token @ 8: Token,
+    }
+    127 profile_remove PERSISTENCE (14, 0, 0) "a configuration profile is removed" {
+        instigator: Process, profile: Struct(PROFILE), instigator_token @ 8: Token,
+    }
+    128 su AUTH | SESSION (14, 0, 0) "su(1) is used" {
+        success: Bool, failure_message: Text, from_uid: Int, from_username: Text, to_uid: Int, to_username: Text,
+        shell: Text, argc: Int, argv: Args, env_count: Int, env: Env,
+    }
+    129 authorization_petition AUTH (14, 0, 0) "somebody asks for rights" {
+        instigator: Process, petitioner: Process, flags: flags(&tables::AUTHORIZATION_FLAGS), right_count: Int,
+        rights: Strings, instigator_token @ 8: Token, petitioner_token @ 8: Token,
+    }
+    130 authorization_judgement AUTH (14, 0, 0) "rights are granted or denied" {
+        instigator: Process, petitioner: Process, return_code: names(&tables::AUTHORIZATION_RESULT),
+        result_count: Int, results: List(AUTHORIZATION_RESULT), instigator_token @ 8: Token,
+        petitioner_token @ 8: Token,
+    }
+    131 sudo AUTH (14, 0, 0) "sudo(8) is used" {
+        success: Bool, reject_info: Struct(SUDO_REJECT_INFO), from_uid: Int, from_username: Text, to_uid: Int,
+        to_username: Text, command: Text,
+    }
+    132 od_group_add DIRECTORY (14, 0, 0) "a member is added to a group" {
+        instigator: Process, error_code: Int, group_name: Text, member: Struct(OD_MEMBER_ID), node_name: Text,
+        db_path: Text, instigator_token @ 8: Token,
+    }
+    133 od_group_remove DIRECTORY (14, 0, 0) "a member is removed from a group" {
+        instigator: Process, error_code: Int, group_name: Text, member: Struct(OD_MEMBER_ID), node_name: Text,
+        db_path: Text, instigator_token @ 8: Token,
+    }
+    134 od_group_set DIRECTORY (14, 0, 0) "the members of a group are set" {
+        instigator: Process, error_code: Int, group_name: Text, members: Struct(OD_MEMBER_ID_ARRAY),
+        node_name: Text, db_path: Text, instigator_token @ 8: Token,
+    }
+    135 od_modify_password DIRECTORY (14, 0, 0) "a password is changed" {
+        instigator: Process, error_code: Int, account_type: names(&tables::OD_ACCOUNT_TYPE), account_name: Text,
+        node_name: Text, db_path: Text, instigator_token @ 8: Token,
+    }
+    136 od_disable_user DIRECTORY (14, 0, 0) "a user is disabled" {
+        instigator: Process, error_code: Int, user_name: Text, node_name: Text, db_path: Text,
+        instigator_token @ 8: Token,
+    }
+    137 od_enable_user DIRECTORY (14, 0, 0) "a user is enabled" {
+        instigator: Process, error_code: Int, user_name: Text, node_name: Text, db_path: Text,
+        instigator_token @ 8: Token,
+    }
+    138 od_attribute_value_add DIRECTORY (14, 0, 0) "a value is added to an attribute" {
+        instigator: Process, error_code: Int, record_type: names(&tables::OD_RECORD_TYPE), record_name: Text,
+        attribute_name: Text, attribute_value: Text, node_name: Text, db_path: Text, instigator_token @ 8: Token,
+    }
+    139 od_attribute_value_remove DIRECTORY (14, 0, 0) "a value is removed from an attribute" {
+        instigator: Process, error_code: Int, record_type: names(&tables::OD_RECORD_TYPE), record_name: Text,
+        attribute_name: Text, attribute_value: Text, node_name: Text, db_path: Text, instigator_token @ 8: Token,
+    }
+    140 od_attribute_set DIRECTORY (14, 0, 0) "the values of an attribute are set" {
+        instigator: Process, error_code: Int, record_type: names(&tables::OD_RECORD_TYPE), record_name: Text,
+        attribute_name: Text, attribute_value_count: Int, attribute_values: Strings, node_name: Text,
+        db_path: Text, instigator_token @ 8: Token,
+    }
+    141 od_create_user DIRECTORY (14, 0, 0) "a user is created" {
+        instigator: Process, error_code: Int, user_name: Text, node_name: Text, db_path: Text,
+        instigator_token @ 8: Token,
+    }
+    142 od_create_group DIRECTORY (14, 0, 0) "a group is created" {
+        instigator: Process, error_code: Int, group_name: Text, node_name: Text, db_path: Text,
+        instigator_token @ 8: Token,
+    }
+    143 od_delete_user DIRECTORY (14, 0, 0) "a user is deleted" {
+        instigator: Process, error_code: Int, user_name: Text, node_name: Text, db_path: Text,
+        instigator_token @ 8: Token,
+    }
+    144 od_delete_group DIRECTORY (14, 0, 0) "a group is deleted" {
+        instigator: Process, error_code: Int, group_name: Text, node_name: Text, db_path: Text,
+        instigator_token @ 8: Token,
+    }
+    145 xpc_connect IPC (14, 0, 0) "a process connects to an XPC service" {
+        service_name: Text, service_domain_type: names(&tables::XPC_DOMAIN_TYPE),
+    }
+    146 gatekeeper_user_override SECURITY (15, 0, 0) "the user overrides Gatekeeper" {
+        file_type: names(&tables::GATEKEEPER_USER_OVERRIDE_FILE_TYPE),
+        file: Either(members! { file_path: Text, file: File }), sha256: Hex, signing_info: Struct(SIGNED_FILE_INFO),
+    }
+    147 tcc_modify SECURITY (15, 4, 0) "a privacy permission (TCC) is changed" {
+        service: Text, identity: Text, identity_type: names(&tables::TCC_IDENTITY_TYPE),
+        update_type: names(&tables::TCC_EVENT_TYPE), instigator_token: Token, instigator: Process,
+        responsible_token: Token, responsible: Process, right: names(&tables::TCC_AUTHORIZATION_RIGHT),
+        reason: names(&tables::TCC_AUTHORIZATION_REASON),
+    }
+    159 bootstrap_check_in IPC (27, 0, 0) "a process checks in a service with launchd" {
+        instigator: Process, instigator_token: Token, service_name: Text,
+    } [
+        "The process block is launchd; `instigator` is who asked it.",
+    ]
+    161 bootstrap_look_up IPC (27, 0, 0) "a process looks up a service with launchd" {
+        instigator: Process, instigator_token: Token, service_name: Text,
+        target_type: names(&tables::BOOTSTRAP_TARGET_TYPE), target: Union(BOOTSTRAP_TARGET),
+    } [
+        "The process block is launchd; `instigator` is who asked it.",
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{HashMap, HashSet};
+
+    /// The C interface as tables, kept apart from the rows.
+    const EVENTS: &str = include_str!("../tests/data/events.tsv");
+    const STRUCTS: &str = include_str!("../tests/data/structs.tsv");
+
+    /// `path:type`, with `?` where it may be NULL and `@version` where not all messages have it.
+    struct CMember<'t> {
+        path: Vec<&'t str>,
+        ctype: String,
+        since: u32,
+    }
+
+    fn c_members(text: &'static str) -> Vec<CMember<'static>> {
+        let mut members: Vec<CMember<'_>> = Vec::new();
+        for word in text.split(' ').filter(|_| text != "(no members)") {
+            match (word.split_once(':'), members.last_mut()) {
+                (Some((path, ctype)), _) => members.push(CMember {
+                    path: path.split('.').collect(),
+                    ctype: ctype.to_owned(),
+                    since: 1,
+                }),
+                (None, Some(last)) => last.ctype = format!("{} {word}", last.ctype),
+                (None, None) => panic!("a type without a member: {text}"),
+            }
+        }
+        for member in &mut members {
+            if let Some((ctype, since)) = member.ctype.clone().split_once('@') {
+                member.ctype = ctype.to_owned();
+                member.since = since.trim_start_matches('v').parse().expect("a version");
+            }
+            member.ctype = member.ctype.replace(['?', '*'], "")
+                + if member.ctype.contains('*') { "*" } else { "" };
+            // What tells whether there is a uid is not written; the uid is a union of its own in C.
+            if let [name, "uid"] = member.path[..] {
+                member.path = vec![name];
+            }
+        }
+        members.retain(|member| !member.path[0].starts_with("has_"));
+        members
+    }
+
+    fn find<'c>(members: &'c [Member], path: &[&str]) -> &'c Member {
+        let member = members.iter().find(|member| member.name == path[0]);
+        let member = member.unwrap_or_else(|| panic!("the catalogue lacks {path:?}"));
+        match (&member.kind, &path[1..]) {
+            (_, []) => member,
+            (Union(members) | Struct(members) | Either(members), rest) => find(members, rest),
+            (kind, rest) => panic!("{path:?}: {kind:?} has no {rest:?}"),
+        }
+    }
+
+    /// Whether a member of the C type may be of the kind.
+    fn fits(ctype: &str, kind: &Kind) -> bool {
+        match ctype {
+            "bool" => matches!(kind, Bool),
+            "es_file_t*" => matches!(kind, File),
+            "es_process_t*" => matches!(kind, Process),
+            "audit_token_t" | "audit_token_t*" => matches!(kind, Token),
+            "struct timespec" => matches!(kind, Time),
+            "es_string_token_t" | "acl_t" | "uuid_t" => matches!(kind, Text),
+            "es_string_token_t*" => matches!(kind, Args | Env | Strings),
+            "uuid_t*" => matches!(kind, Strings),
+            "es_cdhash_t" | "es_sha256_t*" | "es_token_t" => matches!(kind, Hex),
+            "es_authorization_result_t*" => matches!(kind, List(_)),
+            "mode_t" => matches!(kind, Mode),
+            "dev_t" => matches!(kind, Device),
+            "user_addr_t" => matches!(kind, Address),
+            "struct statfs*" | "struct attrlist" => matches!(kind, Struct(_)),
+            ctype if ctype.ends_with("_t*") => matches!(kind, Struct(_)),
+            ctype if ctype.starts_with("es_") && ctype != "es_graphical_session_id_t" => {
+                matches!(kind, Kind::Enum(_))
+            }
+            _ => matches!(
+                kind,
+                Int | Kind::Flags(_) | Kind::Enum(_) | Flavor | CpuSubtype | WaitStatus
+            ),
+        }
+    }
+
+    fn check(members: &[Member], c: &'static str, structs: &HashMap<&str, &'static str>) {
+        let mut named = HashSet::new();
+        for CMember { path, ctype, since } in c_members(c) {
+            let member = find(members, &path);
+            named.insert(path[0]);
+            assert!(
+                fits(&ctype, &member.kind),
+                "{path:?}: {ctype} as {:?}",
+                member.kind
+            );
+            assert_eq!(member.since, since, "{path:?}");
+            if let (Some(c), Struct(members)) =
+                (structs.get(ctype.trim_end_matches('*')), &member.kind)
+            {
+                check(members, c, structs);
+            }
+        }
+        // What functions give, not members.
+        named.extend(["args", "env", "fds", "entitlements"]);
+        for member in members {
+            assert!(
+                named.contains(member.name),
+                "{} is no member in C",
+                member.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_rows_say_what_the_c_interface_says() {
+        let lines = |table: &'static str| {
+            table
+                .lines()
+                .skip(1)
+                .map(|line| line.split('\t').collect::<Vec<_>>())
+        };
+        let structs = lines(STRUCTS).map(|line| (line[0], line[1])).collect();
+        let mut rows = ROWS.iter();
+        for line in lines(EVENTS) {
+            let row = rows.next().expect("a row for every event");
+            assert_eq!(row.number.to_string(), line[0], "{}", row.name);
+            assert_eq!(row.name, line[1]);
+            assert_eq!(row.since.to_string(), line[2], "{}", row.name);
+            check(row.members, line[3], &structs);
+        }
+        assert!(rows.next().is_none());
+        assert_eq!(COUNT, 106);
+        for (name, c) in [
+            ("es_fd_t", FD),
+            ("es_authorization_result_t", AUTHORIZATION_RESULT),
+        ] {
+            check(c, structs[name], &structs);
+        }
+    }
+
+    #[test]
+    fn every_event_is_found_by_name_and_in_a_class() {
+        for row in ROWS {
+            assert!(std::ptr::eq(
+                by_name(row.name.as_bytes()).expect("a row"),
+                row
+            ));
+            assert_eq!(ROWS[row.index()].name, row.name);
+            assert!(!row.classes.is_empty(), "{}", row.name);
+            assert!(
+                row.doc.starts_with(|c: char| c.is_alphabetic()) && !row.doc.ends_with('.'),
+                "{}",
+                row.name
+            );
+        }
+        assert!(by_name(b"opne").is_none());
+        for class in Class::all() {
+            assert!(
+                ROWS.iter().any(|row| row.classes.contains(class)),
+                "{class:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn labels_are_unique_in_an_event() {
+        fn labels(members: &[Member], within: &str, all: &mut Vec<String>) {
+            for member in members {
+                match member.kind {
+                    Struct(members) => labels(members, member.label, all),
+                    Union(members) => labels(members, within, all),
+                    _ => all.push(format!("{within}.{}", member.label)),
+                }
+            }
+        }
+        for row in ROWS {
+            let mut all = Vec::new();
+            labels(row.members, "", &mut all);
+            // The two arms of bootstrap_look_up's target both have a label of a job; only one is ever set.
+            all.retain(|label| label != ".job_label");
+            let unique: HashSet<_> = all.iter().collect();
+            assert_eq!(unique.len(), all.len(), "{}: {all:?}", row.name);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The options, as typed.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "the comments of options are their help texts"
+)]
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+/// Trace what happens on a Mac: processes, files, log-ins and more, from EndpointSecurity.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// The events to show: names, patterns (od_*), classes (%file) or all, separated by commas and read
+    /// from left to right; a leading - or ! removes. A list that starts with a removal starts from all
+    #[arg(short, long, value_name = "LIST", allow_hyphen_values = true)]
+    pub events: Vec<String>,
+
+    /// Show processes whose executable is PATH or lies under it; again for more
+    #[arg(short, long, value_name = "PATH")]
+    pub path: Vec<PathBuf>,
+
+    /// Read a recording in eslogger's JSON instead of tracing: a file, plain or compressed with gzip or
+    /// zstd, or - for standard input; again for more
+    #[arg(short, long, value_name = "FILE")]
+    pub read: Vec<PathBuf>,
+
+    /// How events are printed
+    #[arg(short = 'F', long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: Format,
+
+    /// Write to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Show the environment of programs that are run, too
+    #[arg(long)]
+    pub env: bool,
+
+    /// Show times in UTC instead of the local time zone
+    #[arg(long)]
+    pub utc: bool,
+
+    /// Colour the output
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: Color,
+
+    /// List every event: its classes, the first macOS that has it, and what it is
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub list_events: bool,
+
+    /// Explain an event: its members, and when it comes and when it doesn't
+    #[arg(long, value_name = "EVENT")]
+    pub explain: Option<String>,
+}
+
+/// How events are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A block of rows for each event
+    #[default]
+    Text,
+    /// One line an event, made for grep and awk
+    Line,
+    /// One JSON object a line, as eslogger writes them
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo eslogger exec open | proctracer -r -     what macOS's own tool sees, readable
+  proctracer -r hour.jsonl -e open,close,fork   these events of a recording
+  proctracer -r hour.jsonl -e all,-mprotect -p /Users/test
+  proctracer -r hour.jsonl.gz -F line | grep LaunchAgents
+
+Exit status: 0 done, 1 something failed or a line of the input was damaged, 2 wrong usage.";

@@ -1,0 +1,158 @@
+//! The options, checked and resolved.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::catalogue::{self, ROWS, Row};
+use crate::cli::{Cli, Color, Format};
+use crate::clock::Clock;
+use crate::filter::{Filter, Selection, Tree, suggest};
+use crate::format::{self, Palette};
+use crate::source::recording::{Decoder, Input};
+
+/// What the program is to do.
+#[derive(Debug)]
+pub enum Task {
+    /// Print every event of the catalogue.
+    ListEvents,
+    /// Explain an event.
+    Explain(&'static Row),
+    /// Print the events of recordings.
+    Read(Vec<Input>, Printing),
+}
+
+/// Which events are printed, how, and where.
+#[derive(Debug)]
+pub struct Printing {
+    /// What is let through.
+    pub filter: Filter,
+    /// Where it goes.
+    pub output: Output,
+    format: Format,
+    env: bool,
+    utc: bool,
+    palette: Palette,
+    terminal: bool,
+}
+
+/// Where events go.
+#[derive(Debug)]
+pub enum Output {
+    /// Standard output.
+    Stdout(io::Stdout),
+    /// `-o FILE`
+    File(File, String),
+}
+
+impl Task {
+    /// What the options ask for.
+    ///
+    /// # Errors
+    /// They are wrong.
+    pub fn new(cli: &Cli) -> Result<Task> {
+        if cli.list_events {
+            return Ok(Task::ListEvents);
+        }
+        if let Some(name) = &cli.explain {
+            let Some(row) = catalogue::by_name(name.as_bytes()) else {
+                bail!(
+                    "unknown event '{name}'{}; --list-events prints them all",
+                    suggest(name, ROWS.iter().map(|row| row.name))
+                );
+            };
+            return Ok(Task::Explain(row));
+        }
+        let selection = Selection::parse(&cli.events)?;
+        let images = cli
+            .path
+            .iter()
+            .map(|path| Tree::recorded(path).with_context(|| format!("-p {}", path.display())));
+        let filter = Filter {
+            selection,
+            images: images.collect::<Result<_>>()?,
+        };
+        let inputs = cli.read.iter().map(|path| input(path)).collect();
+        Ok(Task::Read(inputs, Printing::new(cli, filter)?))
+    }
+}
+
+fn input(path: &Path) -> Input {
+    if path == Path::new("-") {
+        Input::Stdin
+    } else {
+        Input::File(path.to_owned())
+    }
+}
+
+impl Printing {
+    fn new(cli: &Cli, filter: Filter) -> Result<Printing> {
+        let output = match &cli.output {
+            Some(path) => {
+                let name = path.display().to_string();
+                Output::File(
+                    File::create(path).with_context(|| format!("-o {name}"))?,
+                    name,
+                )
+            }
+            None => Output::Stdout(io::stdout()),
+        };
+        let terminal = matches!(&output, Output::Stdout(stdout) if stdout.is_terminal());
+        let colour = match cli.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        };
+        Ok(Printing {
+            filter,
+            output,
+            format: cli.format,
+            env: cli.env,
+            utc: cli.utc,
+            palette: Palette(colour),
+            terminal,
+        })
+    }
+
+    /// The format.
+    pub fn format(&self) -> Box<dyn format::Format> {
+        let clock = Clock::new(self.utc);
+        match self.format {
+            Format::Text => Box::new(format::Text::new(clock, self.palette)),
+            Format::Line => Box::new(format::Line::new(clock, self.palette)),
+            Format::Json => Box::new(format::Json {
+                terminal: self.terminal,
+            }),
+        }
+    }
+
+    /// What reads the members that the format shows.
+    pub fn decoder(&self) -> Decoder {
+        Decoder { env: self.env }
+    }
+}
+
+impl Output {
+    /// What it is called in a message.
+    pub fn name(&self) -> &str {
+        match self {
+            Output::Stdout(_) => "standard output",
+            Output::File(_, name) => name,
+        }
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Output::Stdout(stdout) => stdout.write_all(bytes).and_then(|()| stdout.flush()),
+            Output::File(file, _) => file.write_all(bytes),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Text made safe to print, in one place.
+//!
+//! What leaves here never moves a terminal's cursor, never forges a line of output and never loses a
+//! byte: control characters, DEL, line and bidi separators and bytes that aren't UTF-8 are written as
+//! `\n`, `\x1b`, `\u{202e}`, a backslash as `\\`, all else as it is.
+
+use std::io::Write as _;
+
+use crate::event::Text;
+
+/// Appends `text`, escaped.
+pub fn push(out: &mut Vec<u8>, text: Text<'_>) {
+    match text {
+        Text::Bytes(bytes) => push_bytes(out, bytes),
+        Text::Json(json) => {
+            let start = out.len();
+            // Nearly every escape in eslogger's output is that of a slash; those are dropped on the way.
+            if !push_unescaping_slashes(out, json) || !is_plain(&out[start..]) {
+                out.truncate(start);
+                push_bytes(out, &text.bytes());
+            }
+        }
+    }
+}
+
+/// Appends `bytes`, escaped.
+pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push_char(out, c);
+        }
+        for byte in chunk.invalid() {
+            push_fmt(out, format_args!("\\x{byte:02x}"));
+        }
+    }
+}
+
+/// Appends what `arguments` format to, which the caller knows to be safe.
+pub fn push_fmt(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a vector can't fail.
+    let _ = out.write_fmt(arguments);
+}
+
+fn push_char(out: &mut Vec<u8>, c: char) {
+    match c {
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        '\0'..='\x1f' | '\x7f' => push_fmt(out, format_args!("\\x{:02x}", u32::from(c))),
+        c if is_unsafe(c) => push_fmt(out, format_args!("\\u{{{:x}}}", u32::from(c))),
+        c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+/// Whether a character beyond ASCII can change how the text around it is laid out: the control
+/// characters of Latin 1, the line and paragraph separators, and those that set the writing direction.
+pub fn is_unsafe(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200e}' | '\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether every byte is printable ASCII and no backslash, so that nothing need be escaped.
+fn is_plain(bytes: &[u8]) -> bool {
+    let special = |byte: &u8| !(0x20..0x7f).contains(byte) || *byte == b'\\';
+    // In blocks, without a way out of the middle of one: the compiler makes vector code of that.
+    let mut blocks = bytes.chunks_exact(32);
+    blocks.all(|block| {
+        !block
+            .iter()
+            .fold(false, |found, byte| found | special(byte))
+    }) && !blocks
+        .remainder()
+        .iter()
+        .fold(false, |found, byte| found | special(byte))
+}
+
+/// Appends the inside of a JSON string without the backslashes before slashes; false at any other escape.
+fn push_unescaping_slashes(out: &mut Vec<u8>, json: &[u8]) -> bool {
+    let mut from = 0;
+    for backslash in memchr::memchr_iter(b'\\', json) {
+        if json.get(backslash + 1) != Some(&b'/') {
+            return false;
+        }
+        out.extend_from_slice(&json[from..backslash]);
+        from = backslash + 1;
+    }
+    out.extend_from_slice(&json[from..]);
+    true
+}
+
+/// Appends one line of JSON in which a terminal finds nothing to act on: what [`is_unsafe`] or DEL says is
+/// written as an escape of JSON, which means the same, and a byte that isn't UTF-8 as a lone surrogate.
+pub fn push_json_for_terminal(out: &mut Vec<u8>, json: &[u8]) {
+    for chunk in json.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\x7f' || is_unsafe(c) {
+                push_fmt(out, format_args!("\\u{:04x}", u32::from(c)));
+            } else {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        for byte in chunk.invalid() {
+            push_fmt(out, format_args!("\\udc{byte:02x}"));
+        }
+    }
+}
+
+/// Appends one argument of a command as a shell would have to be given it: as it is, in single quotes, or
+/// in `$'…'` where it has a quote or something that is escaped.
+pub fn push_argument(out: &mut Vec<u8>, argument: Text<'_>) {
+    let bytes = argument.bytes();
+    let start = out.len();
+    push_bytes(out, &bytes);
+    let bare = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(byte) || !byte.is_ascii()
+    };
+    if !bytes.is_empty() && bytes.iter().all(bare) && out.len() - start == bytes.len() {
+        return;
+    }
+    let shown = out.split_off(start);
+    if shown.len() == bytes.len() && !bytes.contains(&b'\'') {
+        out.push(b'\'');
+        out.extend_from_slice(&shown);
+    } else {
+        out.extend_from_slice(b"$'");
+        for byte in shown {
+            if byte == b'\'' {
+                out.push(b'\\');
+            }
+            out.push(byte);
+        }
+    }
+    out.push(b'\'');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: Text<'_>) -> String {
+        let mut out = Vec::new();
+        push(&mut out, text);
+        String::from_utf8(out).expect("what is printed is UTF-8")
+    }
+
+    fn argument(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        push_argument(&mut out, Text::Bytes(bytes));
+        String::from_utf8(out).expect("what is printed is UTF-8")
+    }
+
+    #[test]
+    fn plain_text_is_left_alone() {
+        for text in [
+            "",
+            "/bin/ls",
+            "Übersicht – 2026 日本 😀",
+            &"long ".repeat(50),
+        ] {
+            assert_eq!(shown(Text::Bytes(text.as_bytes())), text);
+        }
+    }
+
+    #[test]
+    fn what_could_move_the_cursor_is_escaped() {
+        assert_eq!(
+            shown(Text::Bytes(b"a\x1b[2J\nb\r\t\0\x7f\\")),
+            r"a\x1b[2J\nb\r\t\x00\x7f\\"
+        );
+        assert_eq!(
+            shown(Text::Bytes(
+                "\u{85}\u{202e}\u{2028}\u{2066}\u{61c}".as_bytes()
+            )),
+            r"\u{85}\u{202e}\u{2028}\u{2066}\u{61c}"
+        );
+        assert_eq!(
+            shown(Text::Bytes(b"\xff\xc3(\xe2\x80")),
+            r"\xff\xc3(\xe2\x80"
+        );
+    }
+
+    #[test]
+    fn json_text_is_unescaped_first() {
+        assert_eq!(shown(Text::Json(br"\/usr\/bin")), "/usr/bin");
+        assert_eq!(shown(Text::Json(br"\/a\\b\n\u001b")), r"/a\\b\n\x1b");
+        assert_eq!(shown(Text::Json("\\/é\u{7f}".as_bytes())), r"/é\x7f");
+        assert_eq!(shown(Text::Json(br"\udcff\udcc3\udca9")), r"\xffé");
+    }
+
+    #[test]
+    fn arguments_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(argument(b"-O2"), "-O2");
+        assert_eq!(argument(b""), "''");
+        assert_eq!(argument(b"a b"), "'a b'");
+        assert_eq!(argument(b"$HOME"), "'$HOME'");
+        assert_eq!(argument("é".as_bytes()), "é");
+        assert_eq!(argument(b"it's"), r"$'it\'s'");
+        assert_eq!(argument(b"a\nb\\"), r"$'a\nb\\'");
+    }
+
+    #[test]
+    fn json_for_a_terminal_means_the_same() {
+        let mut out = Vec::new();
+        push_json_for_terminal(&mut out, "{\"a\":\"\u{7f}\u{202e}é\"}".as_bytes());
+        assert_eq!(String::from_utf8_lossy(&out), "{\"a\":\"\\u007f\\u202eé\"}");
+    }
+}

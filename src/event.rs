@@ -1,0 +1,348 @@
+//! What an event is, whichever source it came from and however it will be printed.
+//!
+//! Everything here borrows from the message or the line that the event came in. A source fills an
+//! [`Event`]; filters and formats read it. [`Value`] says what a member *is* (a file, a set of flags, a
+//! wait status); how it looks is the business of a format.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use crate::catalogue::Row;
+use crate::tables::{Enum, Flags};
+
+/// Bytes from outside that mean text: a path, an argument, a signing id. Any byte can be in them.
+#[derive(Clone, Copy, Debug)]
+pub enum Text<'m> {
+    /// The bytes themselves.
+    Bytes(&'m [u8]),
+    /// The inside of a JSON string whose escapes are well-formed.
+    Json(&'m [u8]),
+}
+
+impl<'m> Text<'m> {
+    /// The bytes themselves. A lone surrogate from `\udc80` to `\udcff` stands for the byte that is its
+    /// low half, as in Python's `surrogateescape`: JSON has no other way to carry a name that isn't UTF-8.
+    pub fn bytes(self) -> Cow<'m, [u8]> {
+        match self {
+            Text::Bytes(bytes) => Cow::Borrowed(bytes),
+            Text::Json(json) => unescape(json),
+        }
+    }
+
+    /// What follows the last slash.
+    pub fn file_name(self) -> Text<'m> {
+        let after_slash = |bytes: &'m [u8]| match memchr::memrchr(b'/', bytes) {
+            Some(slash) => &bytes[slash + 1..],
+            None => bytes,
+        };
+        match self {
+            Text::Bytes(bytes) => Text::Bytes(after_slash(bytes)),
+            // A slash is itself or follows its backslash, so that the cut is never within an escape.
+            Text::Json(json) => Text::Json(after_slash(json)),
+        }
+    }
+}
+
+impl From<&'static str> for Text<'_> {
+    fn from(name: &'static str) -> Self {
+        Text::Bytes(name.as_bytes())
+    }
+}
+
+/// The bytes that the inside of a JSON string stands for.
+fn unescape(json: &[u8]) -> Cow<'_, [u8]> {
+    let Some(first) = memchr::memchr(b'\\', json) else {
+        return Cow::Borrowed(json);
+    };
+    let mut bytes = json[..first].to_vec();
+    let mut rest = &json[first..];
+    while let [b'\\', escape, after @ ..] = rest {
+        rest = after;
+        match escape {
+            b'b' => bytes.push(8),
+            b'f' => bytes.push(12),
+            b'n' => bytes.push(b'\n'),
+            b'r' => bytes.push(b'\r'),
+            b't' => bytes.push(b'\t'),
+            b'u' => {
+                let (unit, after) = code_unit(rest);
+                rest = after;
+                push_code_point(unit, &mut rest, &mut bytes);
+            }
+            other => bytes.push(*other),
+        }
+        let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+        bytes.extend_from_slice(&rest[..plain]);
+        rest = &rest[plain..];
+    }
+    Cow::Owned(bytes)
+}
+
+/// The four hexadecimal digits that `text` begins with, and what follows them.
+fn code_unit(text: &[u8]) -> (u32, &[u8]) {
+    let (digits, rest) = text.split_at(text.len().min(4));
+    let unit = digits.iter().fold(0, |unit, digit| {
+        unit << 4 | char::from(*digit).to_digit(16).unwrap_or(0)
+    });
+    (unit, rest)
+}
+
+/// Appends the character of `unit`, with the low half of a surrogate pair taken from `rest`.
+fn push_code_point(unit: u32, rest: &mut &[u8], bytes: &mut Vec<u8>) {
+    if let 0xd800..=0xdbff = unit
+        && let Some(after) = rest.strip_prefix(b"\\u")
+        && let (low @ 0xdc00..=0xdfff, after) = code_unit(after)
+    {
+        *rest = after;
+        let point = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+        push_char(point, bytes);
+    } else if let 0xdc80..=0xdcff = unit {
+        bytes.push((unit & 0xff) as u8);
+    } else {
+        push_char(unit, bytes);
+    }
+}
+
+/// Appends a code point as UTF-8; a lone surrogate in the same form, which then isn't UTF-8 and shows.
+fn push_char(point: u32, bytes: &mut Vec<u8>) {
+    if let Some(c) = char::from_u32(point) {
+        bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    } else {
+        let continuation = |shift: u32| 0x80 | (point >> shift & 0x3f) as u8;
+        bytes.extend_from_slice(&[
+            0xe0 | (point >> 12 & 0xf) as u8,
+            continuation(6),
+            continuation(0),
+        ]);
+    }
+}
+
+/// A point in time, in seconds and nanoseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp {
+    /// Whole seconds.
+    pub seconds: i64,
+    /// 0 to 999,999,999.
+    pub nanos: u32,
+}
+
+/// `audit_token_t`, by the meaning of its eight words.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditToken {
+    /// Process id.
+    pub pid: i32,
+    /// Counts the images that the process id has had.
+    pub pidversion: i64,
+    /// Audit user id; 4294967295 where none is set.
+    pub auid: u32,
+    /// Effective user id.
+    pub euid: u32,
+    /// Effective group id.
+    pub egid: u32,
+    /// Real user id.
+    pub ruid: u32,
+    /// Real group id.
+    pub rgid: u32,
+    /// Audit session id.
+    pub asid: i64,
+}
+
+/// `es_file_t`, as far as it is printed.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'m> {
+    /// Absolute and resolved.
+    pub path: Text<'m>,
+    /// The path was longer than ES gives.
+    pub path_truncated: bool,
+}
+
+/// `es_process_t`, as far as it is printed.
+#[derive(Clone, Debug)]
+pub struct Process<'m> {
+    /// Who it is and as whom it runs.
+    pub audit_token: AuditToken,
+    /// Parent now.
+    pub ppid: i32,
+    /// Parent at the time of the fork.
+    pub original_ppid: i32,
+    /// Process group.
+    pub group_id: i32,
+    /// Session.
+    pub session_id: i32,
+    /// `CS_*`, see [`crate::tables::CODESIGNING_FLAGS`].
+    pub codesigning_flags: u32,
+    /// Signed by Apple as a part of the system.
+    pub is_platform_binary: bool,
+    /// An EndpointSecurity client.
+    pub is_es_client: bool,
+    /// The identifier in the code signature, which need not be a valid one.
+    pub signing_id: Text<'m>,
+    /// The team in the code signature.
+    pub team_id: Option<Text<'m>>,
+    /// The image that it runs.
+    pub executable: File<'m>,
+    /// Its controlling terminal.
+    pub tty: Option<File<'m>>,
+    /// When it was forked; messages before version 3 don't have it.
+    pub start_time: Option<Timestamp>,
+}
+
+/// What a member holds.
+#[derive(Clone, Debug)]
+pub enum Value<'m> {
+    /// `bool`.
+    Bool(bool),
+    /// An integer that is a count, an id or a size.
+    Int(i128),
+    /// An address in user space.
+    Address(i128),
+    /// A set of flags.
+    Flags(&'static Flags, i128),
+    /// An enumeration.
+    Enum(&'static Enum, i128),
+    /// `mode_t`.
+    Mode(i128),
+    /// `dev_t`.
+    Device(i128),
+    /// What wait(2) gives.
+    WaitStatus(i128),
+    /// A point in time.
+    Time(Timestamp),
+    /// A process by its audit token.
+    Token(AuditToken),
+    /// Text that is neither a path nor an argument.
+    Text(Text<'m>),
+    /// A file.
+    File(File<'m>),
+    /// A process.
+    Process(Box<Process<'m>>),
+    /// The arguments of a program, or its environment.
+    Args(Vec<Text<'m>>),
+    /// Strings in a row.
+    Strings(Vec<Text<'m>>),
+    /// Integers in a row.
+    Ints(Vec<i128>),
+    /// Structures in a row, each by its members.
+    List(Vec<Vec<Field<'m>>>),
+    /// What the catalogue doesn't describe, as JSON.
+    Json(&'m [u8]),
+}
+
+/// What a member is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'m> {
+    /// The structure that it is a part of; empty where it stands in the event itself.
+    pub within: &'static str,
+    /// Its own name.
+    pub name: Text<'m>,
+}
+
+impl Label<'_> {
+    /// Alphabetical, as the labels are printed.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        if self.within.is_empty()
+            && other.within.is_empty()
+            && let (Text::Bytes(mine), Text::Bytes(theirs)) = (self.name, other.name)
+        {
+            return mine.cmp(theirs);
+        }
+        self.to_bytes().cmp(&other.to_bytes())
+    }
+
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = self.within.as_bytes().to_vec();
+        if !bytes.is_empty() {
+            bytes.push(b'.');
+        }
+        bytes.extend_from_slice(&self.name.bytes());
+        bytes
+    }
+}
+
+/// A member of an event and what it holds. A member that is NULL is no field.
+#[derive(Clone, Debug)]
+pub struct Field<'m> {
+    /// What it is called.
+    pub label: Label<'m>,
+    /// What it holds.
+    pub value: Value<'m>,
+}
+
+/// Which event it is.
+#[derive(Clone, Copy, Debug)]
+pub enum EventType<'m> {
+    /// One of the catalogue.
+    Known(&'static Row),
+    /// One that this build doesn't know.
+    Unknown {
+        /// `es_event_type_t`.
+        number: Option<i128>,
+        /// What the source calls it.
+        name: Text<'m>,
+    },
+}
+
+/// A message.
+#[derive(Debug)]
+pub struct Event<'m> {
+    /// Which event it is.
+    pub event_type: EventType<'m>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The thread that did it.
+    pub thread_id: Option<u64>,
+    /// The process that did it; NULL where it is long gone.
+    pub process: Option<Process<'m>>,
+    /// The members, in the alphabetical order of their labels.
+    pub fields: Vec<Field<'m>>,
+    /// The object of a recording, as it came.
+    pub json: &'m [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn unescapes(json: &str, bytes: &[u8]) {
+        assert_eq!(Text::Json(json.as_bytes()).bytes(), bytes);
+    }
+
+    #[test]
+    fn json_strings_are_unescaped() {
+        unescapes("", b"");
+        unescapes(r"\/usr\/bin\/a b", b"/usr/bin/a b");
+        unescapes(r#"\"\\\b\f\n\r\t"#, b"\"\\\x08\x0c\n\r\t");
+        unescapes(r"\u00e9\u20AC\ud83d\ude00!", "é€😀!".as_bytes());
+    }
+
+    #[test]
+    fn lone_surrogates_stand_for_bytes() {
+        unescapes(r"a\udcff\udc80", b"a\xff\x80");
+        unescapes(r"\udcc3\udca9", "é".as_bytes());
+        unescapes(r"\ud800x", b"\xed\xa0\x80x");
+        unescapes(r"\ud800\u0041", b"\xed\xa0\x80A");
+        unescapes(r"\udc00", b"\xed\xb0\x80");
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_its_last_component() {
+        assert_eq!(Text::Bytes(b"/bin/ls").file_name().bytes(), &b"ls"[..]);
+        assert_eq!(
+            Text::Json(br"\/bin\/a\nb").file_name().bytes(),
+            &b"a\nb"[..]
+        );
+        assert_eq!(Text::Bytes(b"ls").file_name().bytes(), &b"ls"[..]);
+    }
+
+    #[test]
+    fn labels_are_ordered_as_printed() {
+        let label = |within, name: &'static str| Label {
+            within,
+            name: name.into(),
+        };
+        assert!(label("", "item").compare(&label("item", "uid")).is_lt());
+        assert!(label("item", "uid").compare(&label("", "items")).is_lt());
+        assert!(label("", "mode").compare(&label("", "acl")).is_gt());
+    }
+}

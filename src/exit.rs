@@ -1,0 +1,36 @@
+//! How a run ends, and what is said on standard error.
+
+use std::fmt::Arguments;
+use std::io::{self, Write as _};
+use std::process::{ExitCode, Termination};
+
+/// The exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All that was asked for was done.
+    Done = 0,
+    /// Something failed, or the input was damaged.
+    Failed = 1,
+    /// The options are wrong.
+    Usage = 2,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+/// Says something on standard error. That this fails is nothing that could be told anybody.
+pub fn warn(message: Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "proctracer: {message}");
+}
+
+/// What an error of the system says, without its number.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,329 @@
+//! Which events are let through.
+
+use std::path::{Component, Path};
+
+use anyhow::{Result, bail};
+
+use crate::catalogue::{self, COUNT, Class, ROWS, Row};
+use crate::event::{Event, EventType, File, Text, Value};
+
+/// The events that `-e` selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    known: [bool; COUNT],
+    /// Whether events that this build doesn't know are selected: they are where `all` is the base.
+    unknown: bool,
+}
+
+impl Selection {
+    /// Every event.
+    pub const ALL: Selection = Selection {
+        known: [true; COUNT],
+        unknown: true,
+    };
+    const NONE: Selection = Selection {
+        known: [false; COUNT],
+        unknown: false,
+    };
+
+    /// The selection of the lists given with `-e`, read from left to right: a name, a pattern with `*`, a
+    /// `%class` or `all`; with `-` or `!` before it, what it names is removed. No list, or one that starts
+    /// with a removal, starts from all.
+    ///
+    /// # Errors
+    /// A term that names no event: the error suggests the nearest name.
+    pub fn parse(lists: &[String]) -> Result<Selection> {
+        let mut selection: Option<Selection> = None;
+        for term in lists.iter().flat_map(|list| list.split(',')).map(str::trim) {
+            let removed = term.strip_prefix(['-', '!']);
+            let selected = selection.get_or_insert(match removed {
+                Some(_) => Selection::ALL,
+                None => Selection::NONE,
+            });
+            let name = removed.unwrap_or(term);
+            if name == "all" {
+                *selected = if removed.is_some() {
+                    Selection::NONE
+                } else {
+                    Selection::ALL
+                };
+                continue;
+            }
+            let is_named = matcher(name)?;
+            for (row, known) in ROWS.iter().zip(&mut selected.known) {
+                if is_named(row) {
+                    *known = removed.is_none();
+                }
+            }
+        }
+        Ok(selection.unwrap_or(Selection::ALL))
+    }
+
+    /// Whether the event is selected.
+    pub fn contains(&self, event_type: EventType<'_>) -> bool {
+        match event_type {
+            EventType::Known(row) => self.known[row.index()],
+            EventType::Unknown { .. } => self.unknown,
+        }
+    }
+
+    /// The names of the selected events, where they are all known.
+    pub fn names(&self) -> Option<Vec<&'static str>> {
+        let selected = |(row, known): (&Row, &bool)| known.then_some(row.name);
+        (!self.unknown).then(|| ROWS.iter().zip(&self.known).filter_map(selected).collect())
+    }
+}
+
+/// Tells whether an event is one of those that a name stands for.
+type Matcher<'n> = Box<dyn Fn(&Row) -> bool + 'n>;
+
+/// What tells whether an event is one that `name` stands for.
+fn matcher(name: &str) -> Result<Matcher<'_>> {
+    if name.is_empty() {
+        bail!("an event's name is missing in the list of events");
+    }
+    if let Some(class) = name.strip_prefix('%') {
+        let Some(class) = Class::by_name(class) else {
+            let names: Vec<_> = Class::all().names().collect();
+            bail!(
+                "unknown class '{name}'{}\nthe classes are {}",
+                suggest(name, names.iter().map(String::as_str)),
+                names.join(" ")
+            );
+        };
+        return Ok(Box::new(move |row| row.classes.contains(class)));
+    }
+    if name.contains('*') {
+        let matches = move |row: &Row| matches_pattern(name.as_bytes(), row.name.as_bytes());
+        if !ROWS.iter().any(matches) {
+            bail!("no event's name matches '{name}'; --list-events prints them all");
+        }
+        return Ok(Box::new(matches));
+    }
+    let Some(named) = catalogue::by_name(name.as_bytes()) else {
+        bail!(
+            "unknown event '{name}'{}; --list-events prints them all",
+            suggest(name, ROWS.iter().map(|row| row.name))
+        );
+    };
+    Ok(Box::new(move |row| row.number == named.number))
+}
+
+/// `; did you mean 'NAME'?`, where a name is near.
+pub fn suggest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let distance = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase(), known);
+    names
+        .map(|known| (distance(known), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len().max(3) / 3)
+        .map_or_else(String::new, |(_, known)| {
+            format!(": did you mean '{known}'?")
+        })
+}
+
+/// Whether `name` matches `pattern`, in which `*` stands for any bytes.
+fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
+    match pattern.split_first() {
+        None => name.is_empty(),
+        Some((b'*', rest)) => (0..=name.len()).any(|at| matches_pattern(rest, &name[at..])),
+        Some((byte, rest)) => name.first() == Some(byte) && matches_pattern(rest, &name[1..]),
+    }
+}
+
+/// A file or a folder and all below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree {
+    /// The paths that it goes by, absolute, without a slash at the end; empty for the root.
+    prefixes: Vec<Vec<u8>>,
+}
+
+impl Tree {
+    /// The tree at `path` on the Mac that a recording was made on: its `/tmp`, `/var` and `/etc` are links
+    /// to theirs under `/private`, and ES gives resolved paths. A relative path is one from here.
+    ///
+    /// # Errors
+    /// The path is empty, or the working directory can't be read.
+    pub fn recorded(path: &Path) -> Result<Tree> {
+        let absolute = std::path::absolute(path)?;
+        let mut prefix = Vec::new();
+        for component in absolute.components() {
+            match component {
+                Component::Normal(name) => {
+                    prefix.push(b'/');
+                    prefix.extend_from_slice(name.as_encoded_bytes());
+                }
+                Component::ParentDir => {
+                    prefix.truncate(memchr::memrchr(b'/', &prefix).unwrap_or(0))
+                }
+                _ => {}
+            }
+        }
+        let mut prefixes = vec![prefix];
+        if ["/tmp", "/var", "/etc"]
+            .iter()
+            .any(|link| is_under(&prefixes[0], link.as_bytes()))
+        {
+            prefixes.push([b"/private", &prefixes[0][..]].concat());
+        }
+        Ok(Tree { prefixes })
+    }
+
+    /// Whether `file` is the tree's root or lies below it, by whole components.
+    pub fn contains(&self, file: File<'_>) -> bool {
+        let path = file.path.bytes();
+        self.prefixes.iter().any(|prefix| is_under(&path, prefix))
+    }
+
+    /// The last name in the path, if any path in the tree must have it literally in JSON, too.
+    pub fn needle(&self) -> Option<&[u8]> {
+        let literal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_. +@".contains(byte);
+        let name = match Text::Bytes(&self.prefixes[0]).file_name() {
+            Text::Bytes(prefix) => &self.prefixes[0][self.prefixes[0].len() - prefix.len()..],
+            Text::Json(_) => return None,
+        };
+        (!name.is_empty() && name.iter().all(literal)).then_some(name)
+    }
+}
+
+fn is_under(path: &[u8], prefix: &[u8]) -> bool {
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+}
+
+/// What an event must be to be shown: each kind of condition holds, by any of its alternatives.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// `-e`
+    pub selection: Selection,
+    /// `-p`: where the image of the process lies. None: anywhere.
+    pub images: Vec<Tree>,
+}
+
+impl Filter {
+    /// Whether the event is let through.
+    pub fn passes(&self, event: &Event<'_>) -> bool {
+        self.selection.contains(event.event_type)
+            && (self.images.is_empty() || self.has_image(event))
+    }
+
+    /// An exec is selected by the image that it comes from and by the one that it goes to.
+    fn has_image(&self, event: &Event<'_>) -> bool {
+        let selects = |file| self.images.iter().any(|tree| tree.contains(file));
+        event
+            .process
+            .as_ref()
+            .is_some_and(|process| selects(process.executable))
+            || matches!(event.event_type, EventType::Known(row) if row.name == "exec")
+                && event.fields.iter().any(|field| match &field.value {
+                    Value::Process(target) => selects(target.executable),
+                    _ => false,
+                })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(lists: &[&str]) -> Vec<&'static str> {
+        let lists: Vec<_> = lists.iter().map(ToString::to_string).collect();
+        let selection = Selection::parse(&lists).expect("the list is right");
+        let names = ROWS
+            .iter()
+            .zip(selection.known)
+            .filter_map(|(row, known)| known.then_some(row.name));
+        names.collect()
+    }
+
+    fn refused(list: &str) -> String {
+        Selection::parse(&[list.to_owned()])
+            .expect_err("the list is wrong")
+            .to_string()
+    }
+
+    #[test]
+    fn lists_are_read_from_left_to_right() {
+        assert_eq!(selected(&["open,close,fork"]), ["open", "fork", "close"]);
+        assert_eq!(selected(&["open", "close"]), ["open", "close"]);
+        assert_eq!(selected(&["open,-open,open"]), ["open"]);
+        assert_eq!(selected(&["open,close,-open"]), ["close"]);
+        assert_eq!(selected(&[" open , close "]), ["open", "close"]);
+        assert_eq!(selected(&["all,-all"]), [""; 0]);
+        assert_eq!(selected(&["all"]).len(), COUNT);
+        assert_eq!(selected(&[]).len(), COUNT);
+    }
+
+    #[test]
+    fn a_list_that_starts_with_a_removal_starts_from_all() {
+        assert_eq!(selected(&["-mprotect"]), selected(&["all,!mprotect"]));
+        assert_eq!(selected(&["!mprotect"]).len(), COUNT - 1);
+        assert!(!selected(&["-%file,-od_*", "-exec"]).contains(&"open"));
+        assert_eq!(selected(&["-all", "open"]), ["open"]);
+    }
+
+    #[test]
+    fn patterns_and_classes_stand_for_many() {
+        assert_eq!(
+            selected(&["get_task*"]),
+            [
+                "get_task",
+                "get_task_name",
+                "get_task_read",
+                "get_task_inspect"
+            ]
+        );
+        assert_eq!(selected(&["*_bind,uipc_*t"]), ["uipc_bind", "uipc_connect"]);
+        assert_eq!(selected(&["%memory"]), ["mmap", "mprotect"]);
+        assert_eq!(selected(&["%memory,-m*p"]), ["mprotect"]);
+        assert_eq!(selected(&["*"]).len(), COUNT);
+    }
+
+    #[test]
+    fn events_that_are_not_known_belong_to_all() {
+        let unknown = |list: &str| {
+            Selection::parse(&[list.to_owned()])
+                .expect("the list is right")
+                .unknown
+        };
+        assert!(unknown("all") && unknown("-open") && unknown("open,all"));
+        assert!(!unknown("open") && !unknown("*") && !unknown("all,-all,%file"));
+    }
+
+    #[test]
+    fn a_misspelt_name_is_refused_with_the_nearest() {
+        assert!(refused("opne").contains("unknown event 'opne': did you mean 'open'?"));
+        assert!(refused("exec,-EXIT").contains("did you mean 'exit'?"));
+        assert!(refused("%flie").contains("did you mean '%file'?"));
+        assert!(refused("%FILE").contains("did you mean '%file'?"));
+        assert!(refused("xyzzyplugh").contains("unknown event 'xyzzyplugh'; --list-events"));
+        assert!(refused("zz*").contains("no event's name matches 'zz*'"));
+        assert!(refused("open,,close").contains("missing"));
+        assert!(refused("").contains("missing"));
+        assert!(refused("-").contains("missing"));
+    }
+
+    #[test]
+    fn a_tree_is_made_of_whole_components() {
+        let contains = |tree: &str, path: &'static str| {
+            let file = File {
+                path: path.into(),
+                path_truncated: false,
+            };
+            Tree::recorded(Path::new(tree))
+                .expect("the path is right")
+                .contains(file)
+        };
+        assert!(contains("/Users/test", "/Users/test"));
+        assert!(contains("/Users/test", "/Users/test/a"));
+        assert!(contains("/Users//./test/", "/Users/test/a"));
+        assert!(!contains("/Users/test", "/Users/tester"));
+        assert!(!contains("/Users/test", "/Users"));
+        assert!(!contains("/Users/test", ""));
+        assert!(contains("/", "/bin/ls"));
+        assert!(contains("/tmp", "/private/tmp/a") && contains("/tmp", "/tmp"));
+        assert!(contains("/var/db", "/private/var/db"));
+        assert!(!contains("/tmpfiles", "/private/tmpfiles"));
+        assert!(!contains("/private/tmp", "/tmp/a"));
+        assert!(contains("/a/../b", "/b/c"));
+    }
+}

@@ -1,0 +1,278 @@
+//! How events look.
+//!
+//! A format appends an event to a buffer. What a value looks like is the same in all formats for people;
+//! they differ in how they arrange values.
+
+mod json;
+mod line;
+mod text;
+
+use crate::clock::Clock;
+use crate::escape::{self, push_fmt};
+use crate::event::{AuditToken, Event, Field, File, Label, Value};
+use crate::{source, tables};
+
+pub use json::Json;
+pub use line::Line;
+pub use text::Text;
+
+/// A format.
+pub trait Format: Send {
+    /// Appends an event.
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
+}
+
+/// The colours of a terminal, where they are wanted (ECMA-48, "SGR").
+#[derive(Clone, Copy, Debug)]
+pub struct Palette(pub bool);
+
+impl Palette {
+    const EVENT: &'static [u8] = b"\x1b[1;36m";
+    const PROCESS: &'static [u8] = b"\x1b[32m";
+    const RESET: &'static [u8] = b"\x1b[0m";
+
+    /// Appends what `push` appends, in `colour`.
+    fn paint(self, out: &mut Vec<u8>, colour: &[u8], push: impl FnOnce(&mut Vec<u8>)) {
+        if self.0 {
+            out.extend_from_slice(colour);
+        }
+        push(out);
+        if self.0 {
+            out.extend_from_slice(Self::RESET);
+        }
+    }
+}
+
+/// How values are written.
+struct Values {
+    clock: Clock,
+    /// Whether a name is followed by its number in parentheses.
+    numbers: bool,
+    /// What stands between the members of a structure and the elements of a list.
+    separator: &'static [u8],
+}
+
+impl Values {
+    fn push(&mut self, out: &mut Vec<u8>, value: &Value<'_>) {
+        match value {
+            Value::Bool(bool) => out.extend_from_slice(if *bool { b"true" } else { b"false" }),
+            Value::Int(int) => push_int(out, *int),
+            Value::Address(address) => push_hex(out, *address),
+            Value::Flags(table, bits) => self.push_flags(out, table, *bits),
+            Value::Enum(table, number) => self.push_named(out, table.name(*number), *number),
+            Value::Mode(mode) => push_mode(out, *mode),
+            Value::Device(dev) => push_device(out, *dev),
+            Value::WaitStatus(status) => self.push_wait_status(out, *status),
+            Value::Time(time) => self.clock.push_exact(out, *time),
+            Value::Token(token) => self.push_token(out, token),
+            Value::Text(text) => escape::push(out, *text),
+            Value::File(file) => push_file(out, *file),
+            Value::Process(process) => {
+                push_file(out, process.executable);
+                out.push(b'[');
+                push_int(out, process.audit_token.pid);
+                out.push(b']');
+            }
+            Value::Args(args) => {
+                for (at, arg) in args.iter().enumerate() {
+                    if at > 0 {
+                        out.push(b' ');
+                    }
+                    escape::push_argument(out, *arg);
+                }
+            }
+            Value::Strings(strings) => self.push_list(out, strings, |_, out, string| {
+                escape::push_argument(out, *string)
+            }),
+            Value::Ints(ints) => self.push_list(out, ints, |_, out, int| push_int(out, *int)),
+            Value::List(list) => self.push_list(out, list, |values, out, fields| {
+                values.push_struct(out, fields)
+            }),
+            Value::Json(json) => {
+                let mut canonical = Vec::new();
+                // It was read before, so that nothing can be wrong with it.
+                if source::push_canonical_json(&mut canonical, json).is_err() {
+                    canonical = json.to_vec();
+                }
+                escape::push_bytes(out, &canonical);
+            }
+        }
+    }
+
+    fn push_list<T>(
+        &mut self,
+        out: &mut Vec<u8>,
+        list: &[T],
+        mut push: impl FnMut(&mut Self, &mut Vec<u8>, &T),
+    ) {
+        out.push(b'[');
+        for (at, element) in list.iter().enumerate() {
+            if at > 0 {
+                out.extend_from_slice(self.separator);
+            }
+            push(self, out, element);
+        }
+        out.push(b']');
+    }
+
+    fn push_struct(&mut self, out: &mut Vec<u8>, fields: &[Field<'_>]) {
+        out.push(b'{');
+        for (at, field) in fields.iter().enumerate() {
+            if at > 0 {
+                out.extend_from_slice(self.separator);
+            }
+            push_label(out, field.label);
+            out.push(b'=');
+            self.push(out, &field.value);
+        }
+        out.push(b'}');
+    }
+
+    fn push_token(&self, out: &mut Vec<u8>, token: &AuditToken) {
+        let words: [(&str, i64); 8] = [
+            ("{pid=", token.pid.into()),
+            ("pidversion=", token.pidversion),
+            ("auid=", token.auid.into()),
+            ("euid=", token.euid.into()),
+            ("egid=", token.egid.into()),
+            ("ruid=", token.ruid.into()),
+            ("rgid=", token.rgid.into()),
+            ("asid=", token.asid),
+        ];
+        for (at, (name, word)) in words.into_iter().enumerate() {
+            if at > 0 {
+                out.extend_from_slice(self.separator);
+            }
+            out.extend_from_slice(name.as_bytes());
+            push_int(out, word);
+        }
+        out.push(b'}');
+    }
+
+    /// `A|B|0x40 (67)`; without a bit, the name of that or `0`.
+    fn push_flags(&self, out: &mut Vec<u8>, table: &tables::Flags, number: i128) {
+        let start = out.len();
+        let rest = table.names(bits_of(number), |name| {
+            if out.len() > start {
+                out.push(b'|');
+            }
+            out.extend_from_slice(name.as_bytes());
+        });
+        if out.len() == start && (number != 0 || table.zero.is_none()) {
+            // Without any name the number says it all.
+            push_int(out, number);
+            return;
+        }
+        if rest != 0 {
+            push_fmt(out, format_args!("|{rest:#x}"));
+        }
+        if let (0, Some(zero)) = (number, table.zero) {
+            out.extend_from_slice(zero.as_bytes());
+        }
+        self.push_number(out, number);
+    }
+
+    /// `NAME (number)`; the number alone where it has no name.
+    fn push_named(&self, out: &mut Vec<u8>, name: Option<&str>, number: i128) {
+        match name {
+            Some(name) => {
+                out.extend_from_slice(name.as_bytes());
+                self.push_number(out, number);
+            }
+            None => push_int(out, number),
+        }
+    }
+
+    /// `exited 1 (256)`, `SIGKILL (9)`, `SIGSEGV core dumped (139)`, by `<sys/wait.h>`.
+    fn push_wait_status(&self, out: &mut Vec<u8>, status: i128) {
+        let signal = status & 0x7f;
+        if signal == 0 && (0..=0xffff).contains(&status) && status & 0x80 == 0 {
+            push_fmt(out, format_args!("exited {}", status >> 8));
+            self.push_number(out, status);
+        } else if let (Some(name), 0..=0xff) = (tables::SIGNAL.name(signal), status) {
+            out.extend_from_slice(name.as_bytes());
+            if status & 0x80 != 0 {
+                out.extend_from_slice(b" core dumped");
+            }
+            self.push_number(out, status);
+        } else {
+            push_int(out, status);
+        }
+    }
+
+    fn push_number(&self, out: &mut Vec<u8>, number: i128) {
+        if self.numbers {
+            out.extend_from_slice(b" (");
+            push_int(out, number);
+            out.push(b')');
+        }
+    }
+}
+
+/// The bits of a C integer: those of 32 where it is negative, because no set of flags is a signed long.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the bits are what is wanted"
+)]
+fn bits_of(number: i128) -> u64 {
+    if number < 0 && number >= i128::from(i32::MIN) {
+        u64::from(number as u32)
+    } else {
+        number as u64
+    }
+}
+
+fn push_int(out: &mut Vec<u8>, int: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(int).as_bytes());
+}
+
+fn push_hex(out: &mut Vec<u8>, number: i128) {
+    push_fmt(out, format_args!("{:#x}", bits_of(number)));
+}
+
+/// `S_IFREG|0644`, as strace writes it.
+fn push_mode(out: &mut Vec<u8>, mode: i128) {
+    const S_IFMT: i128 = 0o170_000;
+    if !(0..=0xffff).contains(&mode) {
+        return push_int(out, mode);
+    }
+    match tables::FILE_TYPE.name(mode & S_IFMT) {
+        Some(name) => push_fmt(out, format_args!("{name}|0{:03o}", mode & !S_IFMT)),
+        None => push_fmt(out, format_args!("0{mode:03o}")),
+    }
+}
+
+/// `major,minor`, by `<sys/types.h>` of macOS.
+fn push_device(out: &mut Vec<u8>, dev: i128) {
+    let dev = bits_of(dev);
+    push_fmt(out, format_args!("{},{}", dev >> 24, dev & 0xff_ffff));
+}
+
+fn push_file(out: &mut Vec<u8>, file: File<'_>) {
+    escape::push(out, file.path);
+    if file.path_truncated {
+        out.extend_from_slice(b" (truncated)");
+    }
+}
+
+fn push_label(out: &mut Vec<u8>, label: Label<'_>) {
+    if !label.within.is_empty() {
+        out.extend_from_slice(label.within.as_bytes());
+        out.push(b'.');
+    }
+    escape::push(out, label.name);
+}
+
+/// Puts a backslash before every quote from `start` on.
+fn escape_quotes(out: &mut Vec<u8>, start: usize) {
+    if memchr::memchr(b'"', &out[start..]).is_some() {
+        let quoted = out.split_off(start);
+        for byte in quoted {
+            if byte == b'"' {
+                out.push(b'\\');
+            }
+            out.push(byte);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The text layout: a block of rows for each event.
+
+use super::{Format, Palette, Values, push_int, push_label};
+use crate::clock::Clock;
+use crate::escape;
+use crate::event::{Event, EventType, Field, Process, Value};
+use crate::tables;
+
+/// The text layout, the default format.
+pub struct Text {
+    values: Values,
+    palette: Palette,
+}
+
+impl Text {
+    /// The text layout, with times as `clock` writes them.
+    pub fn new(clock: Clock, palette: Palette) -> Self {
+        Text {
+            values: Values {
+                clock,
+                numbers: true,
+                separator: b", ",
+            },
+            palette,
+        }
+    }
+
+    fn process(&mut self, out: &mut Vec<u8>, process: &Process<'_>, thread_id: Option<u64>) {
+        let token = &process.audit_token;
+        let mut number = |label: &[u8], number: i64| {
+            out.extend_from_slice(label);
+            push_int(out, number);
+            out.push(b'\n');
+        };
+        number(b"        PID : ", token.pid.into());
+        number(b"       EUID : ", token.euid.into());
+        number(b"       EGID : ", token.egid.into());
+        number(b"       PPID : ", process.ppid.into());
+        if token.ruid != token.euid {
+            number(b"       RUID : ", token.ruid.into());
+        }
+        if token.rgid != token.egid {
+            number(b"       RGID : ", token.rgid.into());
+        }
+        if process.original_ppid != process.ppid {
+            number(b"      OPPID : ", process.original_ppid.into());
+        }
+        number(b"        GID : ", process.group_id.into());
+        number(b"        SID : ", process.session_id.into());
+        let mut text = |label: &[u8], text| {
+            out.extend_from_slice(label);
+            escape::push(out, text);
+            out.push(b'\n');
+        };
+        if let Some(tty) = process.tty {
+            text(b"        tty : ", tty.path);
+        }
+        push_thread_id(out, thread_id);
+        out.extend_from_slice(b"       path : ");
+        self.palette.paint(out, Palette::PROCESS, |out| {
+            escape::push(out, process.executable.path)
+        });
+        out.extend_from_slice(b"\n    csflags : ");
+        self.values.push_flags(
+            out,
+            &tables::CODESIGNING_FLAGS,
+            process.codesigning_flags.into(),
+        );
+        out.extend_from_slice(b"\n    sign_id : ");
+        escape::push(out, process.signing_id);
+        if let Some(start_time) = process.start_time {
+            out.extend_from_slice(b"\n    started : ");
+            self.values.clock.push_second(out, start_time);
+        }
+        out.extend_from_slice(b"\n      extra : ");
+        for (is_so, word) in [
+            (process.is_platform_binary, &b"(platform_binary) "[..]),
+            (process.is_es_client, b"(es_client) "),
+            (process.executable.path_truncated, b"(path_truncated) "),
+        ] {
+            if is_so {
+                out.extend_from_slice(word);
+            }
+        }
+        out.push(b'\n');
+        if let Some(team_id) = process.team_id {
+            out.extend_from_slice(b"    team_id : ");
+            escape::push(out, team_id);
+            out.push(b'\n');
+        }
+    }
+}
+
+impl Format for Text {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"event : ");
+        self.palette.paint(out, Palette::EVENT, |out| {
+            push_event_type(out, event.event_type)
+        });
+        out.extend_from_slice(b"\n  time: ");
+        self.values.clock.push_exact(out, event.time);
+        out.push(b'\n');
+        for field in &event.fields {
+            if !matches!(field.value, Value::Process(_)) {
+                out.extend_from_slice(b"  ");
+                push_label(out, field.label);
+                out.extend_from_slice(b" : ");
+                self.values.push(out, &field.value);
+                out.push(b'\n');
+            }
+        }
+        for Field { label, value } in &event.fields {
+            if let Value::Process(process) = value {
+                out.push(b' ');
+                push_label(out, *label);
+                out.extend_from_slice(b":\n");
+                self.process(out, process, None);
+            }
+        }
+        if let Some(process) = &event.process {
+            out.extend_from_slice(b" process:\n");
+            self.process(out, process, event.thread_id);
+        } else {
+            out.extend_from_slice(b" process: (null)\n");
+            push_thread_id(out, event.thread_id);
+        }
+        out.push(b'\n');
+    }
+}
+
+/// The name; for an event that this build doesn't know, its name where it came with one, and its number.
+fn push_event_type(out: &mut Vec<u8>, event_type: EventType<'_>) {
+    match event_type {
+        EventType::Known(row) => out.extend_from_slice(row.name.as_bytes()),
+        EventType::Unknown { number, name } => {
+            escape::push(out, name);
+            if let Some(number) = number {
+                out.extend_from_slice(b" (");
+                push_int(out, number);
+                out.push(b')');
+            }
+        }
+    }
+}
+
+fn push_thread_id(out: &mut Vec<u8>, thread_id: Option<u64>) {
+    if let Some(thread_id) = thread_id {
+        out.extend_from_slice(b"   threadid : ");
+        push_int(out, thread_id);
+        out.push(b'\n');
+    }
+}

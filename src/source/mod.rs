@@ -1,0 +1,7 @@
+//! Where events come from. A source knows nothing of formats: it gives [`crate::event::Event`]s.
+
+pub mod recording;
+
+pub use recording::json::{
+    push_canonical as push_canonical_json, push_on_one_line as push_json_on_one_line,
+};

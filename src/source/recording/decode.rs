@@ -1,0 +1,625 @@
+//! From a JSON object in eslogger's shape to an [`Event`], by the rows of the catalogue.
+//!
+//! A message whose frame (its time, its process, which event it is) can't be read is no event. A member of
+//! the event that has the wrong type is shown as JSON and complained of. A member that the catalogue
+//! doesn't know is shown too: `PART.NAME` where it isn't the event's own.
+
+use chrono::DateTime;
+
+use super::json::{Error, Result, Scanner, Str};
+use crate::catalogue::{self, Kind, Member, Row};
+use crate::event::{
+    AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value,
+};
+use crate::tables;
+
+impl<'m> From<Str<'m>> for Text<'m> {
+    fn from(string: Str<'m>) -> Self {
+        if string.escaped {
+            Text::Json(string.inside)
+        } else {
+            Text::Bytes(string.inside)
+        }
+    }
+}
+
+/// Reads messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Decoder {
+    /// Whether the environment of programs is wanted.
+    pub env: bool,
+}
+
+/// A message, and what in it was not as it should be.
+#[derive(Debug)]
+pub struct Message<'m> {
+    /// The event.
+    pub event: Event<'m>,
+    /// The first member that had the wrong type, and where.
+    pub complaint: Option<Complaint>,
+}
+
+/// A member of the wrong type.
+#[derive(Debug)]
+pub struct Complaint {
+    /// Its name.
+    pub member: &'static str,
+    /// What was expected of it.
+    pub error: Box<Error>,
+}
+
+impl Decoder {
+    /// Reads the object that `scanner` is at.
+    pub fn message<'m>(self, scanner: &mut Scanner<'m>) -> Result<Message<'m>> {
+        scanner.peek();
+        let start = scanner.at();
+        let mut frame = Frame::default();
+        let mut part = Part {
+            decoder: self,
+            fields: Vec::new(),
+            complaint: None,
+        };
+        scanner.object(|scanner, key| match key.inside {
+            b"time" => scanner.timestamp().map(|time| frame.time = Some(time)),
+            b"event_type" => scanner.integer().map(|number| frame.number = Some(number)),
+            b"thread" => scanner
+                .thread_id()
+                .map(|thread_id| frame.thread_id = thread_id),
+            b"process" if scanner.null()? => Ok(()),
+            b"process" => part
+                .process(scanner, "process")
+                .map(|process| frame.process = Some(process)),
+            b"event" => part.event(scanner, &mut frame),
+            b"schema_version" | b"version" | b"seq_num" | b"global_seq_num" | b"mach_time"
+            | b"action_type" | b"action" | b"deadline" => scanner.skip(),
+            _ => part.unknown(scanner, "message", key.into()),
+        })?;
+        let missing = |what| Error::mismatch(start, what);
+        let name = frame
+            .name
+            .ok_or_else(|| missing("the object has no member \"event\""))?;
+        let time = frame
+            .time
+            .ok_or_else(|| missing("the message has no member \"time\""))?;
+        part.fields.sort_by(|a, b| a.label.compare(&b.label));
+        let event_type = match frame.row {
+            Some(row) => EventType::Known(row),
+            None => EventType::Unknown {
+                number: frame.number,
+                name: name.into(),
+            },
+        };
+        let event = Event {
+            event_type,
+            time,
+            thread_id: frame.thread_id,
+            process: frame.process,
+            fields: part.fields,
+            json: scanner.since(start),
+        };
+        Ok(Message {
+            event,
+            complaint: part.complaint,
+        })
+    }
+}
+
+/// What is around the event in a message.
+#[derive(Default)]
+struct Frame<'m> {
+    time: Option<Timestamp>,
+    number: Option<i128>,
+    thread_id: Option<u64>,
+    process: Option<Process<'m>>,
+    name: Option<Str<'m>>,
+    row: Option<&'static Row>,
+}
+
+/// What comes together while a message is read.
+struct Part<'m> {
+    decoder: Decoder,
+    fields: Vec<Field<'m>>,
+    complaint: Option<Complaint>,
+}
+
+impl<'m> Part<'m> {
+    /// `"event":{"NAME":{…}}`
+    fn event(&mut self, scanner: &mut Scanner<'m>, frame: &mut Frame<'m>) -> Result<()> {
+        let start = scanner.at();
+        scanner.object(|scanner, name| {
+            if frame.name.replace(name).is_some() {
+                return Err(Error::mismatch(
+                    start,
+                    "the message has more than one event",
+                ));
+            }
+            frame.row = catalogue::by_name(name.inside);
+            self.members(scanner, frame.row.map_or(&[], |row| row.members), "", "")
+        })
+    }
+
+    /// The members of an object. They are shown as parts of `within`; those unknown as parts of `part`.
+    fn members(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        members: &'static [Member],
+        within: &'static str,
+        part: &'static str,
+    ) -> Result<()> {
+        let first = self.fields.len();
+        scanner.object(|scanner, key| {
+            match members
+                .iter()
+                .find(|member| member.name.as_bytes() == key.inside)
+            {
+                Some(member) => self.member(scanner, member, within),
+                None => self.unknown(scanner, part, key.into()),
+            }
+        })?;
+        for member in members {
+            match member.kind {
+                Kind::Flavor => {
+                    name_by_sibling(&mut self.fields[first..], member.label, "type", flavor)
+                }
+                Kind::CpuSubtype => {
+                    name_by_sibling(
+                        &mut self.fields[first..],
+                        member.label,
+                        "image_cputype",
+                        cpusubtype,
+                    );
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A member that the catalogue knows.
+    fn member(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        member: &'static Member,
+        within: &'static str,
+    ) -> Result<()> {
+        if scanner.null()? {
+            return Ok(());
+        }
+        let start = scanner.clone();
+        let fields = self.fields.len();
+        let read = match member.kind {
+            Kind::Struct(members) => self.members(scanner, members, member.label, member.label),
+            Kind::Union(members) => self.members(scanner, members, within, member.label),
+            Kind::Env if !self.decoder.env => scanner.skip(),
+            ref kind => self.value(scanner, kind, member.label).map(|value| {
+                let label = Label {
+                    within,
+                    name: member.label.into(),
+                };
+                self.fields.push(Field { label, value });
+            }),
+        };
+        match read {
+            Err(error) if error.mismatch => {
+                *scanner = start;
+                let value = Value::Json(scanner.value()?);
+                self.complaint.get_or_insert(Complaint {
+                    member: member.name,
+                    error,
+                });
+                self.fields.truncate(fields);
+                self.fields.push(Field {
+                    label: Label {
+                        within,
+                        name: member.label.into(),
+                    },
+                    value,
+                });
+                Ok(())
+            }
+            read => read,
+        }
+    }
+
+    /// A value of the given kind; `part` is what it is the value of.
+    fn value(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        kind: &'static Kind,
+        part: &'static str,
+    ) -> Result<Value<'m>> {
+        Ok(match kind {
+            Kind::Bool => Value::Bool(scanner.boolean()?),
+            Kind::Int | Kind::Flavor | Kind::CpuSubtype => Value::Int(scanner.integer()?),
+            Kind::Address => Value::Address(scanner.integer()?),
+            Kind::Flags(table) => Value::Flags(table, scanner.integer()?),
+            Kind::Enum(table) => Value::Enum(table, scanner.integer()?),
+            Kind::Mode => Value::Mode(scanner.integer()?),
+            Kind::Device => Value::Device(scanner.integer()?),
+            Kind::WaitStatus => Value::WaitStatus(scanner.integer()?),
+            Kind::Time => Value::Time(scanner.timestamp()?),
+            Kind::Token => Value::Token(scanner.audit_token()?),
+            Kind::Text | Kind::Hex => Value::Text(scanner.string()?.into()),
+            Kind::File => Value::File(self.file(scanner, part)?),
+            Kind::Process => Value::Process(Box::new(self.process(scanner, part)?)),
+            Kind::Args | Kind::Env => Value::Args(scanner.strings()?),
+            Kind::Strings => Value::Strings(scanner.strings()?),
+            Kind::Ints => {
+                let mut ints = Vec::new();
+                scanner.array(|scanner| scanner.integer().map(|int| ints.push(int)))?;
+                Value::Ints(ints)
+            }
+            Kind::List(members) => {
+                let mut list = Vec::new();
+                scanner.array(|scanner| {
+                    let first = self.fields.len();
+                    self.members(scanner, members, "", "")?;
+                    let mut structure = self.fields.split_off(first);
+                    structure.sort_by(|a, b| a.label.compare(&b.label));
+                    list.push(structure);
+                    Ok(())
+                })?;
+                Value::List(list)
+            }
+            Kind::Either(arms) => return self.either(scanner, arms, part),
+            Kind::Json | Kind::Struct(_) | Kind::Union(_) => Value::Json(scanner.value()?),
+        })
+    }
+
+    /// A union that is written as the arm that is set, or as an object with the name of the arm.
+    fn either(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        arms: &'static [Member],
+        part: &'static str,
+    ) -> Result<Value<'m>> {
+        let start = scanner.clone();
+        if scanner.peek() == b'{' {
+            let mut value = None;
+            let named = scanner.object(|scanner, key| {
+                match arms.iter().find(|arm| arm.name.as_bytes() == key.inside) {
+                    Some(arm) => value = Some(self.value(scanner, &arm.kind, part)?),
+                    None => scanner.skip()?,
+                }
+                Ok(())
+            });
+            match (named, value) {
+                (Ok(()), Some(value)) => return Ok(value),
+                (Err(error), _) if !error.mismatch => return Err(error),
+                _ => *scanner = start.clone(),
+            }
+        }
+        let mut mismatch = Error::mismatch(scanner.at(), "none of the union's types");
+        for arm in arms {
+            match self.value(scanner, &arm.kind, part) {
+                Err(error) if error.mismatch => mismatch = error,
+                read => return read,
+            }
+            *scanner = start.clone();
+        }
+        Err(mismatch)
+    }
+
+    /// A member that the catalogue doesn't know: files and processes as such, all else as it is written.
+    fn unknown(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        within: &'static str,
+        name: Text<'m>,
+    ) -> Result<()> {
+        let start = scanner.clone();
+        let fields = self.fields.len();
+        let kind = match scanner.peek() {
+            b'n' => return scanner.skip(),
+            b'"' => &Kind::Text,
+            b't' | b'f' => &Kind::Bool,
+            b'{' => shape(scanner.clone())?,
+            b'[' => &Kind::Json,
+            _ => &Kind::Int,
+        };
+        let value = self.value(scanner, kind, "").or_else(|_| {
+            *scanner = start;
+            self.fields.truncate(fields);
+            scanner.value().map(Value::Json)
+        })?;
+        self.fields.push(Field {
+            label: Label { within, name },
+            value,
+        });
+        Ok(())
+    }
+
+    /// `es_file_t`
+    fn file(&mut self, scanner: &mut Scanner<'m>, part: &'static str) -> Result<File<'m>> {
+        let start = scanner.at();
+        let mut path = None;
+        let mut path_truncated = false;
+        scanner.object(|scanner, key| match key.inside {
+            b"path" => scanner.string().map(|string| path = Some(string.into())),
+            b"path_truncated" => scanner
+                .boolean()
+                .map(|truncated| path_truncated = truncated),
+            b"stat" => scanner.skip(),
+            _ => self.unknown(scanner, part, key.into()),
+        })?;
+        match path {
+            Some(path) => Ok(File {
+                path,
+                path_truncated,
+            }),
+            None => Err(Error::mismatch(start, "the file has no member \"path\"")),
+        }
+    }
+
+    /// `es_process_t`
+    fn process(&mut self, scanner: &mut Scanner<'m>, part: &'static str) -> Result<Process<'m>> {
+        let start = scanner.at();
+        let mut audit_token = None;
+        let mut executable = None;
+        let mut signing_id = Text::Bytes(b"");
+        let mut team_id = None;
+        let mut tty = None;
+        let mut start_time = None;
+        let [mut ppid, mut original_ppid, mut group_id, mut session_id] = [0; 4];
+        let mut codesigning_flags = 0;
+        let [mut is_platform_binary, mut is_es_client] = [false; 2];
+        scanner.object(|scanner, key| {
+            match key.inside {
+                b"audit_token" => audit_token = Some(scanner.audit_token()?),
+                b"executable" => executable = Some(self.file(scanner, part)?),
+                b"signing_id" | b"team_id" | b"tty" | b"start_time" if scanner.null()? => {}
+                b"signing_id" => signing_id = scanner.string()?.into(),
+                b"team_id" => team_id = Some(scanner.string()?.into()),
+                b"tty" => tty = Some(self.file(scanner, part)?),
+                b"start_time" => start_time = Some(scanner.timestamp()?),
+                b"ppid" => ppid = scanner.integer_as()?,
+                b"original_ppid" => original_ppid = scanner.integer_as()?,
+                b"group_id" => group_id = scanner.integer_as()?,
+                b"session_id" => session_id = scanner.integer_as()?,
+                b"codesigning_flags" => codesigning_flags = scanner.integer_as()?,
+                b"is_platform_binary" => is_platform_binary = scanner.boolean()?,
+                b"is_es_client" => is_es_client = scanner.boolean()?,
+                b"cdhash"
+                | b"cdhash_full"
+                | b"cs_validation_category"
+                | b"parent_audit_token"
+                | b"responsible_audit_token" => scanner.skip()?,
+                _ => self.unknown(scanner, part, key.into())?,
+            }
+            Ok(())
+        })?;
+        let missing = |what| Error::mismatch(start, what);
+        Ok(Process {
+            audit_token: audit_token
+                .ok_or_else(|| missing("the process has no member \"audit_token\""))?,
+            ppid,
+            original_ppid,
+            group_id,
+            session_id,
+            codesigning_flags,
+            is_platform_binary,
+            is_es_client,
+            signing_id,
+            team_id,
+            executable: executable
+                .ok_or_else(|| missing("the process has no member \"executable\""))?,
+            tty,
+            start_time,
+        })
+    }
+}
+
+/// Whether an object that the catalogue doesn't know looks like a file or a process.
+fn shape(mut scanner: Scanner<'_>) -> Result<&'static Kind> {
+    let mut kind = &Kind::Json;
+    scanner.object(|scanner, key| {
+        match key.inside {
+            b"path" => kind = &Kind::File,
+            b"audit_token" => kind = &Kind::Process,
+            _ => {}
+        }
+        scanner.skip()
+    })?;
+    Ok(kind)
+}
+
+/// Readers of what is written in a way of its own.
+trait Reads<'m> {
+    fn timestamp(&mut self) -> Result<Timestamp>;
+    fn thread_id(&mut self) -> Result<Option<u64>>;
+    fn audit_token(&mut self) -> Result<AuditToken>;
+    fn strings(&mut self) -> Result<Vec<Text<'m>>>;
+}
+
+impl<'m> Reads<'m> for Scanner<'m> {
+    /// `"2021-02-20T19:53:54.423783425Z"`
+    fn timestamp(&mut self) -> Result<Timestamp> {
+        self.peek();
+        let at = self.at();
+        timestamp(self.string()?.inside).ok_or_else(|| Error::mismatch(at, "expected a time"))
+    }
+
+    /// `{"thread_id":1}` or null
+    fn thread_id(&mut self) -> Result<Option<u64>> {
+        let mut thread_id = None;
+        if !self.null()? {
+            self.object(|scanner, key| match key.inside {
+                b"thread_id" => scanner.integer_as().map(|id| thread_id = Some(id)),
+                _ => scanner.skip(),
+            })?;
+        }
+        Ok(thread_id)
+    }
+
+    /// An object, or an array of the words in the order of `audit_token_t.val`, as a beta of macOS 26 wrote.
+    fn audit_token(&mut self) -> Result<AuditToken> {
+        let mut token = AuditToken::default();
+        if self.peek() == b'[' {
+            let start = self.at();
+            let mut place = 0;
+            self.array(|scanner| {
+                place += 1;
+                token.read(scanner, place - 1)
+            })?;
+            if place != 8 {
+                return Err(Error::mismatch(
+                    start,
+                    "expected the 8 words of an audit token",
+                ));
+            }
+        } else {
+            self.object(|scanner, key| {
+                let place = AUDIT_TOKEN
+                    .iter()
+                    .position(|name| name.as_bytes() == key.inside);
+                token.read(scanner, place.unwrap_or(AUDIT_TOKEN.len()))
+            })?;
+        }
+        Ok(token)
+    }
+
+    fn strings(&mut self) -> Result<Vec<Text<'m>>> {
+        let mut strings = Vec::new();
+        self.array(|scanner| scanner.string().map(|string| strings.push(string.into())))?;
+        Ok(strings)
+    }
+}
+
+/// The words of `audit_token_t.val`, by eslogger's names.
+const AUDIT_TOKEN: [&str; 8] = [
+    "auid",
+    "euid",
+    "egid",
+    "ruid",
+    "rgid",
+    "pid",
+    "asid",
+    "pidversion",
+];
+
+impl AuditToken {
+    /// Reads the word at `place` of [`AUDIT_TOKEN`].
+    fn read(&mut self, scanner: &mut Scanner<'_>, place: usize) -> Result<()> {
+        match place {
+            0 => self.auid = scanner.integer_as()?,
+            1 => self.euid = scanner.integer_as()?,
+            2 => self.egid = scanner.integer_as()?,
+            3 => self.ruid = scanner.integer_as()?,
+            4 => self.rgid = scanner.integer_as()?,
+            5 => self.pid = scanner.integer_as()?,
+            6 => self.asid = scanner.integer_as()?,
+            7 => self.pidversion = scanner.integer_as()?,
+            _ => scanner.skip()?,
+        }
+        Ok(())
+    }
+}
+
+/// Gives a number its names by the value of another member of the same structure.
+fn name_by_sibling<'m>(
+    fields: &mut [Field<'m>],
+    label: &str,
+    sibling: &str,
+    named: fn(i128, i128) -> Option<Value<'m>>,
+) {
+    let is = |field: &Field<'_>, name: &str| matches!(field.label.name, Text::Bytes(label) if label == name.as_bytes());
+    let of = fields.iter().find_map(|field| match field.value {
+        Value::Enum(_, number) if is(field, sibling) => Some(number),
+        _ => None,
+    });
+    let field = fields.iter_mut().find(|field| is(field, label));
+    if let (Some(of), Some(field)) = (of, field)
+        && let Value::Int(number) = field.value
+        && let Some(value) = named(of, number)
+    {
+        field.value = value;
+    }
+}
+
+/// `proc_check.flavor`, by `es_proc_check_type_t`.
+fn flavor<'m>(of: i128, number: i128) -> Option<Value<'m>> {
+    let table = match of {
+        1 => &tables::PROC_CHECK_LISTPIDS,
+        2 => &tables::PROC_CHECK_PIDINFO,
+        3 => &tables::PROC_CHECK_PIDFDINFO,
+        6 => &tables::PROC_CHECK_PIDFILEPORTINFO,
+        9 => &tables::PROC_CHECK_PIDRUSAGE,
+        14 => &tables::PROC_CHECK_UDATA_INFO,
+        _ => return None,
+    };
+    Some(Value::Enum(table, number))
+}
+
+/// `exec.image_cpusubtype`, by CPU type.
+fn cpusubtype<'m>(of: i128, number: i128) -> Option<Value<'m>> {
+    let table = match of {
+        0x100_0007 => &tables::CPUSUBTYPE_X86_64,
+        0x100_000c => &tables::CPUSUBTYPE_ARM64,
+        0x200_000c => &tables::CPUSUBTYPE_ARM64_32,
+        _ => return None,
+    };
+    Some(Value::Flags(table, number))
+}
+
+/// A time as eslogger writes it, or in another form of RFC 3339.
+fn timestamp(text: &[u8]) -> Option<Timestamp> {
+    if let Some(timestamp) = eslogger_timestamp(text) {
+        return Some(timestamp);
+    }
+    let time = DateTime::parse_from_rfc3339(std::str::from_utf8(text).ok()?).ok()?;
+    Some(Timestamp {
+        seconds: time.timestamp(),
+        nanos: time.timestamp_subsec_nanos(),
+    })
+}
+
+/// `YYYY-MM-DDThh:mm:ss.fZ` with a fraction of one to nine digits, which is what nearly every time looks like.
+fn eslogger_timestamp(text: &[u8]) -> Option<Timestamp> {
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u32, |number, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| number * 10 + u32::from(digit - b'0'))
+        })
+    };
+    let (head, fraction) = text.split_at_checked(20)?;
+    let fraction = fraction
+        .strip_suffix(b"Z")
+        .filter(|digits| (1..=9).contains(&digits.len()))?;
+    let nanos = number(fraction)? * 10_u32.pow(9 - u32::try_from(fraction.len()).ok()?);
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        i1,
+        i2,
+        b':',
+        s1,
+        s2,
+        b'.',
+    ] = *head
+    else {
+        return None;
+    };
+    let date = chrono::NaiveDate::from_ymd_opt(
+        i32::try_from(number(&[y1, y2, y3, y4])?).ok()?,
+        number(&[m1, m2])?,
+        number(&[d1, d2])?,
+    )?;
+    let time = date.and_hms_opt(number(&[h1, h2])?, number(&[i1, i2])?, number(&[s1, s2])?)?;
+    Some(Timestamp {
+        seconds: time.and_utc().timestamp(),
+        nanos,
+    })
+}

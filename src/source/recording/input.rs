@@ -1,0 +1,156 @@
+//! Opens recordings, decompresses them and reads them piece by piece.
+
+use std::cell::Cell;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flate2::bufread::MultiGzDecoder;
+use memchr::memrchr;
+
+use super::framing::{Chunk, Framer, MAX_OBJECT};
+
+/// How much is read at once, in bytes. What is there is taken, so that an event never waits for another.
+const READ_SIZE: usize = 512 << 10;
+
+/// The first bytes of a gzip member (RFC 1952) and of a Zstandard frame (RFC 8878).
+const GZIP: &[u8] = b"\x1f\x8b";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+
+/// Where a recording is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// `-`
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Stdin => f.write_str("standard input"),
+            // Its name may be as strange as any other.
+            Input::File(path) => {
+                let mut name = Vec::new();
+                crate::escape::push_bytes(&mut name, path.as_os_str().as_encoded_bytes());
+                f.write_str(&String::from_utf8_lossy(&name))
+            }
+        }
+    }
+}
+
+/// Reads a recording to its end and gives its chunks as soon as their last line is there. Stops when `emit`
+/// says false.
+///
+/// # Errors
+/// The file can't be opened, read or decompressed. What came before the error has been given.
+pub fn read(
+    input: &Input,
+    buffers: &Buffers,
+    mut emit: impl FnMut(Chunk) -> bool,
+) -> io::Result<()> {
+    let reader: Box<dyn Read> = match input {
+        Input::Stdin => Box::new(io::stdin().lock()),
+        Input::File(path) => Box::new(File::open(path)?),
+    };
+    let mut reader = decompressed(reader)?;
+    let mut framer = Framer::new();
+    let wanted = Cell::new(true);
+    let mut emit = |chunk| wanted.set(wanted.get() && emit(chunk));
+    let mut text = buffers.take();
+    let mut filled = 0;
+    let result = loop {
+        if text.len() < filled + READ_SIZE {
+            text.resize(filled + READ_SIZE, 0);
+        }
+        let count = match reader.read(&mut text[filled..filled + READ_SIZE]) {
+            Ok(0) => break Ok(()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => break Err(error),
+        };
+        let whole = match memrchr(b'\n', &text[filled..filled + count]) {
+            Some(newline) => filled + newline + 1,
+            None if filled + count > MAX_OBJECT => filled + count,
+            None => {
+                filled += count;
+                continue;
+            }
+        };
+        filled += count;
+        let mut next = buffers.take();
+        filled -= whole;
+        if next.len() < filled {
+            next.resize(filled, 0);
+        }
+        next[..filled].copy_from_slice(&text[whole..whole + filled]);
+        text.truncate(whole);
+        framer.push_buffer(&mut text, &mut emit);
+        buffers.give(text);
+        text = next;
+        if !wanted.get() {
+            return Ok(());
+        }
+    };
+    framer.push(&text[..filled], &mut emit);
+    framer.end(&mut emit);
+    result
+}
+
+/// Buffers that go round: memory that is new costs more than what is read into it.
+#[derive(Clone, Debug, Default)]
+pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Buffers {
+    /// A buffer with anything in it, or nothing.
+    pub fn take(&self) -> Vec<u8> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default()
+    }
+
+    /// Takes a buffer back. One that became large goes.
+    pub fn give(&self, buffer: Vec<u8>) {
+        if (1..=4 * READ_SIZE).contains(&buffer.capacity()) {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(buffer);
+        }
+    }
+}
+
+/// What `reader` gives, decompressed where it begins like something compressed.
+fn decompressed(mut reader: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
+    let mut head = Vec::new();
+    while [GZIP, ZSTD]
+        .iter()
+        .any(|magic| head.len() < magic.len() && magic.starts_with(&head))
+    {
+        let mut byte = [0];
+        match reader.read(&mut byte) {
+            Ok(0) => break,
+            Ok(_) => head.push(byte[0]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let kind = head.clone();
+    let whole = Cursor::new(head).chain(reader);
+    Ok(if kind == GZIP {
+        Box::new(MultiGzDecoder::new(buffered(whole)))
+    } else if kind == ZSTD {
+        Box::new(zstd::Decoder::with_buffer(buffered(whole))?)
+    } else {
+        Box::new(whole)
+    })
+}
+
+fn buffered(reader: impl Read) -> impl BufRead {
+    BufReader::with_capacity(READ_SIZE, reader)
+}

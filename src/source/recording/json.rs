@@ -1,0 +1,577 @@
+//! A pull scanner for JSON: the caller asks for what it wants next and skips the rest.
+//!
+//! Strings stay as they are written, escapes and all, until somebody prints them. What is skipped is
+//! checked as strictly as what is read, except that a string may hold any bytes and lone surrogates:
+//! a name in a recording need not be UTF-8, and that must not cost the event.
+//!
+//! On eslogger's output (70 short keys in random order in 2 KB, every slash escaped) the cost of reading
+//! JSON is that of looking at tokens. `CONTRIBUTING.md` has the measurements against published readers.
+
+#![allow(
+    clippy::inline_always,
+    reason = "measured: what is read most often must not be called"
+)]
+
+use std::fmt;
+
+use wide::u8x16;
+
+/// What is wrong with a text, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The offset in the text.
+    pub at: usize,
+    /// What was expected there, or what is wrong.
+    pub what: &'static str,
+    /// Whether the value that was read is JSON all the same, and only of another type than was asked for.
+    pub mismatch: bool,
+}
+
+impl Error {
+    /// JSON that is right, but not what it should be.
+    #[expect(clippy::unnecessary_box_returns, reason = "it goes into a `Result`")]
+    pub fn mismatch(at: usize, what: &'static str) -> Box<Error> {
+        Box::new(Error {
+            at,
+            what,
+            mismatch: true,
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+/// The outcome of reading something. Errors are rare, so they are boxed to keep the result small.
+pub type Result<T> = std::result::Result<T, Box<Error>>;
+
+/// Reads JSON from the left to the right.
+#[derive(Clone, Debug)]
+pub struct Scanner<'m> {
+    text: &'m [u8],
+    at: usize,
+}
+
+/// The inside of a string, as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Str<'m> {
+    /// What stands between the quotes.
+    pub inside: &'m [u8],
+    /// Whether there is an escape in it.
+    pub escaped: bool,
+}
+
+impl<'m> Scanner<'m> {
+    /// A scanner that begins at the offset `at` of `text`.
+    pub fn new(text: &'m [u8], at: usize) -> Self {
+        Scanner { text, at }
+    }
+
+    /// The offset of what is read next.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The text from `start` to what is read next.
+    pub fn since(&self, start: usize) -> &'m [u8] {
+        &self.text[start..self.at]
+    }
+
+    #[cold]
+    fn error<T>(&self, what: &'static str) -> Result<T> {
+        let at = self.at;
+        Err(Box::new(Error {
+            at,
+            what,
+            mismatch: false,
+        }))
+    }
+
+    #[cold]
+    fn mismatch<T>(&self, what: &'static str) -> Result<T> {
+        Err(Error::mismatch(self.at, what))
+    }
+
+    /// The first byte of the next token; 0 at the end of the text.
+    #[inline(always)]
+    pub fn peek(&mut self) -> u8 {
+        loop {
+            match self.text.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                Some(byte) => return *byte,
+                None => return 0,
+            }
+        }
+    }
+
+    /// Reads an object: calls `member` with each key, which must read or skip the value.
+    #[inline]
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Str<'m>) -> Result<()>,
+    ) -> Result<()> {
+        if self.peek() != b'{' {
+            return self.mismatch("expected an object");
+        }
+        self.at += 1;
+        if self.peek() == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            let key = self.key()?;
+            member(self, key)?;
+            match self.peek() {
+                b',' => self.at += 1,
+                b'}' => break,
+                _ => return self.error("expected ',' or '}'"),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads an array: calls `element` before each element, which must read or skip it.
+    #[inline]
+    pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        if self.peek() != b'[' {
+            return self.mismatch("expected an array");
+        }
+        self.at += 1;
+        if self.peek() == b']' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            match self.peek() {
+                b',' => self.at += 1,
+                b']' => break,
+                _ => return self.error("expected ',' or ']'"),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads a string.
+    #[inline(always)]
+    pub fn string(&mut self) -> Result<Str<'m>> {
+        if self.peek() != b'"' {
+            return self.mismatch("expected a string");
+        }
+        let start = self.at + 1;
+        match short_string(self.text, start) {
+            Some(end) => {
+                self.at = end + 1;
+                Ok(Str {
+                    inside: &self.text[start..end],
+                    escaped: false,
+                })
+            }
+            None => self.long_string(start),
+        }
+    }
+
+    /// Reads the string whose inside begins at `start`.
+    #[inline(never)]
+    fn long_string(&mut self, start: usize) -> Result<Str<'m>> {
+        let mut at = start;
+        let mut escaped = false;
+        loop {
+            at += plain_bytes(&self.text[at..]);
+            match self.text.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    at += match self.text.get(at + 1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                        Some(b'u') if self.text.get(at + 2..at + 6).is_some_and(is_hex) => 6,
+                        Some(_) => {
+                            self.at = at;
+                            return self.error("wrong escape in a string");
+                        }
+                        None => 1,
+                    };
+                }
+                Some(_) => {
+                    self.at = at;
+                    return self.error("control character in a string");
+                }
+                None => {
+                    self.at = self.text.len();
+                    return self.error("the text ends within a string");
+                }
+            }
+        }
+        self.at = at + 1;
+        Ok(Str {
+            inside: &self.text[start..at],
+            escaped,
+        })
+    }
+
+    /// Reads an integer, exactly.
+    #[inline]
+    pub fn integer(&mut self) -> Result<i128> {
+        let start = match self.peek() {
+            b'-' | b'0'..=b'9' => self.at,
+            _ => return self.mismatch("expected an integer"),
+        };
+        let (negative, digits) = match self.number()? {
+            [b'-', digits @ ..] => (true, digits),
+            digits => (false, digits),
+        };
+        let add = |value: u64, digit: &u8| match digit {
+            b'0'..=b'9' => value.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+            _ => None,
+        };
+        let Some(value) = digits.iter().try_fold(0, add) else {
+            self.at = start;
+            return self.mismatch("expected an integer of 64 bits");
+        };
+        let value = i128::from(value);
+        Ok(if negative { -value } else { value })
+    }
+
+    /// Reads an integer that fits into `T`.
+    #[inline]
+    pub fn integer_as<T: TryFrom<i128>>(&mut self) -> Result<T> {
+        let start = self.at;
+        let value = self.integer()?;
+        T::try_from(value).or_else(|_| {
+            self.at = start;
+            self.mismatch("the number is out of range")
+        })
+    }
+
+    /// Reads a number as it is written.
+    #[inline]
+    fn number(&mut self) -> Result<&'m [u8]> {
+        let start = self.at;
+        let first = start + usize::from(self.text.get(start) == Some(&b'-'));
+        self.at = first + digits(self.text, first);
+        if self.at == first {
+            return self.error("expected a value");
+        }
+        if self.text[first] == b'0' && self.at > first + 1 {
+            return self.error("a number begins with 0");
+        }
+        if let Some(b'.' | b'e' | b'E') = self.text.get(self.at) {
+            self.fraction_and_exponent()?;
+        }
+        Ok(self.since(start))
+    }
+
+    #[cold]
+    fn fraction_and_exponent(&mut self) -> Result<()> {
+        if self.text[self.at] == b'.' {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if let Some(b'e' | b'E') = self.text.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.text.get(self.at) {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        Ok(())
+    }
+
+    fn some_digits(&mut self) -> Result<()> {
+        match digits(self.text, self.at) {
+            0 => self.error("expected a digit"),
+            count => {
+                self.at += count;
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads `true` or `false`.
+    pub fn boolean(&mut self) -> Result<bool> {
+        match self.peek() {
+            b't' => self.word(b"true").map(|()| true),
+            b'f' => self.word(b"false").map(|()| false),
+            _ => self.mismatch("expected true or false"),
+        }
+    }
+
+    /// Reads `null` if it is next, and tells.
+    #[inline]
+    pub fn null(&mut self) -> Result<bool> {
+        if self.peek() == b'n' {
+            return self.word(b"null").map(|()| true);
+        }
+        Ok(false)
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<()> {
+        if !self.text[self.at..].starts_with(word) {
+            return self.error("expected a value");
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Reads any value and returns it as it is written.
+    pub fn value(&mut self) -> Result<&'m [u8]> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        Ok(self.since(start))
+    }
+
+    /// Reads past any value.
+    pub fn skip(&mut self) -> Result<()> {
+        // The brackets that are open, the innermost in the lowest bit: 1 for an object, 0 for an array.
+        let mut open = 0_u128;
+        let mut depth = 0;
+        loop {
+            match self.peek() {
+                b'"' => self.skip_string()?,
+                b'0'..=b'9' | b'-' => self.skip_number()?,
+                bracket @ (b'{' | b'[') => {
+                    let is_object = bracket == b'{';
+                    self.at += 1;
+                    if self.peek() == if is_object { b'}' } else { b']' } {
+                        self.at += 1;
+                    } else {
+                        if depth == u128::BITS {
+                            return self.error("nested too deep");
+                        }
+                        depth += 1;
+                        open = open << 1 | u128::from(is_object);
+                        if is_object {
+                            self.skip_key()?;
+                        }
+                        continue;
+                    }
+                }
+                b't' => self.word(b"true")?,
+                b'f' => self.word(b"false")?,
+                b'n' => self.word(b"null")?,
+                _ => return self.error("expected a value"),
+            }
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                let is_object = open & 1 == 1;
+                match self.peek() {
+                    b',' => {
+                        self.at += 1;
+                        if is_object {
+                            self.skip_key()?;
+                        }
+                        break;
+                    }
+                    b'}' if is_object => self.at += 1,
+                    b']' if !is_object => self.at += 1,
+                    _ if is_object => return self.error("expected ',' or '}'"),
+                    _ => return self.error("expected ',' or ']'"),
+                }
+                depth -= 1;
+                open >>= 1;
+            }
+        }
+    }
+
+    /// Reads past a string, which is next.
+    #[inline(always)]
+    fn skip_string(&mut self) -> Result<()> {
+        match short_string(self.text, self.at + 1) {
+            Some(end) => {
+                self.at = end + 1;
+                Ok(())
+            }
+            None => self.long_string(self.at + 1).map(drop),
+        }
+    }
+
+    /// Reads past a number, which is next.
+    #[inline(always)]
+    fn skip_number(&mut self) -> Result<()> {
+        let end = self.at + digits(self.text, self.at);
+        let is_short = self.text[self.at] > b'0' && matches!(self.text.get(end), Some(b',' | b'}'));
+        if is_short {
+            self.at = end;
+            return Ok(());
+        }
+        self.number().map(drop)
+    }
+
+    /// Reads past a key and the colon after it.
+    #[inline(always)]
+    fn skip_key(&mut self) -> Result<()> {
+        if self.peek() != b'"' {
+            return self.error("expected a key");
+        }
+        self.skip_string()?;
+        if self.peek() != b':' {
+            return self.error("expected ':'");
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads a key and the colon after it.
+    #[inline]
+    fn key(&mut self) -> Result<Str<'m>> {
+        if self.peek() != b'"' {
+            return self.error("expected a key");
+        }
+        let key = self.string()?;
+        if self.peek() != b':' {
+            return self.error("expected ':'");
+        }
+        self.at += 1;
+        Ok(key)
+    }
+}
+
+/// Sixteen bytes that are looked at together.
+struct Block(u8x16);
+
+impl Block {
+    #[inline]
+    fn at(text: &[u8], at: usize) -> Option<Block> {
+        let bytes = text.get(at..)?.first_chunk::<16>()?;
+        Some(Block(u8x16::new(*bytes)))
+    }
+
+    /// How many bytes it begins with that are no quote, no backslash and no control character.
+    #[inline]
+    fn plain(&self) -> usize {
+        let Block(bytes) = *self;
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let special =
+            bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | control;
+        before_first(special)
+    }
+
+    /// How many digits it begins with.
+    #[inline]
+    fn digits(&self) -> usize {
+        let values = self.0 - u8x16::splat(b'0');
+        before_first(values.max(u8x16::splat(10)).simd_eq(values))
+    }
+}
+
+/// How many bytes come before the first that is set.
+#[inline]
+fn before_first(set: u8x16) -> usize {
+    (set.to_bitmask() | 1 << 16).trailing_zeros() as usize
+}
+
+/// Where the string whose inside begins at `start` ends, if it is short and without escapes, as keys are.
+#[inline(always)]
+fn short_string(text: &[u8], start: usize) -> Option<usize> {
+    let end = start + Block::at(text, start)?.plain();
+    (text.get(end) == Some(&b'"')).then_some(end)
+}
+
+/// How many bytes `text` begins with that are no quote, no backslash and no control character.
+#[inline]
+fn plain_bytes(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(block) = Block::at(text, at) {
+        match block.plain() {
+            16 => at += 16,
+            count => return at + count,
+        }
+    }
+    let is_plain = |byte: &&u8| **byte != b'"' && **byte != b'\\' && **byte >= 0x20;
+    at + text[at..].iter().take_while(is_plain).count()
+}
+
+/// How many digits there are from `at` on.
+#[inline]
+fn digits(text: &[u8], at: usize) -> usize {
+    match Block::at(text, at).map(|block| block.digits()) {
+        Some(count) if count < 16 => count,
+        _ => text[at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count(),
+    }
+}
+
+fn is_hex(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Appends a JSON value that has been read, in a form that doesn't depend on how it was written: without
+/// white space, slashes not escaped, and the keys of every object in alphabetical order.
+pub fn push_canonical(out: &mut Vec<u8>, value: &[u8]) -> Result<()> {
+    push_next(out, &mut Scanner::new(value, 0))
+}
+
+fn push_next(out: &mut Vec<u8>, scanner: &mut Scanner<'_>) -> Result<()> {
+    match scanner.peek() {
+        b'{' => {
+            let mut members = Vec::new();
+            scanner.object(|scanner, key| {
+                members.push((key, scanner.value()?));
+                Ok(())
+            })?;
+            members.sort_by_key(|(key, _)| key.inside);
+            for (at, (key, value)) in members.iter().enumerate() {
+                out.push(if at == 0 { b'{' } else { b',' });
+                push_string(out, key.inside);
+                out.push(b':');
+                push_canonical(out, value)?;
+            }
+            out.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
+        }
+        b'[' => {
+            let mut separator = b'[';
+            scanner.array(|scanner| {
+                out.push(separator);
+                separator = b',';
+                push_next(out, scanner)
+            })?;
+            out.extend_from_slice(if separator == b'[' { b"[]" } else { b"]" });
+        }
+        b'"' => push_string(out, scanner.string()?.inside),
+        _ => out.extend_from_slice(scanner.value()?),
+    }
+    Ok(())
+}
+
+fn push_string(out: &mut Vec<u8>, inside: &[u8]) {
+    out.push(b'"');
+    let mut rest = inside;
+    while let Some(backslash) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..backslash]);
+        match rest.get(backslash + 1) {
+            Some(b'/') => out.push(b'/'),
+            Some(escape) => out.extend_from_slice(&[b'\\', *escape]),
+            None => {}
+        }
+        rest = &rest[(backslash + 2).min(rest.len())..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Appends an object that may go over several lines as one line: white space between tokens left out.
+pub fn push_on_one_line(out: &mut Vec<u8>, object: &[u8]) {
+    let mut in_string = false;
+    let mut escaped = false;
+    for byte in object {
+        if in_string {
+            in_string = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+        } else if byte.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = *byte == b'"';
+        }
+        out.push(*byte);
+    }
+}

@@ -1,0 +1,172 @@
+//! Recordings: messages in eslogger's JSON from a file or standard input, on any OS.
+//!
+//! [`input`] opens and decompresses, [`framing`] finds where objects begin and end, [`decode`] makes events
+//! of them with the scanner in [`json`]. Framing goes from the first byte to the last; decoding takes the
+//! [`framing::Chunk`]s in any order, so that it can be done by several threads.
+
+mod decode;
+mod framing;
+mod input;
+pub mod json;
+mod prefilter;
+
+use memchr::{memchr, memmem, memrchr};
+
+pub use decode::Decoder;
+pub use framing::Chunk;
+pub use input::{Buffers, Input, read};
+pub use prefilter::Prefilter;
+
+use crate::event::Event;
+use decode::Complaint;
+use json::{Error, Scanner};
+
+/// Something in a recording that was not as it should be.
+#[derive(Debug)]
+pub struct Damage {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What is wrong.
+    pub reason: String,
+    /// Whether an event was lost by it, and not only the type of a member.
+    pub is_loss: bool,
+}
+
+/// How often an object is looked for in the rest of a damaged line.
+const ATTEMPTS: usize = 64;
+
+/// What may stand around an object without any harm: white space, the brackets and commas of an array of
+/// objects, a byte-order mark, and the `^D\b\b` that a terminal echoes before eslogger's first line.
+pub(super) fn is_harmless(byte: u8) -> bool {
+    b" \t\r\n[,]^D\x04\x08\xef\xbb\xbf".contains(&byte)
+}
+
+/// Reads the events of a chunk, in their order.
+pub fn decode<'m>(
+    chunk: &'m Chunk,
+    decoder: Decoder,
+    prefilter: &Prefilter,
+    mut event: impl FnMut(&Event<'m>),
+) -> Vec<Damage> {
+    let mut reader = Reader {
+        chunk,
+        decoder,
+        damage: Vec::new(),
+    };
+    if chunk.is_regular && prefilter.rejects() {
+        let mut at = 0;
+        while let Some(line) = prefilter.next_line(&chunk.text, at) {
+            at = line.end;
+            reader.objects(line.start, line.end, &mut event);
+        }
+    } else {
+        reader.objects(0, chunk.text.len(), &mut event);
+    }
+    reader.damage
+}
+
+/// What is read of a chunk.
+struct Reader<'m> {
+    chunk: &'m Chunk,
+    decoder: Decoder,
+    damage: Vec<Damage>,
+}
+
+impl<'m> Reader<'m> {
+    /// Reads the objects between two offsets.
+    fn objects(&mut self, start: usize, end: usize, event: &mut impl FnMut(&Event<'m>)) {
+        let text = &self.chunk.text[..end];
+        let mut at = start;
+        while let Some(skipped) = text[at..].iter().position(|byte| !is_harmless(*byte)) {
+            at += skipped;
+            if text[at] != b'{' {
+                at = self.no_object(text, at);
+                continue;
+            }
+            let mut scanner = Scanner::new(text, at);
+            match self.decoder.message(&mut scanner) {
+                Ok(message) => {
+                    if let Some(complaint) = message.complaint {
+                        self.complain(&complaint);
+                    }
+                    event(&message.event);
+                    at = scanner.at();
+                }
+                Err(error) => at = self.broken_object(text, at, &error),
+            }
+        }
+    }
+
+    /// Tells of text that is no object, and returns where to go on: at an object later in the line.
+    fn no_object(&mut self, text: &'m [u8], at: usize) -> usize {
+        let line = &text[at..end_of_line(text, at)];
+        self.lost(at, "no JSON object".to_owned());
+        memchr(b'{', line).map_or(at + line.len(), |brace| at + brace)
+    }
+
+    /// Tells of an object that is no message, and returns where to go on.
+    fn broken_object(&mut self, text: &'m [u8], at: usize, error: &Error) -> usize {
+        let place = if self.chunk.is_one_object {
+            error.at
+        } else {
+            error.at.min(end_of_line(text, at))
+        };
+        let line_start = memrchr(b'\n', &text[..place]).map_or(0, |newline| newline + 1);
+        let column = place - line_start + 1;
+        self.lost(place, format!("{error} (column {column})"));
+        if error.mismatch {
+            let mut scanner = Scanner::new(text, at);
+            if scanner.skip().is_ok() {
+                return scanner.at();
+            }
+        }
+        if self.chunk.is_one_object {
+            return text.len();
+        }
+        // The line was cut, and the newline with it: what follows may be whole.
+        let end = end_of_line(text, at);
+        let next = memmem::find_iter(&text[at + 1..end], b"{\"")
+            .map(|brace| at + 1 + brace)
+            .take(ATTEMPTS);
+        let is_message = |at: &usize| self.decoder.message(&mut Scanner::new(text, *at)).is_ok();
+        next.into_iter().find(is_message).unwrap_or(end)
+    }
+
+    fn complain(&mut self, complaint: &Complaint) {
+        let reason = format!("member \"{}\": {}", complaint.member, complaint.error);
+        let line = self.line_of(complaint.error.at);
+        self.damage.push(Damage {
+            line,
+            reason,
+            is_loss: false,
+        });
+    }
+
+    fn lost(&mut self, at: usize, reason: String) {
+        let line = self.line_of(at);
+        self.damage.push(Damage {
+            line,
+            reason,
+            is_loss: true,
+        });
+    }
+
+    fn line_of(&self, at: usize) -> u64 {
+        self.chunk.first_line + memchr::memchr_iter(b'\n', &self.chunk.text[..at]).count() as u64
+    }
+}
+
+fn end_of_line(text: &[u8], at: usize) -> usize {
+    memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline)
+}
+
+/// Whether a line is a message by itself.
+pub(super) fn is_message(line: &[u8]) -> bool {
+    let start = line
+        .iter()
+        .position(|byte| !is_harmless(*byte))
+        .unwrap_or(line.len());
+    Decoder::default()
+        .message(&mut Scanner::new(line, start))
+        .is_ok()
+}
