@@ -1,0 +1,96 @@
+//! What the tests of the program have in common.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The program, in UTC and without colours.
+pub fn proctracer() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_proctracer"));
+    command
+        .env("TZ", "UTC")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A file of the project.
+pub fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// What a file of the project holds.
+pub fn read(name: &str) -> String {
+    std::fs::read_to_string(file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// How a run ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Run {
+    pub out: String,
+    pub err: String,
+    pub status: i32,
+}
+
+/// Runs the program to its end.
+pub fn run(args: &[&str]) -> Run {
+    ended(
+        &proctracer()
+            .args(args)
+            .output()
+            .expect("the program starts"),
+    )
+}
+
+/// Runs the program with something on standard input.
+pub fn run_with_input(args: &[&str], input: &[u8]) -> Run {
+    let mut command = proctracer();
+    command
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().expect("the program ends");
+    // A program that refuses its input closes the pipe early.
+    let _ = writer.join().expect("the writer ends");
+    ended(&output)
+}
+
+fn ended(output: &Output) -> Run {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("what is printed is UTF-8");
+    Run {
+        out: text(&output.stdout),
+        err: text(&output.stderr),
+        status: output.status.code().expect("no signal ended it"),
+    }
+}
+
+/// Compares text line by line, so that a difference can be read.
+#[track_caller]
+pub fn assert_same(actual: &str, expected: &str) {
+    for (at, (actual, expected)) in actual.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(actual, expected, "line {}", at + 1);
+    }
+    assert_eq!(
+        actual.len(),
+        expected.len(),
+        "one goes on after the other has ended"
+    );
+}
+
+/// A message of the fixtures: the first of the event.
+pub fn message(event: &str) -> String {
+    let events = read("tests/data/events.jsonl");
+    let is_it = |line: &&str| line.contains(&format!("\"event\":{{\"{event}\":"));
+    events
+        .lines()
+        .find(is_it)
+        .unwrap_or_else(|| panic!("no {event}"))
+        .to_owned()
+}

@@ -1,0 +1,374 @@
+//! Damaged input: nothing good is lost, and what is lost is told.
+
+mod common;
+
+use common::{Run, message, read, run, run_with_input};
+
+/// Reads text from standard input.
+fn given(input: impl AsRef<[u8]>) -> Run {
+    run_with_input(&["-F", "line", "-r", "-"], input.as_ref())
+}
+
+fn events(run: &Run) -> Vec<&str> {
+    run.out
+        .lines()
+        .map(|line| line.split(' ').nth(3).expect("four columns"))
+        .collect()
+}
+
+fn warnings(run: &Run) -> Vec<&str> {
+    run.err
+        .lines()
+        .map(|line| {
+            line.strip_prefix("proctracer: standard input")
+                .expect("where it is")
+        })
+        .collect()
+}
+
+#[test]
+fn a_line_that_was_cut_costs_itself_only() {
+    let [open, close, exit] = ["open", "close", "exit"].map(message);
+    // Anywhere: within a string, a number, after a colon, a comma, a brace.
+    for cut in (1..close.len() - 1).step_by(7) {
+        if !close.is_char_boundary(cut) {
+            continue;
+        }
+        let run = given(format!("{open}\n{}\n{exit}\n", &close[..cut]));
+        assert_eq!(events(&run), ["open", "exit"], "cut at {cut}");
+        assert_eq!(run.status, 1, "cut at {cut}");
+        assert!(
+            warnings(&run)[0].starts_with(":2: "),
+            "cut at {cut}: {}",
+            run.err
+        );
+        assert_eq!(
+            warnings(&run).last(),
+            Some(&": 1 damaged, 1 of them skipped"),
+            "cut at {cut}: {}",
+            run.err
+        );
+    }
+}
+
+#[test]
+fn a_line_whose_newline_was_cut_too_is_told_and_the_next_is_kept() {
+    let [open, close] = ["open", "close"].map(message);
+    for cut in [1, 30, open.len() / 2, open.len() - 2] {
+        let run = given(format!("{}{close}\n{close}\n", &open[..cut]));
+        assert_eq!(
+            (events(&run), run.status),
+            (vec!["close", "close"], 1),
+            "cut at {cut}: {}",
+            run.err
+        );
+        assert!(warnings(&run)[0].starts_with(":1: "), "{}", run.err);
+    }
+}
+
+#[test]
+fn the_last_line_may_be_cut_or_lack_its_newline() {
+    let [open, close] = ["open", "close"].map(message);
+    let whole = given(format!("{open}\n{close}"));
+    assert_eq!(
+        (events(&whole), whole.err.as_str(), whole.status),
+        (vec!["open", "close"], "", 0)
+    );
+    let cut = given(format!("{open}\n{}", &close[..close.len() - 9]));
+    assert_eq!((events(&cut), cut.status), (vec!["open"], 1));
+    assert!(warnings(&cut)[0].starts_with(":2: "), "{}", cut.err);
+}
+
+#[test]
+fn what_is_not_json_is_counted() {
+    let open = message("open");
+    let run = given(format!(
+        "hello\n{open}\n\u{0}\u{1}\u{2}\n{{}}\n{{\"a\":1}}\n{open}\n"
+    ));
+    assert_eq!((events(&run), run.status), (vec!["open", "open"], 1));
+    assert_eq!(
+        warnings(&run),
+        [
+            ":1: no JSON object",
+            ":3: no JSON object",
+            ":4: the object has no member \"event\" (column 1)",
+            ":5: the object has no member \"event\" (column 1)",
+            ": 4 damaged, 4 of them skipped",
+        ]
+    );
+    let passwd = run_file("Cargo.toml");
+    assert_eq!((passwd.out.as_str(), passwd.status), ("", 1));
+    assert!(
+        passwd
+            .err
+            .starts_with("proctracer: Cargo.toml:1: no JSON object\n"),
+        "{}",
+        passwd.err
+    );
+    let many = given("junk\n".repeat(80));
+    assert_eq!(warnings(&many).len(), 52);
+    assert_eq!(
+        warnings(&many)[50..],
+        [
+            ": further warnings are only counted",
+            ": 80 damaged, 80 of them skipped"
+        ]
+    );
+}
+
+fn run_file(name: &str) -> Run {
+    run(&["-r", name])
+}
+
+#[test]
+fn wrong_json_is_told_with_its_place() {
+    let exit = message("exit");
+    for (wrong, reason) in [
+        (exit.replace("\"stat\":", "\"stat\""), "expected ':'"),
+        (
+            exit.replace("\"stat\":139", "\"stat\":1390x"),
+            "expected ',' or '}'",
+        ),
+        (
+            exit.replace("\"stat\":139", "\"stat\":01"),
+            "a number begins with 0",
+        ),
+        (
+            exit.replace("\"stat\":139", "\"stat\":"),
+            "expected a value",
+        ),
+        (
+            exit.replace("\"stat\":139", "\"stat\":\"\\q\""),
+            "wrong escape in a string",
+        ),
+        (
+            exit.replace("\"stat\":139", "\"stat\":\"\t\""),
+            "control character in a string",
+        ),
+        (
+            exit.replace(
+                "\"stat\":139",
+                &format!("\"stat\":{}1{}", "[".repeat(200), "]".repeat(200)),
+            ),
+            "nested too deep",
+        ),
+        (
+            exit.replace("\"path\":", "\"path\":{},\"path\":"),
+            "expected a string",
+        ),
+        (
+            exit.replace("\"ppid\":", "\"ppid\":1.5,\"ppid\":"),
+            "expected an integer of 64 bits",
+        ),
+        (
+            exit.replace("\"ppid\":", "\"ppid\":99999999999,\"ppid\":"),
+            "the number is out of range",
+        ),
+    ] {
+        assert_ne!(wrong, exit, "{reason}");
+        let run = given(format!("{wrong}\n{exit}\n"));
+        assert_eq!(
+            (events(&run), run.status),
+            (vec!["exit"], 1),
+            "{reason}: {}",
+            run.err
+        );
+        let said = warnings(&run)[0].to_owned();
+        assert!(
+            said.starts_with(&format!(":1: {reason} (column ")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_member_of_the_wrong_type_is_shown_as_it_is() {
+    let open = message("open").replace("\"fflag\":16777477", "\"fflag\":{\"new\":[1, 2]}");
+    let run = given(&open);
+    assert_eq!((events(&run), run.status), (vec!["open"], 1));
+    assert!(
+        run.out.contains(r#" fflag="{\"new\":[1,2]}" filename="#),
+        "{}",
+        run.out
+    );
+    assert_eq!(
+        warnings(&run),
+        [
+            ":1: member \"fflag\": expected an integer",
+            ": 1 damaged, 0 of them skipped"
+        ]
+    );
+}
+
+#[test]
+fn members_of_the_frame_that_are_missing_or_twice_are_told() {
+    let exit = message("exit");
+    for (wrong, reason) in [
+        (
+            exit.replace("\"time\":", "\"tyme\":"),
+            "the message has no member \"time\"",
+        ),
+        (
+            exit.replace("\"event\":", "\"evnt\":"),
+            "the object has no member \"event\"",
+        ),
+        (
+            exit.replace("{\"exit\":", "{\"fork\":{},\"exit\":"),
+            "the message has more than one event",
+        ),
+        (
+            exit.replace("\"executable\":", "\"exe\":"),
+            "the process has no member \"executable\"",
+        ),
+    ] {
+        let run = given(&wrong);
+        assert_eq!((run.out.as_str(), run.status), ("", 1), "{reason}");
+        assert!(run.err.contains(reason), "{}", run.err);
+    }
+}
+
+#[test]
+fn objects_may_be_written_in_other_ways() {
+    let [open, close, fork] = ["open", "close", "fork"].map(message);
+    let values = [&open, &close, &fork]
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let pretty = values
+        .each_ref()
+        .map(|value| serde_json::to_string_pretty(value).expect("JSON"));
+    let array = serde_json::to_string(&values).expect("JSON");
+    for (way, text) in [
+        ("concatenated", format!("{open}{close}{fork}")),
+        ("with \\r\\n", format!("{open}\r\n{close}\r\n{fork}\r\n")),
+        (
+            "after ^D\\b\\b",
+            format!("^D\u{8}\u{8}{open}\n{close}\n{fork}\n"),
+        ),
+        (
+            "after \\x04\\b\\b",
+            format!("\u{4}\u{8}\u{8}{open}\n{close}\n{fork}\n"),
+        ),
+        (
+            "after a byte-order mark",
+            format!("\u{feff}{open}\n{close}\n{fork}\n"),
+        ),
+        (
+            "with empty lines",
+            format!("\n\n{open}\n \t\n{close}\n\n{fork}\n\n"),
+        ),
+        ("indented", format!("  {open}\n\t{close}\n {fork}  \n")),
+        ("pretty-printed", pretty.join("\n")),
+        ("pretty-printed and concatenated", pretty.concat()),
+        (
+            "pretty-printed with \\r\\n",
+            pretty.join("\n").replace('\n', "\r\n"),
+        ),
+        (
+            "pretty-printed and not",
+            format!("{}\n{close}\n{}", pretty[0], pretty[2]),
+        ),
+        ("as an array", array.clone()),
+        (
+            "as a pretty-printed array",
+            serde_json::to_string_pretty(&values).expect("JSON"),
+        ),
+        (
+            "as an array with an object a line",
+            array.replace("},{\"action\"", "},\n{\"action\""),
+        ),
+    ] {
+        for list in ["all", "open,close,fork"] {
+            let run = run_with_input(&["-F", "line", "-e", list, "-r", "-"], text.as_bytes());
+            assert_eq!((run.err.as_str(), run.status), ("", 0), "{way}");
+            assert_eq!(events(&run), ["open", "close", "fork"], "{way}");
+        }
+    }
+}
+
+#[test]
+fn a_pretty_printed_object_that_was_cut_costs_itself_only() {
+    let [open, close] = ["open", "close"].map(message);
+    let value: serde_json::Value = serde_json::from_str(&open).expect("JSON");
+    let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+    for cut in (2..pretty.len()).step_by(101) {
+        let run = given(format!("{close}\n{}\n{close}\n", &pretty[..cut]));
+        assert_eq!(
+            (events(&run), run.status),
+            (vec!["close", "close"], 1),
+            "cut at {cut}: {}",
+            run.err
+        );
+        let run = given(format!("{}\n{pretty}\n", &pretty[..cut]));
+        assert_eq!(
+            events(&run).last(),
+            Some(&"open"),
+            "cut at {cut}: {}",
+            run.err
+        );
+    }
+}
+
+#[test]
+fn strings_may_hold_bytes_that_are_not_utf8() {
+    let open = message("open").replace("state.db", "\u{1}");
+    let (before, after) = open.split_once('\u{1}').expect("the place");
+    let raw = [before.as_bytes(), b"\xff\xc3(\xe2\x80", after.as_bytes()].concat();
+    let run = given(raw);
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    assert!(run.out.contains(r"/T/\xff\xc3(\xe2\x80"), "{}", run.out);
+}
+
+#[test]
+fn a_line_without_end_is_given_up() {
+    let open = message("open");
+    let endless = format!("{open}\n{{\"a\":\"{}\"\n{open}\n", "x".repeat(20 << 20));
+    let run = given(endless);
+    assert_eq!((events(&run), run.status), (vec!["open", "open"], 1));
+}
+
+#[test]
+fn a_large_object_is_read() {
+    let exec = message("exec").replace(
+        "\"--color=auto\"",
+        &format!("\"{}\"", "\\/x".repeat(1 << 20)),
+    );
+    let run = given(format!("{exec}\n{exec}\n"));
+    assert_eq!(
+        (events(&run), run.err.as_str(), run.status),
+        (vec!["exec", "exec"], "", 0)
+    );
+    assert!(run.out.len() > 4 << 20);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_told_and_the_others_are_read() {
+    let missing = run(&["-r", "nothing.jsonl", "-r", "tests/data/seed.jsonl"]);
+    assert_eq!(missing.status, 1);
+    assert_eq!(
+        missing.err,
+        "proctracer: nothing.jsonl: No such file or directory\n"
+    );
+    assert_eq!(missing.out, read("tests/data/seed.text"));
+    let folder = run(&["-r", "tests"]);
+    assert_eq!(
+        (folder.err.as_str(), folder.status),
+        ("proctracer: tests: Is a directory\n", 1)
+    );
+    let empty = given("");
+    assert_eq!(
+        (empty.out.as_str(), empty.err.as_str(), empty.status),
+        ("", "", 0)
+    );
+}
+
+#[test]
+fn a_name_in_a_warning_is_made_safe() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a\x1b[2J\nb");
+    std::fs::write(&path, "x\n").expect("the file can be written");
+    let run = run(&["-r", path.to_str().expect("UTF-8")]);
+    assert!(
+        run.err.contains(r"/a\x1b[2J\nb:1: no JSON object"),
+        "{}",
+        run.err
+    );
+}

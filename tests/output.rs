@@ -1,0 +1,148 @@
+//! Whole outputs: messages in, the exact bytes out, in each format.
+//!
+//! `tests/data/events.jsonl` has every event of the catalogue with all its members, in the order of their
+//! numbers, then the arms of unions, older message versions, values without names, and names that
+//! are meant to do harm. With `UPDATE_EXPECTED=1` the expected outputs are written anew; read the difference.
+
+mod common;
+
+use common::{assert_same, file, message, read, run, run_with_input};
+
+const EVENTS: &str = "tests/data/events.jsonl";
+
+#[track_caller]
+fn prints(args: &[&str], expected: &str) {
+    let run = run(args);
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(file(expected), &run.out).expect("the file can be written");
+    }
+    assert_same(&run.out, &read(expected));
+}
+
+#[test]
+fn the_example_of_the_description_is_reproduced() {
+    prints(&["-r", "tests/data/seed.jsonl"], "tests/data/seed.text");
+}
+
+#[test]
+fn every_event_as_text() {
+    prints(&["--env", "-r", EVENTS], "tests/data/events.text");
+}
+
+#[test]
+fn every_event_as_a_line() {
+    prints(
+        &["--env", "-F", "line", "-r", EVENTS],
+        "tests/data/events.line",
+    );
+}
+
+#[test]
+fn every_event_as_json_passes_through() {
+    prints(&["-F", "json", "-r", EVENTS], EVENTS);
+}
+
+#[test]
+fn the_fixtures_have_every_event() {
+    let list = run(&["--list-events"]).out;
+    let names: Vec<_> = list
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(names.len(), 106);
+    let text = read("tests/data/events.text");
+    let printed: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("event : "))
+        .collect();
+    assert_eq!(printed[..106], names);
+    assert_eq!(printed.len(), read(EVENTS).lines().count());
+    for (line, name) in read("tests/data/events.line").lines().zip(names) {
+        assert_eq!(line.split(' ').nth(3), Some(name), "{line}");
+    }
+}
+
+#[test]
+fn the_environment_is_shown_on_request_only() {
+    let exec = message("exec");
+    let row = |run: common::Run| {
+        run.out
+            .lines()
+            .find(|line| line.starts_with("  env : "))
+            .map(str::to_owned)
+    };
+    assert_eq!(row(run_with_input(&["-r", "-"], exec.as_bytes())), None);
+    let env = row(run_with_input(&["--env", "-r", "-"], exec.as_bytes())).expect("the row");
+    assert!(env.contains(" HOME=/Users/test "), "{env}");
+}
+
+#[test]
+fn times_are_local_or_utc() {
+    let time = |zone: &str, args: &[&str]| {
+        let output = common::proctracer()
+            .env("TZ", zone)
+            .args(["-r", "tests/data/seed.jsonl"])
+            .args(args)
+            .output();
+        let out = String::from_utf8(output.expect("the program starts").stdout).expect("UTF-8");
+        let row = |start: &str| {
+            out.lines()
+                .find(|line| line.starts_with(start))
+                .map(str::to_owned)
+        };
+        (
+            row("  time: ").expect("a time"),
+            row("    started : ").expect("a start"),
+        )
+    };
+    let rows = |time: &str, started: &str| {
+        (
+            format!("  time: {time}"),
+            format!("    started : {started}"),
+        )
+    };
+    let utc = rows("2021-02-20 19:53:54.423783425", "2021-02-20 17:06:15");
+    assert_eq!(time("UTC", &[]), utc);
+    assert_eq!(time("America/Los_Angeles", &["--utc"]), utc);
+    assert_eq!(
+        time("PST8PDT,M3.2.0,M11.1.0", &[]),
+        rows("2021-02-20 11:53:54.423783425", "2021-02-20 09:06:15")
+    );
+    assert_eq!(
+        time("XST-5:30", &[]),
+        rows("2021-02-21 01:23:54.423783425", "2021-02-20 22:36:15")
+    );
+}
+
+#[test]
+fn colour_comes_only_when_it_is_wanted() {
+    let exit = message("exit");
+    let out = |args: &[&str]| run_with_input(&[args, &["-r", "-"]].concat(), exit.as_bytes()).out;
+    assert!(!out(&[]).contains('\x1b'));
+    assert!(!out(&["--color", "never"]).contains('\x1b'));
+    assert!(out(&["--color", "always"]).contains("event : \x1b[1;36mexit\x1b[0m\n"));
+    assert!(out(&["--color", "always", "-F", "line"]).contains(" \x1b[1;36mexit\x1b[0m stat="));
+    assert!(!out(&["--color", "always", "-F", "json"]).contains('\x1b'));
+}
+
+#[test]
+fn json_goes_on_one_line_whatever_it_came_in() {
+    let fork = message("fork");
+    let value: serde_json::Value = serde_json::from_str(&fork).expect("JSON");
+    let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+    let run = run_with_input(&["-F", "json", "-r", "-"], pretty.as_bytes());
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    assert_eq!(run.out.lines().count(), 1);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&run.out).expect("JSON"),
+        value
+    );
+}
+
+#[test]
+fn what_is_printed_reads_back_the_same() {
+    let json = run(&["-F", "json", "-r", EVENTS]).out;
+    let again = run_with_input(&["--env", "-r", "-"], json.as_bytes());
+    assert_same(&again.out, &read("tests/data/events.text"));
+}
