@@ -135,8 +135,8 @@ fn processes_are_selected_by_the_place_of_their_image() {
     );
     assert!(of("/bin/zsh") > 0 && of("/bin/zs") == 0);
     let either = lines(&["-p", "/bin/zsh", "-p", "/Users/test"]);
-    let [zsh, test] = ["/bin/zsh", "/Users/test"].map(|path| lines(&["-p", path]));
-    let is_either = |line: &String| zsh.contains(line) || test.contains(line);
+    let [zsh, home] = ["/bin/zsh", "/Users/test"].map(|path| lines(&["-p", path]));
+    let is_either = |line: &String| zsh.contains(line) || home.contains(line);
     let late: Vec<_> = lines(&[]).into_iter().filter(is_either).collect();
     assert_eq!(either, late);
     let execs = lines(&["-e", "exec", "-p", "/usr/bin/make"]);

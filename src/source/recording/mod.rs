@@ -9,6 +9,8 @@ mod framing;
 mod input;
 pub mod json;
 mod prefilter;
+#[cfg(test)]
+mod tests;
 
 use memchr::{memchr, memmem, memrchr};
 
