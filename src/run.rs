@@ -114,7 +114,6 @@ impl Worker {
                 .recv();
             let Ok((chunk, done)) = job else { return };
             let mut text = self.buffers.take();
-            text.clear();
             let damage = recording::decode(&chunk, self.decoder, &self.prefilter, |event| {
                 if self.filter.passes(event) {
                     self.format.event(event, &mut text);

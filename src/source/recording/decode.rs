@@ -456,24 +456,16 @@ impl<'m> Reads<'m> for Scanner<'m> {
         let mut token = AuditToken::default();
         if self.peek() == b'[' {
             let start = self.at();
-            let mut place = 0;
-            self.array(|scanner| {
-                place += 1;
-                token.read(scanner, place - 1)
+            let mut words = AUDIT_TOKEN.iter();
+            self.array(|scanner| match words.next() {
+                Some(word) => token.read(scanner, word),
+                None => Err(Error::mismatch(start, NOT_A_TOKEN)),
             })?;
-            if place != 8 {
-                return Err(Error::mismatch(
-                    start,
-                    "expected the 8 words of an audit token",
-                ));
+            if words.next().is_some() {
+                return Err(Error::mismatch(start, NOT_A_TOKEN));
             }
         } else {
-            self.object(|scanner, key| {
-                let place = AUDIT_TOKEN
-                    .iter()
-                    .position(|name| name.as_bytes() == key.inside);
-                token.read(scanner, place.unwrap_or(AUDIT_TOKEN.len()))
-            })?;
+            self.object(|scanner, key| token.read(scanner, key.inside))?;
         }
         Ok(token)
     }
@@ -486,29 +478,31 @@ impl<'m> Reads<'m> for Scanner<'m> {
 }
 
 /// The words of `audit_token_t.val`, by eslogger's names.
-const AUDIT_TOKEN: [&str; 8] = [
-    "auid",
-    "euid",
-    "egid",
-    "ruid",
-    "rgid",
-    "pid",
-    "asid",
-    "pidversion",
+const AUDIT_TOKEN: [&[u8]; 8] = [
+    b"auid",
+    b"euid",
+    b"egid",
+    b"ruid",
+    b"rgid",
+    b"pid",
+    b"asid",
+    b"pidversion",
 ];
 
+const NOT_A_TOKEN: &str = "expected the 8 words of an audit token";
+
 impl AuditToken {
-    /// Reads the word at `place` of [`AUDIT_TOKEN`].
-    fn read(&mut self, scanner: &mut Scanner<'_>, place: usize) -> Result<()> {
-        match place {
-            0 => self.auid = scanner.integer_as()?,
-            1 => self.euid = scanner.integer_as()?,
-            2 => self.egid = scanner.integer_as()?,
-            3 => self.ruid = scanner.integer_as()?,
-            4 => self.rgid = scanner.integer_as()?,
-            5 => self.pid = scanner.integer_as()?,
-            6 => self.asid = scanner.integer_as()?,
-            7 => self.pidversion = scanner.integer_as()?,
+    /// Reads the word that is called so.
+    fn read(&mut self, scanner: &mut Scanner<'_>, word: &[u8]) -> Result<()> {
+        match word {
+            b"auid" => self.auid = scanner.integer_as()?,
+            b"euid" => self.euid = scanner.integer_as()?,
+            b"egid" => self.egid = scanner.integer_as()?,
+            b"ruid" => self.ruid = scanner.integer_as()?,
+            b"rgid" => self.rgid = scanner.integer_as()?,
+            b"pid" => self.pid = scanner.integer_as()?,
+            b"asid" => self.asid = scanner.integer_as()?,
+            b"pidversion" => self.pidversion = scanner.integer_as()?,
             _ => scanner.skip()?,
         }
         Ok(())

@@ -52,50 +52,36 @@ pub fn read(
     buffers: &Buffers,
     mut emit: impl FnMut(Chunk) -> bool,
 ) -> io::Result<()> {
-    let reader: Box<dyn Read> = match input {
+    let file: Box<dyn Read> = match input {
         Input::Stdin => Box::new(io::stdin().lock()),
         Input::File(path) => Box::new(File::open(path)?),
     };
-    let mut reader = decompressed(reader)?;
+    let mut reader = decompressed(file)?;
     let mut framer = Framer::new();
     let wanted = Cell::new(true);
     let mut emit = |chunk| wanted.set(wanted.get() && emit(chunk));
     let mut text = buffers.take();
-    let mut filled = 0;
     let result = loop {
-        if text.len() < filled + READ_SIZE {
-            text.resize(filled + READ_SIZE, 0);
-        }
-        let count = match reader.read(&mut text[filled..filled + READ_SIZE]) {
-            Ok(0) => break Ok(()),
-            Ok(count) => count,
+        let data = match reader.fill_buf() {
+            Ok([]) => break Ok(()),
+            Ok(data) => data,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => break Err(error),
         };
-        let whole = match memrchr(b'\n', &text[filled..filled + count]) {
-            Some(newline) => filled + newline + 1,
-            None if filled + count > MAX_OBJECT => filled + count,
-            None => {
-                filled += count;
-                continue;
-            }
-        };
-        filled += count;
-        let mut next = buffers.take();
-        filled -= whole;
-        if next.len() < filled {
-            next.resize(filled, 0);
+        let count = data.len();
+        let (whole, rest) = data.split_at(memrchr(b'\n', data).map_or(0, |newline| newline + 1));
+        text.extend_from_slice(whole);
+        if !whole.is_empty() || text.len() > MAX_OBJECT {
+            framer.push_buffer(&mut text, &mut emit);
+            buffers.give(std::mem::replace(&mut text, buffers.take()));
         }
-        next[..filled].copy_from_slice(&text[whole..whole + filled]);
-        text.truncate(whole);
-        framer.push_buffer(&mut text, &mut emit);
-        buffers.give(text);
-        text = next;
+        text.extend_from_slice(rest);
+        reader.consume(count);
         if !wanted.get() {
             return Ok(());
         }
     };
-    framer.push(&text[..filled], &mut emit);
+    framer.push(&text, &mut emit);
     framer.end(&mut emit);
     result
 }
@@ -105,7 +91,7 @@ pub fn read(
 pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
-    /// A buffer with anything in it, or nothing.
+    /// A buffer with nothing in it.
     pub fn take(&self) -> Vec<u8> {
         self.0
             .lock()
@@ -115,7 +101,8 @@ impl Buffers {
     }
 
     /// Takes a buffer back. One that became large goes.
-    pub fn give(&self, buffer: Vec<u8>) {
+    pub fn give(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
         if (1..=4 * READ_SIZE).contains(&buffer.capacity()) {
             self.0
                 .lock()
@@ -126,7 +113,7 @@ impl Buffers {
 }
 
 /// What `reader` gives, decompressed where it begins like something compressed.
-fn decompressed(mut reader: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
+fn decompressed(mut reader: Box<dyn Read>) -> io::Result<Box<dyn BufRead>> {
     let mut head = Vec::new();
     while [GZIP, ZSTD]
         .iter()
@@ -141,16 +128,16 @@ fn decompressed(mut reader: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
         }
     }
     let kind = head.clone();
-    let whole = Cursor::new(head).chain(reader);
+    let whole = buffered(Cursor::new(head).chain(reader));
     Ok(if kind == GZIP {
-        Box::new(MultiGzDecoder::new(buffered(whole)))
+        Box::new(buffered(MultiGzDecoder::new(whole)))
     } else if kind == ZSTD {
-        Box::new(zstd::Decoder::with_buffer(buffered(whole))?)
+        Box::new(buffered(zstd::Decoder::with_buffer(whole)?))
     } else {
         Box::new(whole)
     })
 }
 
-fn buffered(reader: impl Read) -> impl BufRead {
+fn buffered<R: Read>(reader: R) -> BufReader<R> {
     BufReader::with_capacity(READ_SIZE, reader)
 }

@@ -420,7 +420,7 @@ impl<'m> Scanner<'m> {
     }
 
     /// Reads a key and the colon after it.
-    #[inline]
+    #[inline(always)]
     fn key(&mut self) -> Result<Str<'m>> {
         if self.peek() != b'"' {
             return self.error("expected a key");
