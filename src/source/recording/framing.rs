@@ -4,7 +4,7 @@
 //! several lines, several objects in a line, or lines that were cut. Framing looks at no more of a line
 //! than its first and last byte while each line is an object. An object that goes over several lines is
 //! collected; where that leads nowhere, because its first line was cut, only that line is given up, and
-//! the lines after it are looked at again.
+//! the lines after it are looked at again, in case an object begins among them.
 
 use memchr::{memchr, memchr_iter};
 
@@ -34,6 +34,7 @@ pub struct Chunk {
 #[derive(Debug)]
 pub struct Framer {
     line: u64,
+    run: Option<Chunk>,
     open: Option<Open>,
 }
 
@@ -53,8 +54,10 @@ enum Progress {
     Open,
     /// It ends before this offset in the line.
     Done(usize),
-    /// It can't become an object.
-    Broken,
+    /// A line of it was cut: it has a newline in a string.
+    Cut,
+    /// It is larger or deeper than an object may be.
+    Endless,
 }
 
 impl Framer {
@@ -62,6 +65,7 @@ impl Framer {
     pub fn new() -> Self {
         Framer {
             line: 1,
+            run: None,
             open: None,
         }
     }
@@ -78,9 +82,8 @@ impl Framer {
                 matches!(look, Look::Whole | Look::Empty)
             });
         if is_regular && at == text.len() {
-            let text = std::mem::take(text);
             emit(Chunk {
-                text,
+                text: std::mem::take(text),
                 first_line: self.line,
                 is_regular,
                 is_one_object: false,
@@ -93,55 +96,8 @@ impl Framer {
 
     /// Takes whole lines, and the last piece of a recording even if no newline ends it.
     pub fn push(&mut self, text: &[u8], emit: &mut impl FnMut(Chunk)) {
-        let mut run = Run {
-            text,
-            start: 0,
-            first_line: self.line,
-            is_regular: true,
-        };
-        let mut at = 0;
-        while at < text.len() {
-            let end = memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline + 1);
-            let line = &text[at..end];
-            let look = Look::of(line);
-            if let Some(open) = &mut self.open {
-                if look == Look::Whole && is_message(line) {
-                    // A message by itself: the object that seemed to go on was cut.
-                    self.give_up(emit);
-                    run.begin(at, self.line);
-                    continue;
-                }
-                match open.push(line) {
-                    Progress::Open => at = end,
-                    Progress::Done(length) => {
-                        at += length;
-                        self.emit_open(emit);
-                        self.line += u64::from(line[..length].ends_with(b"\n"));
-                        run.begin(at, self.line);
-                        continue;
-                    }
-                    Progress::Broken => {
-                        at = end;
-                        self.line += 1;
-                        self.give_up(emit);
-                        run.begin(at, self.line);
-                        continue;
-                    }
-                }
-            } else if let Look::Begins(offset) = look {
-                run.emit(at, emit);
-                self.open = Some(Open::new(self.line));
-                at += offset;
-                continue;
-            } else {
-                run.is_regular &= look != Look::Other;
-                at = end;
-            }
-            self.line += u64::from(line.ends_with(b"\n"));
-        }
-        if self.open.is_none() {
-            run.emit(text.len(), emit);
-        }
+        self.lines(text, emit);
+        self.emit_run(emit);
     }
 
     /// Ends the recording.
@@ -149,17 +105,77 @@ impl Framer {
         while self.open.is_some() {
             self.give_up(emit);
         }
+        self.emit_run(emit);
+    }
+
+    fn lines(&mut self, text: &[u8], emit: &mut impl FnMut(Chunk)) {
+        let mut at = 0;
+        while at < text.len() {
+            let end = memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline + 1);
+            let line = &text[at..end];
+            let look = Look::of(line);
+            match (&mut self.open, look) {
+                (None, Look::Begins(offset)) => {
+                    self.open = Some(Open::new(self.line));
+                    at += offset;
+                    continue;
+                }
+                (None, look) => self.add_to_run(line, self.line, look != Look::Other),
+                (Some(_), Look::Whole) if is_message(line) => {
+                    // A message by itself: the object that seemed to go on was cut.
+                    self.give_up(emit);
+                    continue;
+                }
+                (Some(open), _) => match open.push(line) {
+                    Progress::Open => {}
+                    Progress::Done(length) => {
+                        self.emit_open(emit);
+                        at += length;
+                        continue;
+                    }
+                    Progress::Cut => {
+                        at = end;
+                        self.line += 1;
+                        self.give_up(emit);
+                        continue;
+                    }
+                    Progress::Endless => {
+                        if let Some(open) = self.open.take() {
+                            self.add_to_run(&open.text, open.first_line, false);
+                        }
+                    }
+                },
+            }
+            at = end;
+            self.line += u64::from(line.ends_with(b"\n"));
+        }
+    }
+
+    /// Lines that are not part of an object over several lines.
+    fn add_to_run(&mut self, text: &[u8], first_line: u64, is_regular: bool) {
+        let run = self.run.get_or_insert_with(|| Chunk {
+            text: Vec::new(),
+            first_line,
+            is_regular: true,
+            is_one_object: false,
+        });
+        run.text.extend_from_slice(text);
+        run.is_regular &= is_regular;
+    }
+
+    fn emit_run(&mut self, emit: &mut impl FnMut(Chunk)) {
+        if let Some(run) = self.run.take() {
+            emit(run);
+        }
     }
 
     /// The object that is open is complete.
     fn emit_open(&mut self, emit: &mut impl FnMut(Chunk)) {
+        self.emit_run(emit);
         if let Some(open) = self.open.take() {
-            let Open {
-                text, first_line, ..
-            } = open;
             emit(Chunk {
-                text,
-                first_line,
+                text: open.text,
+                first_line: open.first_line,
                 is_regular: false,
                 is_one_object: true,
             });
@@ -169,23 +185,15 @@ impl Framer {
     /// The object that is open will never be one: gives up its first line and looks again at the others.
     fn give_up(&mut self, emit: &mut impl FnMut(Chunk)) {
         let Some(Open {
-            mut text,
-            first_line,
-            ..
+            text, first_line, ..
         }) = self.open.take()
         else {
             return;
         };
-        let rest = text.split_off(memchr(b'\n', &text).map_or(text.len(), |newline| newline + 1));
-        let line = self.line;
-        emit(Chunk {
-            text,
-            first_line,
-            is_regular: false,
-            is_one_object: false,
-        });
-        self.line = first_line + 1;
-        self.push(&rest, emit);
+        let rest = memchr(b'\n', &text).map_or(text.len(), |newline| newline + 1);
+        self.add_to_run(&text[..rest], first_line, false);
+        let line = std::mem::replace(&mut self.line, first_line + 1);
+        self.lines(&text[rest..], emit);
         self.line = line;
     }
 }
@@ -202,15 +210,11 @@ impl Open {
     }
 
     fn push(&mut self, line: &[u8]) -> Progress {
-        if self.text.len() + line.len() > MAX_OBJECT {
-            self.text.extend_from_slice(line);
-            return Progress::Broken;
-        }
         for (at, byte) in line.iter().enumerate() {
             if self.in_string {
                 if *byte == b'\n' {
                     self.text.extend_from_slice(line);
-                    return Progress::Broken;
+                    return Progress::Cut;
                 }
                 self.in_string = self.escaped || *byte != b'"';
                 self.escaped = !self.escaped && *byte == b'\\';
@@ -228,37 +232,10 @@ impl Open {
             }
         }
         self.text.extend_from_slice(line);
-        if self.depth > MAX_DEPTH {
-            Progress::Broken
+        if self.depth > MAX_DEPTH || self.text.len() > MAX_OBJECT {
+            Progress::Endless
         } else {
             Progress::Open
-        }
-    }
-}
-
-/// The lines that have been passed since the last chunk.
-struct Run<'t> {
-    text: &'t [u8],
-    start: usize,
-    first_line: u64,
-    is_regular: bool,
-}
-
-impl Run<'_> {
-    fn begin(&mut self, at: usize, line: u64) {
-        (self.start, self.first_line, self.is_regular) = (at, line, true);
-    }
-
-    fn emit(&self, end: usize, emit: &mut impl FnMut(Chunk)) {
-        let text = &self.text[self.start..end];
-        if !text.is_empty() {
-            let (text, first_line, is_regular) = (text.to_vec(), self.first_line, self.is_regular);
-            emit(Chunk {
-                text,
-                first_line,
-                is_regular,
-                is_one_object: false,
-            });
         }
     }
 }

@@ -15,6 +15,9 @@ use super::framing::{Chunk, Framer, MAX_OBJECT};
 /// How much is read at once, in bytes. What is there is taken, so that an event never waits for another.
 const READ_SIZE: usize = 512 << 10;
 
+/// How many buffers wait to be used again, at the most.
+const KEPT: usize = 16;
+
 /// The first bytes of a gzip member (RFC 1952) and of a Zstandard frame (RFC 8878).
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
@@ -100,14 +103,12 @@ impl Buffers {
             .unwrap_or_default()
     }
 
-    /// Takes a buffer back. One that became large goes.
+    /// Takes a buffer back, unless it is too small to be of use or became too large to be kept.
     pub fn give(&self, mut buffer: Vec<u8>) {
         buffer.clear();
-        if (1..=4 * READ_SIZE).contains(&buffer.capacity()) {
-            self.0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(buffer);
+        let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if (READ_SIZE / 4..=4 * READ_SIZE).contains(&buffer.capacity()) && buffers.len() < KEPT {
+            buffers.push(buffer);
         }
     }
 }

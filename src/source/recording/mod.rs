@@ -12,7 +12,7 @@ mod prefilter;
 #[cfg(test)]
 mod tests;
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 pub use decode::Decoder;
 pub use framing::Chunk;
@@ -54,6 +54,7 @@ pub fn decode<'m>(
         chunk,
         decoder,
         damage: Vec::new(),
+        counted: (0, chunk.first_line),
     };
     if chunk.is_regular && prefilter.rejects() {
         let mut at = 0;
@@ -72,6 +73,8 @@ struct Reader<'m> {
     chunk: &'m Chunk,
     decoder: Decoder,
     damage: Vec<Damage>,
+    /// An offset, and the line that it is in: lines are counted on from there.
+    counted: (usize, u64),
 }
 
 impl<'m> Reader<'m> {
@@ -85,7 +88,13 @@ impl<'m> Reader<'m> {
                 at = self.no_object(text, at);
                 continue;
             }
-            let mut scanner = Scanner::new(text, at);
+            // An object that was cut must not go on with the next line.
+            let end = if self.chunk.is_regular || self.chunk.is_one_object {
+                text.len()
+            } else {
+                end_of_line(text, at)
+            };
+            let mut scanner = Scanner::new(&text[..end], at);
             match self.decoder.message(&mut scanner) {
                 Ok(message) => {
                     if let Some(complaint) = message.complaint {
@@ -153,8 +162,17 @@ impl<'m> Reader<'m> {
         });
     }
 
-    fn line_of(&self, at: usize) -> u64 {
-        self.chunk.first_line + memchr::memchr_iter(b'\n', &self.chunk.text[..at]).count() as u64
+    fn line_of(&mut self, at: usize) -> u64 {
+        let (from, line) = self.counted;
+        // What is told of a line may lie before what was told of it last.
+        let (from, line) = if from <= at {
+            (from, line)
+        } else {
+            (0, self.chunk.first_line)
+        };
+        let newlines = memchr_iter(b'\n', &self.chunk.text[from..at]).count() as u64;
+        self.counted = (at, line + newlines);
+        line + newlines
     }
 }
 
