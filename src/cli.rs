@@ -27,6 +27,16 @@ pub struct Cli {
     #[arg(short, long, value_name = "FILE")]
     pub read: Vec<PathBuf>,
 
+    /// Where the events of a live trace come from
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        value_enum,
+        default_value_t,
+        conflicts_with = "read"
+    )]
+    pub source: Source,
+
     /// How events are printed
     #[arg(short = 'F', long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: Format,
@@ -54,6 +64,18 @@ pub struct Cli {
     /// Explain an event: its members, and when it comes and when it doesn't
     #[arg(long, value_name = "EVENT")]
     pub explain: Option<String>,
+}
+
+/// Where the events of a live trace come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Source {
+    /// native; eslogger where macOS refuses that because the program isn't entitled
+    #[default]
+    Auto,
+    /// A client of EndpointSecurity: takes root, Apple's entitlement and Full Disk Access
+    Native,
+    /// macOS's own eslogger: takes root and Full Disk Access
+    Eslogger,
 }
 
 /// How events are printed.

@@ -1,16 +1,16 @@
 //! The options, checked and resolved.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use crate::catalogue::{self, ROWS, Row};
-use crate::cli::{Cli, Color, Format};
+use crate::cli::{Cli, Color, Format, Source};
 use crate::clock::Clock;
 use crate::filter::{Filter, Selection, Tree, suggest};
 use crate::format::{self, Palette};
+use crate::output::Output;
 use crate::source::recording::{Decoder, Input};
 
 /// What the program is to do.
@@ -22,6 +22,8 @@ pub enum Task {
     Explain(&'static Row),
     /// Print the events of recordings.
     Read(Vec<Input>, Printing),
+    /// Print events as they happen.
+    Trace(Source, Printing),
 }
 
 /// Which events are printed, how, and where.
@@ -36,15 +38,6 @@ pub struct Printing {
     utc: bool,
     palette: Palette,
     terminal: bool,
-}
-
-/// Where events go.
-#[derive(Debug)]
-pub enum Output {
-    /// Standard output.
-    Stdout(io::Stdout),
-    /// `-o FILE`
-    File(File, String),
 }
 
 impl Task {
@@ -66,16 +59,22 @@ impl Task {
             return Ok(Task::Explain(row));
         }
         let selection = Selection::parse(&cli.events)?;
+        let is_live = cli.read.is_empty();
+        let tree = if is_live { Tree::live } else { Tree::recorded };
         let images = cli
             .path
             .iter()
-            .map(|path| Tree::recorded(path).with_context(|| format!("-p {}", path.display())));
+            .map(|path| tree(path).with_context(|| format!("-p {}", path.display())));
         let filter = Filter {
             selection,
             images: images.collect::<Result<_>>()?,
         };
+        let printing = Printing::new(cli, filter)?;
+        if is_live {
+            return Ok(Task::Trace(cli.source, printing));
+        }
         let inputs = cli.read.iter().map(|path| input(path)).collect();
-        Ok(Task::Read(inputs, Printing::new(cli, filter)?))
+        Ok(Task::Read(inputs, printing))
     }
 }
 
@@ -90,16 +89,10 @@ fn input(path: &Path) -> Input {
 impl Printing {
     fn new(cli: &Cli, filter: Filter) -> Result<Printing> {
         let output = match &cli.output {
-            Some(path) => {
-                let name = path.display().to_string();
-                Output::File(
-                    File::create(path).with_context(|| format!("-o {name}"))?,
-                    name,
-                )
-            }
+            Some(path) => Output::create(path).with_context(|| format!("-o {}", path.display()))?,
             None => Output::Stdout(io::stdout()),
         };
-        let terminal = matches!(&output, Output::Stdout(stdout) if stdout.is_terminal());
+        let terminal = output.is_terminal();
         let colour = match cli.color {
             Color::Always => true,
             Color::Never => false,
@@ -133,26 +126,5 @@ impl Printing {
     /// What reads the members that the format shows.
     pub fn decoder(&self) -> Decoder {
         Decoder { env: self.env }
-    }
-}
-
-impl Output {
-    /// What it is called in a message.
-    pub fn name(&self) -> &str {
-        match self {
-            Output::Stdout(_) => "standard output",
-            Output::File(_, name) => name,
-        }
-    }
-
-    /// Writes all of `bytes`.
-    ///
-    /// # Errors
-    /// Those of write(2).
-    pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Output::Stdout(stdout) => stdout.write_all(bytes).and_then(|()| stdout.flush()),
-            Output::File(file, _) => file.write_all(bytes),
-        }
     }
 }

@@ -289,6 +289,11 @@ pub struct Event<'m> {
     pub event_type: EventType<'m>,
     /// When it happened.
     pub time: Timestamp,
+    /// Counts the messages of this type that were meant for the client, those that macOS dropped too.
+    pub seq_num: Option<u64>,
+    /// Counts the messages of all types that were meant for the client; messages before version 4 don't
+    /// have it.
+    pub global_seq_num: Option<u64>,
     /// The thread that did it.
     pub thread_id: Option<u64>,
     /// The process that did it; NULL where it is long gone.

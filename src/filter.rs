@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use anyhow::{Result, bail};
 
 use crate::catalogue::{self, COUNT, Class, ROWS, Row};
-use crate::event::{Event, EventType, File, Text, Value};
+use crate::event::{Event, EventType, File, Value};
 
 /// The events that `-e` selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,20 +168,46 @@ impl Tree {
         Ok(Tree { prefixes })
     }
 
+    /// The tree at `path` here. ES gives resolved paths, so links in it are followed as far as it exists.
+    ///
+    /// # Errors
+    /// The path is empty, or the working directory can't be read.
+    pub fn live(path: &Path) -> Result<Tree> {
+        let absolute = std::path::absolute(path)?;
+        let mut tree = Tree::recorded(path)?;
+        for existing in absolute.ancestors() {
+            if let Ok(resolved) = existing.canonicalize() {
+                let rest = absolute.strip_prefix(existing).unwrap_or(Path::new(""));
+                tree.add(Tree::recorded(&resolved.join(rest))?);
+                break;
+            }
+        }
+        Ok(tree)
+    }
+
+    fn add(&mut self, other: Tree) {
+        for prefix in other.prefixes {
+            if !self.prefixes.contains(&prefix) {
+                self.prefixes.push(prefix);
+            }
+        }
+    }
+
     /// Whether `file` is the tree's root or lies below it, by whole components.
     pub fn contains(&self, file: File<'_>) -> bool {
         let path = file.path.bytes();
         self.prefixes.iter().any(|prefix| is_under(&path, prefix))
     }
 
-    /// The last name in the path, if any path in the tree must have it literally in JSON, too.
-    pub fn needle(&self) -> Option<&[u8]> {
+    /// The last names of its paths, if any path in the tree must have one of them literally in JSON, too.
+    pub fn needles(&self) -> Option<Vec<&[u8]>> {
         let literal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_. +@".contains(byte);
-        let name = match Text::Bytes(&self.prefixes[0]).file_name() {
-            Text::Bytes(prefix) => &self.prefixes[0][self.prefixes[0].len() - prefix.len()..],
-            Text::Json(_) => return None,
+        let needle = |prefix| -> Option<&[u8]> {
+            let start = memchr::memrchr(b'/', prefix).map_or(0, |slash| slash + 1);
+            let name: &[u8] = &prefix[start..];
+            (!name.is_empty() && name.iter().all(literal)).then_some(name)
         };
-        (!name.is_empty() && name.iter().all(literal)).then_some(name)
+        self.prefixes.iter().map(|prefix| needle(prefix)).collect()
     }
 }
 
@@ -224,6 +250,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Text;
 
     fn selected(lists: &[&str]) -> Vec<&'static str> {
         let lists: Vec<_> = lists.iter().map(ToString::to_string).collect();
@@ -325,5 +352,25 @@ mod tests {
         assert!(!contains("/tmpfiles", "/private/tmpfiles"));
         assert!(!contains("/private/tmp", "/tmp/a"));
         assert!(contains("/a/../b", "/b/c"));
+    }
+
+    #[test]
+    fn live_trees_follow_links() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().canonicalize().expect("it is there");
+        std::fs::create_dir(folder.join("real")).expect("a folder is made");
+        std::os::unix::fs::symlink("real", folder.join("link")).expect("a link is made");
+        let tree = Tree::live(&folder.join("link/not-yet")).expect("the path is right");
+        let contains = |name: &str| {
+            let path = folder.join(name);
+            tree.contains(File {
+                path: Text::Bytes(path.as_os_str().as_encoded_bytes()),
+                path_truncated: false,
+            })
+        };
+        assert!(contains("real/not-yet/a") && contains("link/not-yet"));
+        assert!(!contains("real/other"));
+        let needles = tree.needles().expect("the name is plain");
+        assert!(needles.iter().all(|needle| *needle == b"not-yet"));
     }
 }

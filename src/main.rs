@@ -9,7 +9,9 @@
 //! - [`catalogue`] declares every event in one row; [`tables`] has the flags and enumerations by name.
 //! - [`source`] reads messages and makes [`event::Event`]s of them by the catalogue's rows.
 //! - [`filter`] says which are let through, [`format`] how they look; [`escape`] makes text safe to print.
-//! - [`cli`] has the options as typed, [`config`] checked and resolved; [`run`] puts it all together.
+//! - [`output`] is where it goes.
+//! - [`cli`] has the options as typed, [`config`] checked and resolved; [`run`] reads recordings,
+//!   [`live`] traces what happens now.
 
 mod catalogue;
 mod cli;
@@ -21,6 +23,8 @@ mod exit;
 mod explain;
 mod filter;
 mod format;
+mod live;
+mod output;
 mod run;
 mod source;
 mod tables;
@@ -42,8 +46,8 @@ fn main() -> Exit {
     match Task::new(&cli) {
         Ok(Task::ListEvents) => print(&explain::list()),
         Ok(Task::Explain(row)) => print(&explain::explain(row)),
-        Ok(Task::Read(inputs, _)) if inputs.is_empty() => refuse_live_trace(),
         Ok(Task::Read(inputs, printing)) => run::read(inputs, printing),
+        Ok(Task::Trace(source, printing)) => live::trace(source, printing),
         Err(error) => {
             warn(format_args!("{error:#}"));
             Exit::Usage
@@ -63,11 +67,4 @@ fn print(text: &str) -> Exit {
         }
         _ => Exit::Done,
     }
-}
-
-fn refuse_live_trace() -> Exit {
-    warn(format_args!(
-        "this build reads recordings and can't trace live: give one with -r FILE, or pipe eslogger into -r -"
-    ));
-    Exit::Failed
 }

@@ -9,10 +9,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::config::{Output, Printing};
+use crate::config::Printing;
 use crate::exit::{Exit, reason, warn};
 use crate::filter::Filter;
 use crate::format::Format;
+use crate::output::Output;
 use crate::source::recording::{self, Buffers, Chunk, Damage, Decoder, Input, Prefilter};
 
 /// How many chunks may wait to be decoded, and as many to be written, for each thread that decodes.
@@ -143,7 +144,7 @@ fn write(items: &Receiver<Item>, buffers: &Buffers, output: &mut Output) -> Exit
                     return Exit::Failed;
                 };
                 if let Err(error) = output.write_all(&decoded.text) {
-                    return written(output, &error, exit);
+                    return output.failed(&error, exit);
                 }
                 buffers.give(decoded.text);
                 for damage in &decoded.damage {
@@ -162,15 +163,6 @@ fn write(items: &Receiver<Item>, buffers: &Buffers, output: &mut Output) -> Exit
         }
     }
     exit
-}
-
-/// The exit status when writing has failed: that the reader has gone is no failure.
-fn written(output: &Output, error: &io::Error, exit: Exit) -> Exit {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return exit;
-    }
-    warn(format_args!("{}: {}", output.name(), reason(error)));
-    Exit::Failed
 }
 
 /// Counts damage in a recording.

@@ -70,8 +70,14 @@ impl Decoder {
                 .process(scanner, "process")
                 .map(|process| frame.process = Some(process)),
             b"event" => part.event(scanner, &mut frame),
-            b"schema_version" | b"version" | b"seq_num" | b"global_seq_num" | b"mach_time"
-            | b"action_type" | b"action" | b"deadline" => scanner.skip(),
+            b"seq_num" => scanner
+                .integer_as()
+                .map(|number| frame.seq_num = Some(number)),
+            b"global_seq_num" => scanner
+                .integer_as()
+                .map(|number| frame.global_seq_num = Some(number)),
+            b"schema_version" | b"version" | b"mach_time" | b"action_type" | b"action"
+            | b"deadline" => scanner.skip(),
             _ => part.unknown(scanner, "message", key.into()),
         })?;
         let missing = |what| Error::mismatch(start, what);
@@ -92,6 +98,8 @@ impl Decoder {
         let event = Event {
             event_type,
             time,
+            seq_num: frame.seq_num,
+            global_seq_num: frame.global_seq_num,
             thread_id: frame.thread_id,
             process: frame.process,
             fields: part.fields,
@@ -109,6 +117,8 @@ impl Decoder {
 struct Frame<'m> {
     time: Option<Timestamp>,
     number: Option<i128>,
+    seq_num: Option<u64>,
+    global_seq_num: Option<u64>,
     thread_id: Option<u64>,
     process: Option<Process<'m>>,
     name: Option<Str<'m>>,

@@ -10,7 +10,7 @@ use std::ops::Range;
 use aho_corasick::AhoCorasick;
 use memchr::{memchr, memrchr};
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Tree};
 
 /// With more names than these, looking for them costs as much as parsing.
 const MAX_NAMES: usize = 48;
@@ -32,8 +32,9 @@ impl Prefilter {
         let names = names.and_then(|names| {
             AhoCorasick::new(names.iter().map(|name| format!("\"{name}\""))).ok()
         });
-        let needles: Option<Vec<_>> = filter.images.iter().map(|image| image.needle()).collect();
+        let needles: Option<Vec<_>> = filter.images.iter().map(Tree::needles).collect();
         let images = needles
+            .map(|needles| needles.concat())
             .filter(|needles| !needles.is_empty())
             .and_then(|needles| AhoCorasick::new(needles).ok());
         Prefilter { names, images }
