@@ -4,6 +4,10 @@
     clippy::doc_markdown,
     reason = "the comments of options are their help texts"
 )]
+#![allow(
+    clippy::struct_excessive_bools,
+    reason = "an option without a value is one"
+)]
 
 use std::path::PathBuf;
 
@@ -44,6 +48,10 @@ pub struct Cli {
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+
+    /// Exit with status 3 if events are missing by their sequence numbers, and nothing worse happened
+    #[arg(long)]
+    pub fail_on_drop: bool,
 
     /// Show the environment of programs that are run, too
     #[arg(long)]
@@ -109,4 +117,5 @@ Examples:
   proctracer -r hour.jsonl -e all,-mprotect -p /Users/test
   proctracer -r hour.jsonl.gz -F line | grep LaunchAgents
 
-Exit status: 0 done, 1 something failed or a line of the input was damaged, 2 wrong usage.";
+Exit status: 0 done, 1 something failed or a line of the input was damaged, 2 wrong usage,
+3 events are missing and --fail-on-drop was given.";

@@ -28,11 +28,17 @@ pub enum Task {
 
 /// Which events are printed, how, and where.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "an option without a value is one"
+)]
 pub struct Printing {
     /// What is let through.
     pub filter: Filter,
     /// Where it goes.
     pub output: Output,
+    /// Whether a run in which events were lost has failed.
+    pub fail_on_drop: bool,
     format: Format,
     env: bool,
     utc: bool,
@@ -103,6 +109,7 @@ impl Printing {
         Ok(Printing {
             filter,
             output,
+            fail_on_drop: cli.fail_on_drop,
             format: cli.format,
             env: cli.env,
             utc: cli.utc,

@@ -13,6 +13,11 @@ pub enum Exit {
     Failed = 1,
     /// The options are wrong.
     Usage = 2,
+    /// Events are missing, and `--fail-on-drop` was given.
+    Dropped = 3,
+    /// macOS doesn't permit a live trace.
+    #[cfg(target_os = "macos")]
+    NotPermitted = 4,
 }
 
 impl Termination for Exit {

@@ -9,7 +9,7 @@
 //! - [`catalogue`] declares every event in one row; [`tables`] has the flags and enumerations by name.
 //! - [`source`] reads messages and makes [`event::Event`]s of them by the catalogue's rows.
 //! - [`filter`] says which are let through, [`format`] how they look; [`escape`] makes text safe to print.
-//! - [`output`] is where it goes.
+//! - [`output`] is where it goes; [`loss`] tells what is missing.
 //! - [`cli`] has the options as typed, [`config`] checked and resolved; [`run`] reads recordings,
 //!   [`live`] traces what happens now.
 
@@ -24,7 +24,10 @@ mod explain;
 mod filter;
 mod format;
 mod live;
+mod loss;
 mod output;
+#[cfg(any(target_os = "macos", test))]
+mod refusal;
 mod run;
 mod source;
 mod tables;

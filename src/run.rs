@@ -13,7 +13,7 @@ use crate::config::Printing;
 use crate::exit::{Exit, reason, warn};
 use crate::filter::Filter;
 use crate::format::Format;
-use crate::output::Output;
+use crate::loss::{Losses, Origin, Stretch, Tally};
 use crate::source::recording::{self, Buffers, Chunk, Damage, Decoder, Input, Prefilter};
 
 /// How many chunks may wait to be decoded, and as many to be written, for each thread that decodes.
@@ -38,6 +38,7 @@ enum Item {
 struct Decoded {
     text: Vec<u8>,
     damage: Vec<Damage>,
+    stretches: Vec<Stretch>,
 }
 
 /// A chunk, and whom to give it to when it is decoded.
@@ -63,7 +64,7 @@ pub fn read(inputs: Vec<Input>, mut printing: Printing) -> Exit {
     });
     let for_feed = buffers.clone();
     thread::spawn(move || feed(inputs, &for_feed, &items, &jobs));
-    write(&to_write, &buffers, &mut printing.output)
+    write(&to_write, &buffers, &mut printing)
 }
 
 /// Reads the recordings, until nobody wants more.
@@ -91,6 +92,7 @@ struct Worker {
     prefilter: Prefilter,
     decoder: Decoder,
     format: Box<dyn Format>,
+    tally: Tally,
     buffers: Buffers,
 }
 
@@ -102,6 +104,7 @@ impl Worker {
             prefilter: Prefilter::new(&printing.filter),
             decoder: printing.decoder(),
             format: printing.format(),
+            tally: Tally::new(),
             buffers,
         }
     }
@@ -115,54 +118,102 @@ impl Worker {
                 .recv();
             let Ok((chunk, done)) = job else { return };
             let mut text = self.buffers.take();
-            let damage = recording::decode(&chunk, self.decoder, &self.prefilter, |event| {
+            let tally = &mut self.tally;
+            let damage = recording::decode(&chunk, self.decoder, &self.prefilter, tally, |event| {
                 if self.filter.passes(event) {
                     self.format.event(event, &mut text);
                 }
             });
             self.buffers.give(chunk.text);
             // The writer may have gone, because nobody reads what it writes.
-            let _ = done.send(Decoded { text, damage });
+            let _ = done.send(Decoded {
+                text,
+                damage,
+                stretches: self.tally.take(),
+            });
         }
     }
 }
 
-/// Writes what has been decoded, and tells of what was damaged.
-fn write(items: &Receiver<Item>, buffers: &Buffers, output: &mut Output) -> Exit {
+/// Writes what has been decoded, and tells of what was damaged and what is missing.
+fn write(items: &Receiver<Item>, buffers: &Buffers, printing: &mut Printing) -> Exit {
     let mut exit = Exit::Done;
-    let mut name = String::new();
-    let mut warnings = Warnings::default();
+    let mut recording = None;
     while let Ok(item) = items.recv() {
         match item {
-            Item::Begin(input) => {
-                name = input.to_string();
-                warnings = Warnings::default();
-            }
+            Item::Begin(input) => recording = Some(Recording::new(&input)),
             Item::Chunk(decoded) => {
                 let Ok(decoded) = decoded.recv() else {
-                    warn(format_args!("{name}: a thread that decodes has died"));
+                    warn(format_args!("a thread that decodes has died"));
                     return Exit::Failed;
                 };
-                if let Err(error) = output.write_all(&decoded.text) {
-                    return output.failed(&error, exit);
+                if let Err(error) = printing.output.write_all(&decoded.text) {
+                    return printing.output.failed(&error, exit);
                 }
                 buffers.give(decoded.text);
-                for damage in &decoded.damage {
-                    warnings.tell(&name, damage);
-                    exit = Exit::Failed;
+                if let Some(recording) = &mut recording {
+                    recording.tell(&decoded.damage, &decoded.stretches);
                 }
             }
             Item::End(result) => {
-                warnings.sum_up(&name);
-                if let Err(error) = result {
-                    warn(format_args!("{name}: {}", reason(&error)));
-                    exit = Exit::Failed;
+                if let Some(recording) = recording.take() {
+                    exit = recording.end(&result, exit, printing.fail_on_drop);
                 }
             }
             Item::Stop => break,
         }
     }
-    exit
+    match recording {
+        Some(stopped) => stopped.end(&Ok(()), exit, printing.fail_on_drop),
+        None => exit,
+    }
+}
+
+/// What has to be told of the recording that is being read.
+struct Recording {
+    name: String,
+    /// Whether somebody waits for what comes next.
+    is_live: bool,
+    warnings: Warnings,
+    losses: Losses,
+}
+
+impl Recording {
+    fn new(input: &Input) -> Recording {
+        let name = input.to_string();
+        Recording {
+            is_live: *input == Input::Stdin,
+            warnings: Warnings::default(),
+            losses: Losses::new(Origin::Recording(name.clone())),
+            name,
+        }
+    }
+
+    fn tell(&mut self, damage: &[Damage], stretches: &[Stretch]) {
+        for damage in damage {
+            self.warnings.tell(&self.name, damage);
+        }
+        self.losses.append(stretches);
+        if self.is_live {
+            self.losses.tell();
+        }
+    }
+
+    /// Tells the totals and returns the exit status.
+    fn end(self, result: &io::Result<()>, exit: Exit, fail_on_drop: bool) -> Exit {
+        self.warnings.sum_up(&self.name);
+        self.losses.sum_up();
+        if let Err(error) = result {
+            warn(format_args!("{}: {}", self.name, reason(error)));
+        }
+        if result.is_err() || self.warnings.damaged > 0 {
+            Exit::Failed
+        } else if fail_on_drop {
+            self.losses.exit(exit)
+        } else {
+            exit
+        }
+    }
 }
 
 /// Counts damage in a recording.

@@ -53,6 +53,7 @@ pub fn recording(path: &Path, megabytes: usize) -> std::io::Result<()> {
     let mut out = BufWriter::new(File::create(path.with_extension("part"))?);
     let mut size = 0;
     let mut line = Vec::new();
+    let mut of_type = [0_u64; WEIGHTS.len()];
     for number in 0_u64.. {
         if size >= megabytes * 1_000_000 {
             break;
@@ -61,18 +62,21 @@ pub fn recording(path: &Path, megabytes: usize) -> std::io::Result<()> {
             process = processes[random.below(processes.len())];
         }
         let mut choice = random.below(1000);
-        let (_, of_name) = events
+        let event_type = events
             .iter()
-            .find(|(weight, _)| {
+            .position(|(weight, _)| {
                 choice
                     .checked_sub(*weight)
                     .map(|rest| choice = rest)
                     .is_none()
             })
-            .unwrap_or(&events[0]);
+            .unwrap_or(0);
+        let (_, of_name) = &events[event_type];
         let mut message = of_name[random.below(of_name.len())].clone();
         message["process"] = process.clone();
         message["global_seq_num"] = json!(number);
+        message["seq_num"] = json!(of_type[event_type]);
+        of_type[event_type] += 1;
         message["mach_time"] = json!(401_374_797_834 + number * 977);
         message["time"] = json!(format!(
             "2026-03-14T09:{:02}:{:02}.{:09}Z",

@@ -19,7 +19,8 @@ pub use framing::Chunk;
 pub use input::{Buffers, Input, read};
 pub use prefilter::Prefilter;
 
-use crate::event::Event;
+use crate::event::{Event, EventType};
+use crate::loss::Tally;
 use decode::Complaint;
 use json::{Error, Scanner};
 
@@ -43,24 +44,29 @@ pub(super) fn is_harmless(byte: u8) -> bool {
     b" \t\r\n[,]^D\x04\x08\xef\xbb\xbf".contains(&byte)
 }
 
-/// Reads the events of a chunk, in their order.
+/// Reads the events of a chunk, in their order. `tally` takes the numbers of those that `prefilter` rejects
+/// for other reasons than their type, too.
 pub fn decode<'m>(
     chunk: &'m Chunk,
     decoder: Decoder,
     prefilter: &Prefilter,
+    tally: &mut Tally,
     mut event: impl FnMut(&Event<'m>),
 ) -> Vec<Damage> {
     let mut reader = Reader {
         chunk,
         decoder,
+        tally,
         damage: Vec::new(),
         counted: (0, chunk.first_line),
     };
     if chunk.is_regular && prefilter.rejects() {
         let mut at = 0;
-        while let Some(line) = prefilter.next_line(&chunk.text, at) {
+        while let Some((line, is_wanted)) = prefilter.next_line(&chunk.text, at) {
             at = line.end;
-            reader.objects(line.start, line.end, &mut event);
+            if is_wanted || !reader.skim(&chunk.text[line.clone()]) {
+                reader.objects(line.start, line.end, &mut event);
+            }
         }
     } else {
         reader.objects(0, chunk.text.len(), &mut event);
@@ -69,15 +75,29 @@ pub fn decode<'m>(
 }
 
 /// What is read of a chunk.
-struct Reader<'m> {
+struct Reader<'m, 't> {
     chunk: &'m Chunk,
     decoder: Decoder,
+    tally: &'t mut Tally,
     damage: Vec<Damage>,
     /// An offset, and the line that it is in: lines are counted on from there.
     counted: (usize, u64),
 }
 
-impl<'m> Reader<'m> {
+impl<'m> Reader<'m, '_> {
+    /// Takes only the numbers of a line; false where it isn't plain what they are.
+    fn skim(&mut self, line: &[u8]) -> bool {
+        let Some(numbers) = prefilter::numbers(line) else {
+            return false;
+        };
+        self.tally.observe(
+            EventType::Known(numbers.row),
+            Some(numbers.seq_num),
+            Some(numbers.global_seq_num),
+        );
+        true
+    }
+
     /// Reads the objects between two offsets.
     fn objects(&mut self, start: usize, end: usize, event: &mut impl FnMut(&Event<'m>)) {
         let text = &self.chunk.text[..end];
@@ -100,7 +120,10 @@ impl<'m> Reader<'m> {
                     if let Some(complaint) = message.complaint {
                         self.complain(&complaint);
                     }
-                    event(&message.event);
+                    let message = message.event;
+                    self.tally
+                        .observe(message.event_type, message.seq_num, message.global_seq_num);
+                    event(&message);
                     at = scanner.at();
                 }
                 Err(error) => at = self.broken_object(text, at, &error),

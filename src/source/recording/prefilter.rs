@@ -8,8 +8,9 @@
 use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
+use crate::catalogue::{self, Row};
 use crate::filter::{Filter, Tree};
 
 /// With more names than these, looking for them costs as much as parsing.
@@ -45,25 +46,17 @@ impl Prefilter {
         self.names.is_some() || self.images.is_some()
     }
 
-    /// The first line from `start` on that isn't rejected.
-    pub fn next_line(&self, text: &[u8], start: usize) -> Option<Range<usize>> {
-        let mut at = start;
-        loop {
-            let hit = match (&self.names, &self.images) {
-                (Some(names), _) => next_event(names, text, at)?,
-                (None, Some(images)) => at + images.find(&text[at..])?.start(),
-                (None, None) => return (at < text.len()).then_some(at..text.len()),
-            };
-            let line = line_around(text, at, hit);
-            let is_wanted = match (&self.names, &self.images) {
-                (Some(_), Some(images)) => images.is_match(&text[line.clone()]),
-                _ => true,
-            };
-            if is_wanted {
-                return Some(line);
-            }
-            at = line.end;
-        }
+    /// The first line from `start` on of a selected event, and whether it may have a selected path.
+    pub fn next_line(&self, text: &[u8], start: usize) -> Option<(Range<usize>, bool)> {
+        let hit = match &self.names {
+            Some(names) => next_event(names, text, start)?,
+            None if start < text.len() => start,
+            None => return None,
+        };
+        let line = line_around(text, start, hit);
+        let images = self.images.as_ref();
+        let is_wanted = images.is_none_or(|images| images.is_match(&text[line.clone()]));
+        Some((line, is_wanted))
     }
 }
 
@@ -83,6 +76,34 @@ fn next_event(names: &AhoCorasick, text: &[u8], start: usize) -> Option<usize> {
         .find_iter(&text[start..])
         .map(|hit| start + hit.start())
         .find(is_event)
+}
+
+/// What counts the message of a line.
+pub struct Numbers {
+    pub row: &'static Row,
+    pub seq_num: u64,
+    pub global_seq_num: u64,
+}
+
+/// The numbers of a line that is one message, found without parsing it; none where that isn't plain.
+pub fn numbers(line: &[u8]) -> Option<Numbers> {
+    let value = |key: &str| {
+        let mut places = memmem::find_iter(line, key);
+        let at = places.next()? + key.len();
+        places.next().is_none().then(|| &line[at..])
+    };
+    let number = |key| {
+        let value = value(key)?;
+        let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
+        let length = digits.count();
+        std::str::from_utf8(&value[..length]).ok()?.parse().ok()
+    };
+    let name = value("\"event\":{\"")?;
+    Some(Numbers {
+        row: catalogue::by_name(&name[..memchr(b'"', name)?])?,
+        seq_num: number("\"seq_num\":")?,
+        global_seq_num: number("\"global_seq_num\":")?,
+    })
 }
 
 fn line_around(text: &[u8], start: usize, at: usize) -> Range<usize> {

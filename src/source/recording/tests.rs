@@ -10,6 +10,7 @@ use super::{Chunk, Decoder, Prefilter, decode};
 use crate::clock::Clock;
 use crate::filter::{Filter, Selection};
 use crate::format::{Format, Json, Line, Palette, Text};
+use crate::loss::Tally;
 
 const EVENTS: &str = include_str!("../../../tests/data/events.jsonl");
 
@@ -23,7 +24,8 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
     let mut out = Vec::new();
     let mut lost = 0;
     for chunk in chunks(&[text]) {
-        let damage = decode(&chunk, Decoder { env: true }, &prefilter, |event| {
+        let (decoder, mut tally) = (Decoder { env: true }, Tally::new());
+        let damage = decode(&chunk, decoder, &prefilter, &mut tally, |event| {
             format.event(event, &mut out)
         });
         lost += damage.iter().filter(|damage| damage.is_loss).count();
@@ -266,7 +268,8 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
     let chunk = chunks(&[EVENTS.as_bytes()]).remove(0);
     let count = |prefilter: &Prefilter, filter: &Filter| {
         let mut count = 0;
-        decode(&chunk, Decoder::default(), prefilter, |event| {
+        let mut tally = Tally::new();
+        decode(&chunk, Decoder::default(), prefilter, &mut tally, |event| {
             count += usize::from(filter.passes(event))
         });
         count

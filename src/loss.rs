@@ -1,0 +1,530 @@
+//! What is missing: gaps in the sequence numbers of a source.
+//!
+//! A client of EndpointSecurity counts the messages of each type (`seq_num`) and of all types
+//! (`global_seq_num`) that were meant for it. A message that macOS had to drop leaves a gap in both. A message
+//! of a type that was filtered out afterwards leaves a gap in the second only, which is why the first decides.
+//!
+//! A [`Tally`] takes the numbers as the messages are decoded, also by several threads, each its piece of the
+//! stream; [`Losses`] puts the pieces together in their order. Numbers that go back begin a new stream: another
+//! client's, later in the same recording.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::catalogue::{COUNT, ROWS};
+use crate::escape;
+use crate::event::{EventType, Text};
+use crate::exit::{Exit, warn};
+
+/// Losses are told as they happen, but not more often than this.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// How many types a line that is told meanwhile names.
+const NAMED: usize = 5;
+
+/// Of events that this build doesn't know, so many types are counted: a damaged recording can have any number.
+const MAX_UNKNOWN: usize = 256;
+
+/// Successive numbers of one counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Run {
+    first: u64,
+    /// The number after the last; 0 before the first has come.
+    next: u64,
+    missing: u64,
+}
+
+impl Run {
+    fn of(number: u64) -> Run {
+        Run {
+            first: number,
+            next: number.saturating_add(1),
+            missing: 0,
+        }
+    }
+
+    /// Appends a run that begins at `next` or later, and returns how many are missing by it.
+    fn append(&mut self, run: Run, from_zero: bool) -> u64 {
+        if self.next == 0 && !from_zero {
+            self.first = run.first;
+            self.next = run.first;
+        }
+        let missing = (run.first - self.next).saturating_add(run.missing);
+        self.next = run.next;
+        self.missing = self.missing.saturating_add(missing);
+        missing
+    }
+}
+
+/// Which counter it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Counter {
+    /// Of messages of all types.
+    Global,
+    /// Of an event's type, by its place in the catalogue.
+    Known(usize),
+    /// Of a type that the catalogue doesn't have, by its name.
+    Unknown(Vec<u8>),
+}
+
+impl Counter {
+    fn of(event_type: EventType<'_>) -> Counter {
+        match event_type {
+            EventType::Known(row) => Counter::Known(row.index()),
+            EventType::Unknown { name, .. } => Counter::Unknown(name.bytes().into_owned()),
+        }
+    }
+}
+
+/// All counters of a stream.
+#[derive(Debug)]
+struct Counters {
+    global: Run,
+    known: [Run; COUNT],
+    unknown: HashMap<Vec<u8>, Run>,
+}
+
+impl Counters {
+    fn new() -> Counters {
+        Counters {
+            global: Run::default(),
+            known: [Run::default(); COUNT],
+            unknown: HashMap::new(),
+        }
+    }
+
+    /// The run of a counter; none where there are too many already.
+    fn run(&mut self, counter: &Counter) -> Option<&mut Run> {
+        match counter {
+            Counter::Global => Some(&mut self.global),
+            Counter::Known(index) => self.known.get_mut(*index),
+            Counter::Unknown(name) => {
+                if !self.unknown.contains_key(name) {
+                    if self.unknown.len() == MAX_UNKNOWN {
+                        return None;
+                    }
+                    self.unknown.insert(name.clone(), Run::default());
+                }
+                self.unknown.get_mut(name)
+            }
+        }
+    }
+
+    /// Whether a run of this counter that begins with `first` goes on with the stream.
+    fn goes_on(&mut self, counter: &Counter, first: u64) -> bool {
+        self.run(counter).is_none_or(|run| first >= run.next)
+    }
+
+    /// Every run, with its counter.
+    fn runs(&self) -> impl Iterator<Item = (Counter, Run)> {
+        let known = self.known.iter().enumerate();
+        let known = known.map(|(index, run)| (Counter::Known(index), *run));
+        let unknown = self.unknown.iter();
+        let unknown = unknown.map(|(name, run)| (Counter::Unknown(name.clone()), *run));
+        std::iter::once((Counter::Global, self.global))
+            .chain(known)
+            .chain(unknown)
+    }
+}
+
+/// The counters of a piece of a stream, and how many messages it has.
+#[derive(Debug)]
+pub struct Stretch {
+    runs: Vec<(Counter, Run)>,
+    messages: u64,
+}
+
+/// Takes the numbers of the messages of a piece.
+#[derive(Debug)]
+pub struct Tally {
+    counters: Counters,
+    messages: u64,
+    stretches: Vec<Stretch>,
+}
+
+impl Tally {
+    /// Of no message.
+    pub fn new() -> Tally {
+        Tally {
+            counters: Counters::new(),
+            messages: 0,
+            stretches: Vec::new(),
+        }
+    }
+
+    /// Takes the numbers of the next message: its `seq_num` and its `global_seq_num`.
+    pub fn observe(
+        &mut self,
+        event_type: EventType<'_>,
+        seq_num: Option<u64>,
+        global_seq_num: Option<u64>,
+    ) {
+        let numbers = [
+            (Counter::of(event_type), seq_num),
+            (Counter::Global, global_seq_num),
+        ];
+        let numbers = numbers
+            .iter()
+            .filter_map(|(counter, number)| number.map(|number| (counter, number)));
+        if numbers
+            .clone()
+            .any(|(counter, number)| !self.counters.goes_on(counter, number))
+        {
+            self.end_stretch();
+        }
+        for (counter, number) in numbers {
+            if let Some(run) = self.counters.run(counter) {
+                run.append(Run::of(number), false);
+            }
+        }
+        self.messages += u64::from(seq_num.is_some());
+    }
+
+    /// What has been taken; begins a new piece.
+    pub fn take(&mut self) -> Vec<Stretch> {
+        self.end_stretch();
+        std::mem::take(&mut self.stretches)
+    }
+
+    fn end_stretch(&mut self) {
+        let counters = std::mem::replace(&mut self.counters, Counters::new());
+        let runs: Vec<_> = counters.runs().filter(|(_, run)| run.next > 0).collect();
+        if !runs.is_empty() {
+            self.stretches.push(Stretch {
+                runs,
+                messages: std::mem::take(&mut self.messages),
+            });
+        }
+    }
+}
+
+/// Where the messages come from, and so what a gap means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A client of our own, every message of which is observed.
+    #[cfg(target_os = "macos")]
+    Native,
+    /// eslogger, which has counted those that it leaves out as its own process group's.
+    #[cfg(target_os = "macos")]
+    Eslogger,
+    /// A recording of this name, of which any part may have been left out.
+    Recording(String),
+}
+
+impl Origin {
+    /// Whether all messages of a client come, from its first on.
+    fn is_whole(&self) -> bool {
+        !matches!(self, Origin::Recording(_))
+    }
+}
+
+/// What a source has lost.
+#[derive(Debug)]
+pub struct Losses {
+    origin: Origin,
+    counters: Counters,
+    messages: u64,
+    /// The sum over all types.
+    missing: u64,
+    told: u64,
+    told_at: Option<Instant>,
+}
+
+impl Losses {
+    /// Of a source that begins.
+    pub fn new(origin: Origin) -> Losses {
+        Losses {
+            origin,
+            counters: Counters::new(),
+            messages: 0,
+            missing: 0,
+            told: 0,
+            told_at: None,
+        }
+    }
+
+    /// Goes on with the next piece of the stream.
+    pub fn append(&mut self, stretches: &[Stretch]) {
+        for stretch in stretches {
+            let mut runs = stretch.runs.iter();
+            if !runs.all(|(counter, run)| self.counters.goes_on(counter, run.first)) {
+                self.begin_stream();
+            }
+            for (counter, run) in &stretch.runs {
+                let Some(so_far) = self.counters.run(counter) else {
+                    continue;
+                };
+                let missing = so_far.append(*run, self.origin.is_whole());
+                if *counter != Counter::Global {
+                    self.missing = self.missing.saturating_add(missing);
+                }
+            }
+            self.messages += stretch.messages;
+        }
+    }
+
+    /// What is missing so far stays so; the numbers begin anew.
+    fn begin_stream(&mut self) {
+        let Counters {
+            global,
+            known,
+            unknown,
+        } = &mut self.counters;
+        for run in known.iter_mut().chain(unknown.values_mut()).chain([global]) {
+            run.next = 0;
+        }
+    }
+
+    /// How many messages are missing.
+    fn lost(&self) -> u64 {
+        if self.origin.is_whole() {
+            // Gaps in the numbers of all types are also left by types of which nothing has come since.
+            self.missing.max(self.counters.global.missing)
+        } else {
+            self.missing
+        }
+    }
+
+    /// Tells of what has been lost since it was told last, if that is long enough ago.
+    pub fn tell(&mut self) {
+        let lost = self.lost();
+        if lost == self.told {
+            return;
+        }
+        let now = Instant::now();
+        let is_soon = |last| now.duration_since(last) < TOLD_EVERY;
+        if self.told_at.is_some_and(is_soon) {
+            return;
+        }
+        self.told = lost;
+        self.told_at = Some(now);
+        let (count, by_type) = (Count(lost), self.by_type(NAMED, "not known yet which"));
+        match &self.origin {
+            #[cfg(target_os = "macos")]
+            Origin::Native => warn(format_args!(
+                "macOS dropped {count} events so far: {by_type}"
+            )),
+            #[cfg(target_os = "macos")]
+            Origin::Eslogger => warn(format_args!("{count} events are missing so far: {by_type}")),
+            Origin::Recording(name) => {
+                warn(format_args!(
+                    "{name}: {count} events are missing so far: {by_type}"
+                ));
+            }
+        }
+    }
+
+    /// Tells the totals, if anything was lost.
+    pub fn sum_up(&self) {
+        let lost = self.lost();
+        if lost == 0 {
+            return;
+        }
+        let all = Count(self.messages.saturating_add(lost));
+        let (count, by_type) = (Count(lost), self.by_type(COUNT, "not known which"));
+        match &self.origin {
+            #[cfg(target_os = "macos")]
+            Origin::Native => warn(format_args!(
+                "in all, macOS dropped {count} of {all} events: {by_type}"
+            )),
+            #[cfg(target_os = "macos")]
+            Origin::Eslogger => warn(format_args!(
+                "in all, {count} of {all} events are missing, dropped by macOS or left out by eslogger \
+                 because they are of this process group: {by_type}"
+            )),
+            Origin::Recording(name) => warn(format_args!(
+                "{name}: {count} of {all} events are missing, dropped by macOS or left out of the \
+                 recording: {by_type}"
+            )),
+        }
+    }
+
+    /// The exit status, where losses count as failure and nothing worse has happened.
+    pub fn exit(&self, exit: Exit) -> Exit {
+        if exit == Exit::Done && self.lost() > 0 {
+            Exit::Dropped
+        } else {
+            exit
+        }
+    }
+
+    /// `open 100, close 20`, the most first; `rest` says what of none of these types is.
+    fn by_type(&self, count: usize, rest: &str) -> String {
+        let mut types: Vec<_> = self
+            .counters
+            .runs()
+            .filter(|(counter, run)| *counter != Counter::Global && run.missing > 0)
+            .collect();
+        types.sort_by_key(|(_, run)| Reverse(run.missing));
+        let mut parts = Vec::new();
+        for (counter, run) in types.iter().take(count) {
+            parts.push(format!("{} {}", name(counter), Count(run.missing)));
+        }
+        let others = types.iter().skip(count).map(|(_, run)| run.missing);
+        let others = others.fold(0, u64::saturating_add);
+        if others > 0 {
+            parts.push(format!("others {}", Count(others)));
+        }
+        let rest_missing = self.lost() - self.missing;
+        if rest_missing > 0 {
+            parts.push(format!("{rest} {}", Count(rest_missing)));
+        }
+        parts.join(", ")
+    }
+}
+
+fn name(counter: &Counter) -> String {
+    match counter {
+        Counter::Known(index) => ROWS[*index].name.to_owned(),
+        Counter::Unknown(name) => {
+            let mut safe = Vec::new();
+            escape::push(&mut safe, Text::Bytes(name));
+            String::from_utf8_lossy(&safe).into_owned()
+        }
+        Counter::Global => String::new(),
+    }
+}
+
+/// A number in groups of three digits.
+struct Count(u64);
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let digits = self.0.to_string();
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+    use proptest::prelude::*;
+
+    fn known(name: &str) -> EventType<'static> {
+        EventType::Known(catalogue::by_name(name.as_bytes()).expect("a name"))
+    }
+
+    /// What is lost of messages that are taken in pieces which end after `cuts` messages.
+    fn losses(
+        messages: &[(EventType<'_>, Option<u64>, Option<u64>)],
+        cuts: &[usize],
+    ) -> (u64, u64, String) {
+        let mut losses = Losses::new(Origin::Recording("a".to_owned()));
+        let mut tally = Tally::new();
+        for (at, (event_type, seq_num, global_seq_num)) in messages.iter().enumerate() {
+            tally.observe(*event_type, *seq_num, *global_seq_num);
+            if cuts.contains(&at) {
+                losses.append(&tally.take());
+            }
+        }
+        losses.append(&tally.take());
+        (
+            losses.lost(),
+            losses.messages,
+            losses.by_type(COUNT, "others"),
+        )
+    }
+
+    #[test]
+    fn gaps_within_a_type_are_losses() {
+        let [open, close] = ["open", "close"].map(known);
+        let unknown = EventType::Unknown {
+            number: Some(170),
+            name: "new\n".into(),
+        };
+        let messages = [
+            (open, Some(7), Some(20)),
+            (close, Some(3), Some(21)),
+            (open, Some(9), Some(24)),
+            (unknown, Some(0), Some(25)),
+            (open, None, None),
+            (close, Some(1004), Some(2000)),
+            (unknown, Some(2), Some(2002)),
+        ];
+        let expected = (1002, 6, "close 1,000, open 1, new\\n 1".to_owned());
+        assert_eq!(losses(&messages, &[]), expected);
+    }
+
+    #[test]
+    fn events_that_were_left_out_are_none() {
+        let [open, close] = ["open", "close"].map(known);
+        let messages = [
+            (open, Some(7), Some(20)),
+            (open, Some(8), Some(35)),
+            (close, Some(5), Some(40)),
+            (close, Some(6), Some(1000)),
+        ];
+        assert_eq!(losses(&messages, &[]), (0, 4, String::new()));
+    }
+
+    #[test]
+    fn another_stream_begins_anew() {
+        let [open, close] = ["open", "close"].map(known);
+        let messages = [
+            (open, Some(7), Some(20)),
+            (close, Some(2), Some(21)),
+            (open, Some(9), Some(23)),
+            // The number of this type would go on, but the one of all types goes back.
+            (close, Some(50), Some(1)),
+            (open, Some(30), Some(2)),
+            (open, Some(31), Some(3)),
+            // The same again.
+            (open, Some(31), Some(3)),
+        ];
+        assert_eq!(losses(&messages, &[]), (1, 7, "open 1".to_owned()));
+    }
+
+    #[test]
+    fn numbers_may_be_as_large_as_they_like() {
+        let open = known("open");
+        let max = Some(u64::MAX);
+        let messages = [(open, Some(0), Some(0)), (open, max, max), (open, max, max)];
+        assert_eq!(losses(&messages, &[]).0, u64::MAX - 1);
+    }
+
+    /// Messages as clients number them: of each, its type and how many of the type are lost before it; a client
+    /// begins where that is none.
+    fn numbered(
+        steps: &[(usize, Option<u64>)],
+    ) -> Vec<(EventType<'static>, Option<u64>, Option<u64>)> {
+        let unknown = EventType::Unknown {
+            number: None,
+            name: "x".into(),
+        };
+        let types = [known("open"), known("close"), unknown];
+        let mut of_type = [0; 3];
+        let mut of_all = 0;
+        let message = |(of, lost): &(usize, Option<u64>)| {
+            if let Some(lost) = lost {
+                of_type[*of] += lost;
+                of_all += lost;
+            } else {
+                (of_type, of_all) = ([0; 3], 0);
+            }
+            let numbers = (types[*of], Some(of_type[*of]), Some(of_all));
+            of_type[*of] += 1;
+            of_all += 1;
+            numbers
+        };
+        steps.iter().map(message).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_where_a_stream_is_cut(
+            steps in prop::collection::vec((0..3_usize, prop_oneof![Just(Some(0)), (0..3_u64).prop_map(Some), Just(None)]), 0..40),
+            cuts in prop::collection::vec(0..40_usize, 0..10),
+        ) {
+            let messages = numbered(&steps);
+            prop_assert_eq!(losses(&messages, &cuts), losses(&messages, &[]));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Sequence numbers: what is missing is told, by event, and what was left out on purpose isn't.
+
+mod common;
+
+use common::{message, run, run_with_input};
+
+/// A message of the event with these numbers.
+fn numbered(event: &str, seq_num: u64, global_seq_num: u64) -> String {
+    let mut value: serde_json::Value = serde_json::from_str(&message(event)).expect("JSON");
+    value["seq_num"] = seq_num.into();
+    value["global_seq_num"] = global_seq_num.into();
+    format!("{value}\n")
+}
+
+fn recording(numbers: &[(&str, u64, u64)]) -> String {
+    let messages = numbers.iter();
+    messages
+        .map(|(event, seq_num, global)| numbered(event, *seq_num, *global))
+        .collect()
+}
+
+/// What is said of a recording in a file, and the exit status.
+fn said(recording: &str, args: &[&str]) -> (String, i32) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.jsonl");
+    std::fs::write(&path, recording).expect("the file can be written");
+    let path = path.to_str().expect("UTF-8");
+    let run = run(&[&["-r", path], args].concat());
+    (run.err.replace(path, "a.jsonl"), run.status)
+}
+
+fn gaps() -> String {
+    recording(&[
+        ("open", 10, 20),
+        ("close", 3, 21),
+        ("open", 111, 122),
+        ("exec", 0, 123),
+        ("close", 1024, 1144),
+    ])
+}
+
+#[test]
+fn gaps_are_told_by_event() {
+    let told = "proctracer: a.jsonl: 1,120 of 1,125 events are missing, dropped by macOS or left out of the \
+                recording: close 1,020, open 100\n";
+    assert_eq!(said(&gaps(), &[]), (told.to_owned(), 0));
+    assert_eq!(said(&gaps(), &["--fail-on-drop"]), (told.to_owned(), 3));
+    // Whatever of it is shown.
+    for args in [
+        &["-p", "/nowhere"][..],
+        &["-e", "%file", "-p", "/nowhere"],
+        &["-F", "json"],
+    ] {
+        let (err, _) = said(&gaps(), args);
+        let counts = err.rsplit(": ").next();
+        assert_eq!(counts, Some("close 1,020, open 100\n"), "{args:?}");
+    }
+    // Of the events that are selected.
+    let told = "proctracer: a.jsonl: 100 of 102 events are missing, dropped by macOS or left out of the \
+                recording: open 100\n";
+    assert_eq!(said(&gaps(), &["-e", "open"]), (told.to_owned(), 0));
+    assert_eq!(
+        said(&gaps(), &["-e", "exec", "--fail-on-drop"]),
+        (String::new(), 0)
+    );
+}
+
+#[test]
+fn a_recording_of_some_events_lacks_nothing() {
+    let some = recording(&[
+        ("open", 10, 20),
+        ("open", 11, 300),
+        ("close", 7, 301),
+        ("open", 12, 350),
+    ]);
+    assert_eq!(said(&some, &["--fail-on-drop"]), (String::new(), 0));
+}
+
+#[test]
+fn another_stream_begins_anew() {
+    let two = [
+        recording(&[("open", 10, 20), ("close", 3, 21)]),
+        recording(&[("close", 90, 5), ("open", 40, 6)]),
+    ];
+    assert_eq!(said(&two.concat(), &["--fail-on-drop"]), (String::new(), 0));
+}
+
+#[test]
+fn each_recording_is_told_of_by_itself() {
+    let run = run_with_input(
+        &[
+            "-F",
+            "line",
+            "-r",
+            "tests/data/seed.jsonl",
+            "-r",
+            "-",
+            "-r",
+            "tests/data/seed.jsonl",
+        ],
+        gaps().as_bytes(),
+    );
+    let lines: Vec<_> = run.err.lines().collect();
+    assert_eq!(
+        lines.last(),
+        Some(
+            &"proctracer: standard input: 1,120 of 1,125 events are missing, dropped by macOS or left out of the \
+              recording: close 1,020, open 100"
+        )
+    );
+    // As it happens, because somebody may be waiting for what comes next.
+    assert!(
+        lines[0].starts_with("proctracer: standard input: ")
+            && lines[0].contains(" events are missing so far: "),
+        "{}",
+        run.err
+    );
+    assert_eq!((lines.len(), run.status), (2, 0));
+}
+
+#[test]
+fn damage_fails_more_than_losses() {
+    let (err, status) = said(&format!("{}junk\n", gaps()), &["--fail-on-drop"]);
+    assert_eq!((err.lines().count(), status), (3, 1), "{err}");
+}
