@@ -1,12 +1,12 @@
 //! The way of the events of a recording: read and framed by one thread, decoded and formatted by several,
 //! written in their order by the main one.
 //!
-//! What is in flight is bounded. A chunk is handed on as soon as it is there, so that an event never waits
-//! for another one.
+//! What is in flight is bounded, by the number of chunks and by their size. A chunk is handed on as soon as
+//! it is there, so that an event never waits for another one.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::config::Printing;
@@ -14,13 +14,13 @@ use crate::exit::{Exit, reason, warn};
 use crate::filter::Filter;
 use crate::format::Format;
 use crate::loss::{Losses, Origin, Stretch, Tally};
-use crate::source::recording::{self, Buffers, Chunk, Damage, Decoder, Input, Prefilter};
+use crate::source::recording::{self, Buffers, Chunk, Damage, Decoder, Input, Prefilter, TOLD};
 
 /// How many chunks may wait to be decoded, and as many to be written, for each thread that decodes.
 const QUEUE: usize = 2;
 
-/// After so many warnings about a file, those that follow are only counted.
-const WARNINGS: u64 = 50;
+/// How many bytes may have been read and not yet been written, unless it is a single chunk.
+const IN_FLIGHT: usize = 6 << 20;
 
 /// What comes to the writer, in the order in which it was read.
 enum Item {
@@ -36,6 +36,8 @@ enum Item {
 
 /// A chunk that is ready to be written.
 struct Decoded {
+    /// How large the chunk was.
+    size: usize,
     text: Vec<u8>,
     damage: Vec<Damage>,
     stretches: Vec<Stretch>,
@@ -62,18 +64,26 @@ pub fn read(inputs: Vec<Input>, mut printing: Printing) -> Exit {
     let _ = ctrlc::set_handler(move || {
         let _ = stop.send(Item::Stop);
     });
-    let for_feed = buffers.clone();
-    thread::spawn(move || feed(inputs, &for_feed, &items, &jobs));
-    write(&to_write, &buffers, &mut printing)
+    let in_flight = Arc::new(InFlight::default());
+    let (for_feed, read) = (buffers.clone(), Arc::clone(&in_flight));
+    thread::spawn(move || feed(inputs, &for_feed, &read, &items, &jobs));
+    write(&to_write, &buffers, &in_flight, &mut printing)
 }
 
 /// Reads the recordings, until nobody wants more.
-fn feed(inputs: Vec<Input>, buffers: &Buffers, items: &SyncSender<Item>, jobs: &SyncSender<Job>) {
+fn feed(
+    inputs: Vec<Input>,
+    buffers: &Buffers,
+    in_flight: &InFlight,
+    items: &SyncSender<Item>,
+    jobs: &SyncSender<Job>,
+) {
     for input in inputs {
         if items.send(Item::Begin(input.clone())).is_err() {
             return;
         }
         let result = recording::read(&input, buffers, |chunk| {
+            in_flight.add(chunk.text.len());
             let (done, decoded) = sync_channel(1);
             items.send(Item::Chunk(decoded)).is_ok() && jobs.send((chunk, done)).is_ok()
         });
@@ -83,6 +93,28 @@ fn feed(inputs: Vec<Input>, buffers: &Buffers, items: &SyncSender<Item>, jobs: &
     }
     // Nobody may be left to receive it; then all is over anyway.
     let _ = items.send(Item::Stop);
+}
+
+/// Counts the bytes that have been read and not yet been written.
+#[derive(Default)]
+struct InFlight(Mutex<usize>, Condvar);
+
+impl InFlight {
+    /// Waits until there is room for a chunk.
+    fn add(&self, size: usize) {
+        let is_full = |bytes: &mut usize| *bytes > 0 && *bytes + size > IN_FLIGHT;
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *self
+            .1
+            .wait_while(bytes, is_full)
+            .unwrap_or_else(PoisonError::into_inner) += size;
+    }
+
+    /// A chunk has been written.
+    fn remove(&self, size: usize) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= size;
+        self.1.notify_one();
+    }
 }
 
 /// Decodes and formats.
@@ -117,6 +149,7 @@ impl Worker {
                 .unwrap_or_else(PoisonError::into_inner)
                 .recv();
             let Ok((chunk, done)) = job else { return };
+            let size = chunk.text.len();
             let mut text = self.buffers.take();
             let tally = &mut self.tally;
             let damage = recording::decode(&chunk, self.decoder, &self.prefilter, tally, |event| {
@@ -127,6 +160,7 @@ impl Worker {
             self.buffers.give(chunk.text);
             // The writer may have gone, because nobody reads what it writes.
             let _ = done.send(Decoded {
+                size,
                 text,
                 damage,
                 stretches: self.tally.take(),
@@ -136,7 +170,12 @@ impl Worker {
 }
 
 /// Writes what has been decoded, and tells of what was damaged and what is missing.
-fn write(items: &Receiver<Item>, buffers: &Buffers, printing: &mut Printing) -> Exit {
+fn write(
+    items: &Receiver<Item>,
+    buffers: &Buffers,
+    in_flight: &InFlight,
+    printing: &mut Printing,
+) -> Exit {
     let mut exit = Exit::Done;
     let mut recording = None;
     while let Ok(item) = items.recv() {
@@ -151,6 +190,7 @@ fn write(items: &Receiver<Item>, buffers: &Buffers, printing: &mut Printing) -> 
                     return printing.output.failed(&error, exit);
                 }
                 buffers.give(decoded.text);
+                in_flight.remove(decoded.size);
                 if let Some(recording) = &mut recording {
                     recording.tell(&decoded.damage, &decoded.stretches);
                 }
@@ -225,12 +265,13 @@ struct Warnings {
 
 impl Warnings {
     fn tell(&mut self, name: &str, damage: &Damage) {
-        self.damaged += 1;
-        self.lost += u64::from(damage.is_loss);
-        if self.damaged <= WARNINGS {
+        let before = self.damaged;
+        self.damaged += damage.count;
+        self.lost += if damage.is_loss { damage.count } else { 0 };
+        if before < TOLD {
             warn(format_args!("{name}:{}: {}", damage.line, damage.reason));
         }
-        if self.damaged == WARNINGS {
+        if before <= TOLD && self.damaged > TOLD {
             warn(format_args!("{name}: further warnings are only counted"));
         }
     }

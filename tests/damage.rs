@@ -116,6 +116,23 @@ fn what_is_not_json_is_counted() {
     );
 }
 
+#[test]
+fn further_warnings_are_announced_only_where_there_are_some() {
+    let lines = |count: usize| given("junk\n".repeat(count)).err;
+    let expected = |count: usize| -> String {
+        let told = (1..=count.min(50))
+            .map(|line| format!("proctracer: standard input:{line}: no JSON object\n"));
+        let further = "proctracer: standard input: further warnings are only counted\n";
+        let sum = format!("proctracer: standard input: {count} damaged, {count} of them skipped\n");
+        let further = if count > 50 { further } else { "" };
+        told.collect::<String>() + further + &sum
+    };
+    // The last are more than one chunk.
+    for count in [49, 50, 51, 120, 500_000] {
+        assert_eq!(lines(count), expected(count));
+    }
+}
+
 fn run_file(name: &str) -> Run {
     run(&["-r", name])
 }
@@ -305,6 +322,77 @@ fn a_pretty_printed_object_that_was_cut_costs_itself_only() {
             run.err
         );
     }
+}
+
+#[test]
+fn an_object_that_was_cut_takes_nothing_with_it_that_follows() {
+    let pretty = |event: &str| {
+        let value: serde_json::Value = serde_json::from_str(&message(event)).expect("JSON");
+        serde_json::to_string_pretty(&value).expect("JSON")
+    };
+    let [open, exec, fork] = ["open", "exec", "fork"].map(pretty);
+    // Not within a string, so that nothing is wrong until the end is missing.
+    let cut: String = open.split_inclusive('\n').take(20).collect();
+    assert!(cut.ends_with(",\n") || cut.ends_with("{\n"), "{cut}");
+    let column = cut.lines().last().expect("a line").len() + 1;
+    // More than the largest object.
+    let count = (9 << 20) / (exec.len() + fork.len());
+    let whole = format!("{exec}\n{fork}\n").repeat(count);
+    let expected = given(&whole);
+    assert_eq!((expected.err.as_str(), expected.status), ("", 0));
+    for damaged in [format!("{cut}{whole}"), format!("{cut}{cut}{cut}{whole}")] {
+        let cuts = damaged.matches(&cut).count();
+        let run = given(&damaged);
+        common::assert_same(&run.out, &expected.out);
+        let mut said: Vec<_> = (1..=cuts)
+            .map(|cut| format!(":{}: expected a key (column {column})", cut * 20))
+            .collect();
+        said.push(format!(": {cuts} damaged, {cuts} of them skipped"));
+        assert_eq!(
+            (warnings(&run), run.status),
+            (said.iter().map(String::as_str).collect(), 1)
+        );
+    }
+}
+
+#[test]
+fn lines_that_were_cut_one_after_the_other_are_counted_each() {
+    let [open, exit] = ["open", "exit"].map(message);
+    let run = given(format!(
+        "{open}\n{}{exit}\n{exit}\n",
+        "{\"a\":1,\n".repeat(3)
+    ));
+    assert_eq!(
+        (events(&run), run.status),
+        (vec!["open", "exit", "exit"], 1)
+    );
+    assert_eq!(
+        warnings(&run),
+        [
+            ":2: expected a key (column 8)",
+            ":3: expected a key (column 8)",
+            ":4: expected a key (column 8)",
+            ": 3 damaged, 3 of them skipped",
+        ]
+    );
+}
+
+#[test]
+fn messages_within_another_object_are_found() {
+    let [open, exit] = ["open", "exit"].map(message);
+    let value: serde_json::Value = serde_json::from_str(&open).expect("JSON");
+    let run = given(format!(
+        "{{\"records\": [\n{exit},\n{value:#},\n{exit}\n]}}\n"
+    ));
+    assert_eq!(
+        (events(&run), run.status),
+        (vec!["exit", "open", "exit"], 1)
+    );
+    assert!(
+        warnings(&run)[0].starts_with(":1: expected a value (column "),
+        "{}",
+        run.err
+    );
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Buffers {
     pub fn give(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if (READ_SIZE / 4..=4 * READ_SIZE).contains(&buffer.capacity()) && buffers.len() < KEPT {
+        if (READ_SIZE / 4..=2 * READ_SIZE).contains(&buffer.capacity()) && buffers.len() < KEPT {
             buffers.push(buffer);
         }
     }

@@ -16,6 +16,7 @@ use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 pub use decode::Decoder;
 pub use framing::Chunk;
+use framing::Shape;
 pub use input::{Buffers, Input, read};
 pub use prefilter::Prefilter;
 
@@ -23,6 +24,9 @@ use crate::event::{Event, EventType};
 use crate::loss::Tally;
 use decode::Complaint;
 use json::{Error, Scanner};
+
+/// After so much damage in a recording, what follows is only counted.
+pub const TOLD: u64 = 50;
 
 /// Something in a recording that was not as it should be.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Damage {
     pub reason: String,
     /// Whether an event was lost by it, and not only the type of a member.
     pub is_loss: bool,
+    /// How often something went wrong: more than once only for what comes after [`TOLD`] others.
+    pub count: u64,
 }
 
 /// How often an object is looked for in the rest of a damaged line.
@@ -60,7 +66,7 @@ pub fn decode<'m>(
         damage: Vec::new(),
         counted: (0, chunk.first_line),
     };
-    if chunk.is_regular && prefilter.rejects() {
+    if chunk.shape == Shape::Regular && prefilter.rejects() {
         let mut at = 0;
         while let Some((line, is_wanted)) = prefilter.next_line(&chunk.text, at) {
             at = line.end;
@@ -102,19 +108,29 @@ impl<'m> Reader<'m, '_> {
     fn objects(&mut self, start: usize, end: usize, event: &mut impl FnMut(&Event<'m>)) {
         let text = &self.chunk.text[..end];
         let mut at = start;
+        // Where the line ends: looked for only where something is wrong, and once.
+        let mut known = start;
+        let mut line_end = |at: usize| {
+            if at >= known {
+                known = end_of_line(text, at);
+            }
+            known
+        };
         while let Some(skipped) = text[at..].iter().position(|byte| !is_harmless(*byte)) {
             at += skipped;
             if text[at] != b'{' {
-                at = self.no_object(text, at);
+                self.lost(at, || "no JSON object".to_owned());
+                let end = line_end(at);
+                at = memchr(b'{', &text[at..end]).map_or(end, |brace| at + brace);
                 continue;
             }
             // An object that was cut must not go on with the next line.
-            let end = if self.chunk.is_regular || self.chunk.is_one_object {
-                text.len()
-            } else {
-                end_of_line(text, at)
+            let within = match self.chunk.shape {
+                Shape::Regular | Shape::Object => text,
+                Shape::Cut if self.damage.is_empty() => text.trim_ascii_end(),
+                Shape::Cut | Shape::Mixed => &text[..line_end(at)],
             };
-            let mut scanner = Scanner::new(&text[..end], at);
+            let mut scanner = Scanner::new(within, at);
             match self.decoder.message(&mut scanner) {
                 Ok(message) => {
                     if let Some(complaint) = message.complaint {
@@ -126,63 +142,71 @@ impl<'m> Reader<'m, '_> {
                     event(&message);
                     at = scanner.at();
                 }
-                Err(error) => at = self.broken_object(text, at, &error),
+                Err(error) => at = self.broken_object(text, at, line_end(at), &error),
             }
         }
     }
 
-    /// Tells of text that is no object, and returns where to go on: at an object later in the line.
-    fn no_object(&mut self, text: &'m [u8], at: usize) -> usize {
-        let line = &text[at..end_of_line(text, at)];
-        self.lost(at, "no JSON object".to_owned());
-        memchr(b'{', line).map_or(at + line.len(), |brace| at + brace)
-    }
-
     /// Tells of an object that is no message, and returns where to go on.
-    fn broken_object(&mut self, text: &'m [u8], at: usize, error: &Error) -> usize {
-        let place = if self.chunk.is_one_object {
-            error.at
-        } else {
-            error.at.min(end_of_line(text, at))
+    fn broken_object(
+        &mut self,
+        text: &'m [u8],
+        at: usize,
+        line_end: usize,
+        error: &Error,
+    ) -> usize {
+        let place = match self.chunk.shape {
+            Shape::Object | Shape::Cut => error.at,
+            Shape::Regular | Shape::Mixed => error.at.min(line_end),
         };
-        let line_start = memrchr(b'\n', &text[..place]).map_or(0, |newline| newline + 1);
-        let column = place - line_start + 1;
-        self.lost(place, format!("{error} (column {column})"));
+        self.lost(place, || {
+            let line_start = memrchr(b'\n', &text[..place]).map_or(0, |newline| newline + 1);
+            format!("{error} (column {})", place - line_start + 1)
+        });
         if error.mismatch {
             let mut scanner = Scanner::new(text, at);
             if scanner.skip().is_ok() {
                 return scanner.at();
             }
         }
-        if self.chunk.is_one_object {
+        if self.chunk.shape == Shape::Object {
             return text.len();
         }
         // The line was cut, and the newline with it: what follows may be whole.
-        let end = end_of_line(text, at);
-        let next = memmem::find_iter(&text[at + 1..end], b"{\"")
+        let next = memmem::find_iter(&text[at + 1..line_end], b"{\"")
             .map(|brace| at + 1 + brace)
             .take(ATTEMPTS);
         let is_message = |at: &usize| self.decoder.message(&mut Scanner::new(text, *at)).is_ok();
-        next.into_iter().find(is_message).unwrap_or(end)
+        next.into_iter().find(is_message).unwrap_or(line_end)
     }
 
     fn complain(&mut self, complaint: &Complaint) {
-        let reason = format!("member \"{}\": {}", complaint.member, complaint.error);
-        let line = self.line_of(complaint.error.at);
-        self.damage.push(Damage {
-            line,
-            reason,
-            is_loss: false,
-        });
+        let Complaint { member, error } = complaint;
+        self.damaged(error.at, false, || format!("member \"{member}\": {error}"));
     }
 
-    fn lost(&mut self, at: usize, reason: String) {
-        let line = self.line_of(at);
-        self.damage.push(Damage {
-            line,
-            reason,
-            is_loss: true,
-        });
+    fn lost(&mut self, at: usize, reason: impl FnOnce() -> String) {
+        // The lines of an object that was cut are one loss.
+        if self.chunk.shape != Shape::Cut || self.damage.is_empty() {
+            self.damaged(at, true, reason);
+        }
+    }
+
+    fn damaged(&mut self, at: usize, is_loss: bool, reason: impl FnOnce() -> String) {
+        let alike = |damage: &&mut Damage| damage.is_loss == is_loss;
+        if self.damage.len() as u64 >= TOLD
+            && let Some(last) = self.damage.iter_mut().rfind(alike)
+        {
+            last.count += 1;
+            return;
+        }
+        let damage = Damage {
+            line: self.line_of(at),
+            reason: reason(),
+            is_loss,
+            count: 1,
+        };
+        self.damage.push(damage);
     }
 
     fn line_of(&mut self, at: usize) -> u64 {
@@ -203,13 +227,9 @@ fn end_of_line(text: &[u8], at: usize) -> usize {
     memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline)
 }
 
-/// Whether a line is a message by itself.
-pub(super) fn is_message(line: &[u8]) -> bool {
-    let start = line
-        .iter()
-        .position(|byte| !is_harmless(*byte))
-        .unwrap_or(line.len());
+/// Whether a text is a message.
+pub(super) fn is_message(text: &[u8]) -> bool {
     Decoder::default()
-        .message(&mut Scanner::new(line, start))
+        .message(&mut Scanner::new(text, 0))
         .is_ok()
 }
