@@ -31,6 +31,10 @@ pub struct Cli {
     #[arg(short, long, value_name = "FILE")]
     pub read: Vec<PathBuf>,
 
+    /// Go on with the last FILE that is read as it grows, and with what takes its place
+    #[arg(long, requires = "read")]
+    pub follow_file: bool,
+
     /// Where the events of a live trace come from
     #[arg(
         long,
@@ -48,6 +52,14 @@ pub struct Cli {
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+
+    /// Record the events that are shown in FILE, too, as JSON that -r reads
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+
+    /// Replace the values of environment variables, which hold secrets, in whatever is shown or recorded
+    #[arg(long)]
+    pub redact: bool,
 
     /// Exit with status 3 if events are missing by their sequence numbers, and nothing worse happened
     #[arg(long)]

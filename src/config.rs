@@ -1,16 +1,19 @@
 //! The options, checked and resolved.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, anyhow, bail};
+use same_file::is_same_file;
 
 use crate::catalogue::{self, ROWS, Row};
 use crate::cli::{Cli, Color, Format, Source};
 use crate::clock::Clock;
+use crate::exit::{Exit, reason};
 use crate::filter::{Filter, Selection, Tree, suggest};
 use crate::format::{self, Palette};
 use crate::output::Output;
+use crate::printer::Printer;
 use crate::source::recording::{Decoder, Input};
 
 /// What the program is to do.
@@ -39,8 +42,11 @@ pub struct Printing {
     pub output: Output,
     /// Whether a run in which events were lost has failed.
     pub fail_on_drop: bool,
+    /// Where it is recorded.
+    record: Option<Output>,
     format: Format,
     env: bool,
+    redact: bool,
     utc: bool,
     palette: Palette,
     terminal: bool,
@@ -51,7 +57,7 @@ impl Task {
     ///
     /// # Errors
     /// They are wrong.
-    pub fn new(cli: &Cli) -> Result<Task> {
+    pub fn new(cli: &Cli) -> anyhow::Result<Task> {
         if cli.list_events {
             return Ok(Task::ListEvents);
         }
@@ -73,31 +79,45 @@ impl Task {
             .map(|path| tree(path).with_context(|| format!("-p {}", path.display())));
         let filter = Filter {
             selection,
-            images: images.collect::<Result<_>>()?,
+            images: images.collect::<anyhow::Result<_>>()?,
         };
+        let inputs = inputs(cli)?;
         let printing = Printing::new(cli, filter)?;
-        if is_live {
-            return Ok(Task::Trace(cli.source, printing));
-        }
-        let inputs = cli.read.iter().map(|path| input(path)).collect();
-        Ok(Task::Read(inputs, printing))
+        Ok(if is_live {
+            Task::Trace(cli.source, printing)
+        } else {
+            Task::Read(inputs, printing)
+        })
     }
 }
 
-fn input(path: &Path) -> Input {
-    if path == Path::new("-") {
-        Input::Stdin
-    } else {
-        Input::File(path.to_owned())
+fn inputs(cli: &Cli) -> anyhow::Result<Vec<Input>> {
+    let input = |path: &PathBuf| match path {
+        path if path == Path::new("-") => Input::Stdin,
+        path => Input::File(path.clone()),
+    };
+    let mut inputs: Vec<_> = cli.read.iter().map(input).collect();
+    if cli.follow_file
+        && let Some(last) = inputs.last_mut()
+    {
+        match last {
+            Input::File(path) => *last = Input::Followed(std::mem::take(path)),
+            _ => bail!("--follow-file takes a file: standard input is read as it comes anyway"),
+        }
     }
+    Ok(inputs)
 }
 
 impl Printing {
-    fn new(cli: &Cli, filter: Filter) -> Result<Printing> {
+    fn new(cli: &Cli, filter: Filter) -> anyhow::Result<Printing> {
         let output = match &cli.output {
-            Some(path) => Output::create(path).with_context(|| format!("-o {}", path.display()))?,
+            Some(path) => create(cli, "-o", path)?,
             None => Output::Stdout(io::stdout()),
         };
+        let record = cli.write.as_deref();
+        if record == Some(Path::new("-")) {
+            bail!("-w - makes no sense: -F json prints the events as they are recorded");
+        }
         let terminal = output.is_terminal();
         let colour = match cli.color {
             Color::Always => true,
@@ -106,32 +126,82 @@ impl Printing {
                 terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             }
         };
+        let record = record.map(|path| create(cli, "-w", path)).transpose()?;
         Ok(Printing {
             filter,
             output,
             fail_on_drop: cli.fail_on_drop,
+            record,
             format: cli.format,
             env: cli.env,
+            redact: cli.redact,
             utc: cli.utc,
             palette: Palette(colour),
             terminal,
         })
     }
 
-    /// The format.
-    pub fn format(&self) -> Box<dyn format::Format> {
+    /// What shows and records an event.
+    pub fn printer(&self) -> Printer {
         let clock = Clock::new(self.utc);
-        match self.format {
-            Format::Text => Box::new(format::Text::new(clock, self.palette)),
-            Format::Line => Box::new(format::Line::new(clock, self.palette)),
-            Format::Json => Box::new(format::Json {
-                terminal: self.terminal,
-            }),
+        let format: Box<dyn format::Format> = match self.format {
+            Format::Text => Box::new(format::Text::new(clock, self.palette, self.redact)),
+            Format::Line => Box::new(format::Line::new(clock, self.palette, self.redact)),
+            Format::Json => Box::new(self.json(self.terminal)),
+        };
+        Printer {
+            filter: self.filter.clone(),
+            format,
+            recorder: self.record.is_some().then(|| self.json(false)),
+        }
+    }
+
+    fn json(&self, terminal: bool) -> format::Json {
+        format::Json {
+            terminal,
+            redact: self.redact,
         }
     }
 
     /// What reads the members that the format shows.
     pub fn decoder(&self) -> Decoder {
-        Decoder { env: self.env }
+        Decoder {
+            env: self.env,
+            redact: self.redact,
+        }
     }
+
+    /// Writes what was shown and what was recorded.
+    ///
+    /// # Errors
+    /// It couldn't be written, which has been told: the exit status of a run that had `exit` so far.
+    pub fn write(&mut self, text: &[u8], record: &[u8], exit: Exit) -> Result<(), Exit> {
+        for (output, bytes) in [
+            (Some(&mut self.output), text),
+            (self.record.as_mut(), record),
+        ] {
+            if let Some(output) = output
+                && let Err(error) = output.write_all(bytes)
+            {
+                return Err(output.failed(&error, exit));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Creates a file to write to, unless that would overwrite what is read or written otherwise.
+fn create(cli: &Cli, option: &str, path: &Path) -> anyhow::Result<Output> {
+    let is_same = |other: &&PathBuf| is_same_file(other, path).unwrap_or(false);
+    if let Some(read) = cli.read.iter().find(is_same) {
+        bail!(
+            "{option} {} would overwrite -r {}",
+            path.display(),
+            read.display()
+        );
+    }
+    if option == "-w" && cli.output.iter().any(|output| is_same(&output)) {
+        bail!("-o and -w {} are the same file", path.display());
+    }
+    Output::create(path).map_err(|error| anyhow!("{option} {}: {}", path.display(), reason(&error)))
 }

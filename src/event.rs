@@ -216,8 +216,10 @@ pub enum Value<'m> {
     File(File<'m>),
     /// A process.
     Process(Box<Process<'m>>),
-    /// The arguments of a program, or its environment.
+    /// The arguments of a program.
     Args(Vec<Text<'m>>),
+    /// The environment of a program, `NAME=VALUE` each.
+    Env(Vec<Text<'m>>),
     /// Strings in a row.
     Strings(Vec<Text<'m>>),
     /// Integers in a row.

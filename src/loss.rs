@@ -212,6 +212,18 @@ pub enum Origin {
     Recording(String),
 }
 
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            #[cfg(target_os = "macos")]
+            Origin::Native => "macOS",
+            #[cfg(target_os = "macos")]
+            Origin::Eslogger => "eslogger",
+            Origin::Recording(name) => name,
+        })
+    }
+}
+
 impl Origin {
     /// Whether all messages of a client come, from its first on.
     fn is_whole(&self) -> bool {

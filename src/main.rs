@@ -9,6 +9,7 @@
 //! - [`catalogue`] declares every event in one row; [`tables`] has the flags and enumerations by name.
 //! - [`source`] reads messages and makes [`event::Event`]s of them by the catalogue's rows.
 //! - [`filter`] says which are let through, [`format`] how they look; [`escape`] makes text safe to print.
+//! - [`printer`] shows and records an event with these; [`redact`] takes secrets out.
 //! - [`output`] is where it goes; [`loss`] tells what is missing.
 //! - [`cli`] has the options as typed, [`config`] checked and resolved; [`run`] reads recordings,
 //!   [`live`] traces what happens now.
@@ -26,6 +27,8 @@ mod format;
 mod live;
 mod loss;
 mod output;
+mod printer;
+mod redact;
 #[cfg(any(target_os = "macos", test))]
 mod refusal;
 mod run;

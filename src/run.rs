@@ -1,4 +1,4 @@
-//! The way of the events of a recording: read and framed by one thread, decoded and formatted by several,
+//! The way of events that come as JSON: read and framed by one thread, decoded and formatted by several,
 //! written in their order by the main one.
 //!
 //! What is in flight is bounded, by the number of chunks and by their size. A chunk is handed on as soon as
@@ -11,9 +11,8 @@ use std::thread;
 
 use crate::config::Printing;
 use crate::exit::{Exit, reason, warn};
-use crate::filter::Filter;
-use crate::format::Format;
 use crate::loss::{Losses, Origin, Stretch, Tally};
+use crate::printer::Printer;
 use crate::source::recording::{self, Buffers, Chunk, Damage, Decoder, Input, Prefilter, TOLD};
 
 /// How many chunks may wait to be decoded, and as many to be written, for each thread that decodes.
@@ -24,11 +23,11 @@ const IN_FLIGHT: usize = 6 << 20;
 
 /// What comes to the writer, in the order in which it was read.
 enum Item {
-    /// What follows is from this recording.
-    Begin(Input),
+    /// What follows is from another source.
+    Begin(Box<Stream>),
     /// A chunk, as soon as somebody has decoded it.
     Chunk(Receiver<Decoded>),
-    /// The end of the recording, or what went wrong with it.
+    /// The end of the source, or what went wrong with it.
     End(io::Result<()>),
     /// The end of the last one, or a signal to stop.
     Stop,
@@ -39,6 +38,7 @@ struct Decoded {
     /// How large the chunk was.
     size: usize,
     text: Vec<u8>,
+    record: Vec<u8>,
     damage: Vec<Damage>,
     stretches: Vec<Stretch>,
 }
@@ -47,7 +47,34 @@ struct Decoded {
 type Job = (Chunk, SyncSender<Decoded>);
 
 /// Prints the events of recordings.
-pub fn read(inputs: Vec<Input>, mut printing: Printing) -> Exit {
+pub fn read(inputs: Vec<Input>, printing: Printing) -> Exit {
+    let feed = |feed: &Feed| {
+        for input in inputs {
+            loop {
+                if !feed.begin(Origin::Recording(input.to_string()), input.is_live()) {
+                    return;
+                }
+                let result = recording::read(&input, &feed.buffers, |chunk| feed.chunk(chunk));
+                let goes_on = result.is_ok() && matches!(input, Input::Followed(_));
+                if !feed.end(result) {
+                    return;
+                }
+                if !goes_on {
+                    break;
+                }
+            }
+        }
+    };
+    run(printing, feed, || false)
+}
+
+/// Prints the events that `source` feeds. At a signal `stop` is called: it says whether it made the source end,
+/// so that what is on its way is to be waited for.
+pub fn run(
+    mut printing: Printing,
+    source: impl FnOnce(&Feed) + Send + 'static,
+    mut stop: impl FnMut() -> bool + Send + 'static,
+) -> Exit {
     let threads = thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8);
@@ -59,40 +86,60 @@ pub fn read(inputs: Vec<Input>, mut printing: Printing) -> Exit {
         let mut worker = Worker::new(&printing, Arc::clone(&to_decode), buffers.clone());
         thread::spawn(move || worker.run());
     }
-    let stop = items.clone();
+    let to_writer = items.clone();
     // Without a handler a signal ends the program at once, which loses no event that was printed.
     let _ = ctrlc::set_handler(move || {
-        let _ = stop.send(Item::Stop);
+        if !stop() {
+            let _ = to_writer.send(Item::Stop);
+        }
     });
     let in_flight = Arc::new(InFlight::default());
-    let (for_feed, read) = (buffers.clone(), Arc::clone(&in_flight));
-    thread::spawn(move || feed(inputs, &for_feed, &read, &items, &jobs));
+    let feed = Feed {
+        items,
+        jobs,
+        in_flight: Arc::clone(&in_flight),
+        buffers: buffers.clone(),
+    };
+    thread::spawn(move || {
+        source(&feed);
+        // Nobody may be left to receive it; then all is over anyway.
+        let _ = feed.items.send(Item::Stop);
+    });
     write(&to_write, &buffers, &in_flight, &mut printing)
 }
 
-/// Reads the recordings, until nobody wants more.
-fn feed(
-    inputs: Vec<Input>,
-    buffers: &Buffers,
-    in_flight: &InFlight,
-    items: &SyncSender<Item>,
-    jobs: &SyncSender<Job>,
-) {
-    for input in inputs {
-        if items.send(Item::Begin(input.clone())).is_err() {
-            return;
-        }
-        let result = recording::read(&input, buffers, |chunk| {
-            in_flight.add(chunk.text.len());
-            let (done, decoded) = sync_channel(1);
-            items.send(Item::Chunk(decoded)).is_ok() && jobs.send((chunk, done)).is_ok()
-        });
-        if items.send(Item::End(result)).is_err() {
-            return;
-        }
+/// Where a source gives what it reads. Each way to give says whether more is wanted.
+pub struct Feed {
+    items: SyncSender<Item>,
+    jobs: SyncSender<Job>,
+    in_flight: Arc<InFlight>,
+    /// What is decoded comes back here.
+    pub buffers: Buffers,
+}
+
+impl Feed {
+    /// Begins a stream. If it is live, somebody waits for what comes next.
+    pub fn begin(&self, origin: Origin, is_live: bool) -> bool {
+        let stream = Stream {
+            name: origin.to_string(),
+            is_live,
+            warnings: Warnings::default(),
+            losses: Losses::new(origin),
+        };
+        self.items.send(Item::Begin(Box::new(stream))).is_ok()
     }
-    // Nobody may be left to receive it; then all is over anyway.
-    let _ = items.send(Item::Stop);
+
+    /// Goes on with the stream.
+    pub fn chunk(&self, chunk: Chunk) -> bool {
+        self.in_flight.add(chunk.text.len());
+        let (done, decoded) = sync_channel(1);
+        self.items.send(Item::Chunk(decoded)).is_ok() && self.jobs.send((chunk, done)).is_ok()
+    }
+
+    /// Ends the stream.
+    pub fn end(&self, result: io::Result<()>) -> bool {
+        self.items.send(Item::End(result)).is_ok()
+    }
 }
 
 /// Counts the bytes that have been read and not yet been written.
@@ -120,10 +167,9 @@ impl InFlight {
 /// Decodes and formats.
 struct Worker {
     jobs: Arc<Mutex<Receiver<Job>>>,
-    filter: Filter,
     prefilter: Prefilter,
     decoder: Decoder,
-    format: Box<dyn Format>,
+    printer: Printer,
     tally: Tally,
     buffers: Buffers,
 }
@@ -132,10 +178,9 @@ impl Worker {
     fn new(printing: &Printing, jobs: Arc<Mutex<Receiver<Job>>>, buffers: Buffers) -> Worker {
         Worker {
             jobs,
-            filter: printing.filter.clone(),
             prefilter: Prefilter::new(&printing.filter),
             decoder: printing.decoder(),
-            format: printing.format(),
+            printer: printing.printer(),
             tally: Tally::new(),
             buffers,
         }
@@ -151,17 +196,17 @@ impl Worker {
             let Ok((chunk, done)) = job else { return };
             let size = chunk.text.len();
             let mut text = self.buffers.take();
+            let mut record = Vec::new();
             let tally = &mut self.tally;
             let damage = recording::decode(&chunk, self.decoder, &self.prefilter, tally, |event| {
-                if self.filter.passes(event) {
-                    self.format.event(event, &mut text);
-                }
+                self.printer.event(event, &mut text, &mut record);
             });
             self.buffers.give(chunk.text);
             // The writer may have gone, because nobody reads what it writes.
             let _ = done.send(Decoded {
                 size,
                 text,
+                record,
                 damage,
                 stretches: self.tally.take(),
             });
@@ -177,58 +222,47 @@ fn write(
     printing: &mut Printing,
 ) -> Exit {
     let mut exit = Exit::Done;
-    let mut recording = None;
+    let mut stream = None;
     while let Ok(item) = items.recv() {
         match item {
-            Item::Begin(input) => recording = Some(Recording::new(&input)),
+            Item::Begin(another) => stream = Some(another),
             Item::Chunk(decoded) => {
                 let Ok(decoded) = decoded.recv() else {
                     warn(format_args!("a thread that decodes has died"));
                     return Exit::Failed;
                 };
-                if let Err(error) = printing.output.write_all(&decoded.text) {
-                    return printing.output.failed(&error, exit);
+                if let Err(exit) = printing.write(&decoded.text, &decoded.record, exit) {
+                    return exit;
                 }
                 buffers.give(decoded.text);
                 in_flight.remove(decoded.size);
-                if let Some(recording) = &mut recording {
-                    recording.tell(&decoded.damage, &decoded.stretches);
+                if let Some(stream) = &mut stream {
+                    stream.tell(&decoded.damage, &decoded.stretches);
                 }
             }
             Item::End(result) => {
-                if let Some(recording) = recording.take() {
-                    exit = recording.end(&result, exit, printing.fail_on_drop);
+                if let Some(stream) = stream.take() {
+                    exit = stream.end(&result, exit, printing.fail_on_drop);
                 }
             }
             Item::Stop => break,
         }
     }
-    match recording {
+    match stream {
         Some(stopped) => stopped.end(&Ok(()), exit, printing.fail_on_drop),
         None => exit,
     }
 }
 
-/// What has to be told of the recording that is being read.
-struct Recording {
+/// What has to be told of a stream.
+struct Stream {
     name: String,
-    /// Whether somebody waits for what comes next.
     is_live: bool,
     warnings: Warnings,
     losses: Losses,
 }
 
-impl Recording {
-    fn new(input: &Input) -> Recording {
-        let name = input.to_string();
-        Recording {
-            is_live: *input == Input::Stdin,
-            warnings: Warnings::default(),
-            losses: Losses::new(Origin::Recording(name.clone())),
-            name,
-        }
-    }
-
+impl Stream {
     fn tell(&mut self, damage: &[Damage], stretches: &[Stretch]) {
         for damage in damage {
             self.warnings.tell(&self.name, damage);
@@ -256,7 +290,7 @@ impl Recording {
     }
 }
 
-/// Counts damage in a recording.
+/// Counts damage in a stream.
 #[derive(Default)]
 struct Warnings {
     damaged: u64,

@@ -3,20 +3,33 @@
 use super::Format;
 use crate::escape;
 use crate::event::Event;
+use crate::redact;
 
 /// The JSON format: a recording's objects pass through as they came.
 pub struct Json {
     /// Whether a terminal reads it: then nothing may be in it that a terminal acts on.
     pub terminal: bool,
+    /// Whether the values of environment variables are replaced.
+    pub redact: bool,
 }
 
 impl Format for Json {
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        if memchr::memchr2(b'\n', b'\r', event.json).is_some() {
-            crate::source::push_json_on_one_line(out, event.json);
+        let mut redacted = Vec::new();
+        let json = if self.redact {
+            // It was read before, so that nothing can be wrong with it; if something were, it wouldn't be shown.
+            if redact::push_json(&mut redacted, event.json).is_err() {
+                return;
+            }
+            &redacted
         } else {
-            out.extend_from_slice(event.json);
+            event.json
+        };
+        if memchr::memchr2(b'\n', b'\r', json).is_some() {
+            crate::source::push_json_on_one_line(out, json);
+        } else {
+            out.extend_from_slice(json);
         }
         if self.terminal {
             let object = out.split_off(start);

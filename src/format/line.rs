@@ -12,11 +12,12 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line format, with times as `clock` writes them.
-    pub fn new(clock: Clock, palette: Palette) -> Self {
+    /// The line format, with times as `clock` writes them; `redact` replaces the values of environment variables.
+    pub fn new(clock: Clock, palette: Palette, redact: bool) -> Self {
         Line {
             values: Values {
                 clock,
+                redact,
                 numbers: false,
                 separator: b",",
             },

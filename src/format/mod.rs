@@ -9,8 +9,8 @@ mod text;
 
 use crate::clock::Clock;
 use crate::escape::{self, push_fmt};
-use crate::event::{AuditToken, Event, Field, File, Label, Value};
-use crate::{source, tables};
+use crate::event::{self, AuditToken, Event, Field, File, Label, Value};
+use crate::{redact, source, tables};
 
 pub use json::Json;
 pub use line::Line;
@@ -46,6 +46,8 @@ impl Palette {
 /// How values are written.
 struct Values {
     clock: Clock,
+    /// Whether the values of environment variables are replaced.
+    redact: bool,
     /// Whether a name is followed by its number in parentheses.
     numbers: bool,
     /// What stands between the members of a structure and the elements of a list.
@@ -73,14 +75,15 @@ impl Values {
                 push_int(out, process.audit_token.pid);
                 out.push(b']');
             }
-            Value::Args(args) => {
-                for (at, arg) in args.iter().enumerate() {
-                    if at > 0 {
-                        out.push(b' ');
-                    }
-                    escape::push_argument(out, *arg);
+            Value::Args(args) => push_arguments(out, args, escape::push_argument),
+            Value::Env(env) if self.redact => push_arguments(out, env, |out, variable| {
+                if let Some(name) = redact::name(variable) {
+                    escape::push_argument(out, name);
+                    out.push(b'=');
                 }
-            }
+                out.extend_from_slice(redact::REDACTED.as_bytes());
+            }),
+            Value::Env(env) => push_arguments(out, env, escape::push_argument),
             Value::Strings(strings) => self.push_list(out, strings, |_, out, string| {
                 escape::push_argument(out, *string)
             }),
@@ -253,6 +256,19 @@ fn push_file(out: &mut Vec<u8>, file: File<'_>) {
     escape::push(out, file.path);
     if file.path_truncated {
         out.extend_from_slice(b" (truncated)");
+    }
+}
+
+fn push_arguments<'m>(
+    out: &mut Vec<u8>,
+    arguments: &[event::Text<'m>],
+    push: impl Fn(&mut Vec<u8>, event::Text<'m>),
+) {
+    for (at, argument) in arguments.iter().enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        push(out, *argument);
     }
 }
 

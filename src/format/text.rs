@@ -13,11 +13,12 @@ pub struct Text {
 }
 
 impl Text {
-    /// The text layout, with times as `clock` writes them.
-    pub fn new(clock: Clock, palette: Palette) -> Self {
+    /// The text layout, with times as `clock` writes them; `redact` replaces the values of environment variables.
+    pub fn new(clock: Clock, palette: Palette, redact: bool) -> Self {
         Text {
             values: Values {
                 clock,
+                redact,
                 numbers: true,
                 separator: b", ",
             },

@@ -11,6 +11,7 @@ use crate::catalogue::{self, Kind, Member, Row};
 use crate::event::{
     AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value,
 };
+use crate::redact::REDACTED;
 use crate::tables;
 
 impl<'m> From<Str<'m>> for Text<'m> {
@@ -28,6 +29,8 @@ impl<'m> From<Str<'m>> for Text<'m> {
 pub struct Decoder {
     /// Whether the environment of programs is wanted.
     pub env: bool,
+    /// Whether the values in it are to be replaced: what isn't one must not be shown as it is, either.
+    pub redact: bool,
 }
 
 /// A message, and what in it was not as it should be.
@@ -212,7 +215,11 @@ impl<'m> Part<'m> {
         match read {
             Err(error) if error.mismatch => {
                 *scanner = start;
-                let value = Value::Json(scanner.value()?);
+                let json = scanner.value()?;
+                let value = match member.kind {
+                    Kind::Env if self.decoder.redact => Value::Text(REDACTED.into()),
+                    _ => Value::Json(json),
+                };
                 self.complaint.get_or_insert(Complaint {
                     member: member.name,
                     error,
@@ -252,7 +259,8 @@ impl<'m> Part<'m> {
             Kind::Text | Kind::Hex => Value::Text(scanner.string()?.into()),
             Kind::File => Value::File(self.file(scanner, part)?),
             Kind::Process => Value::Process(Box::new(self.process(scanner, part)?)),
-            Kind::Args | Kind::Env => Value::Args(scanner.strings()?),
+            Kind::Args => Value::Args(scanner.strings()?),
+            Kind::Env => Value::Env(scanner.strings()?),
             Kind::Strings => Value::Strings(scanner.strings()?),
             Kind::Ints => {
                 let mut ints = Vec::new();

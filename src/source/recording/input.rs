@@ -2,18 +2,24 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
 use memchr::memrchr;
+use same_file::Handle;
 
 use super::framing::{Chunk, Framer, MAX_OBJECT};
 
 /// How much is read at once, in bytes. What is there is taken, so that an event never waits for another.
 const READ_SIZE: usize = 512 << 10;
+
+/// How often a followed file is looked at when there was nothing new.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How many buffers wait to be used again, at the most.
 const KEPT: usize = 16;
@@ -27,8 +33,17 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 pub enum Input {
     /// `-`
     Stdin,
-    /// A file.
+    /// A file, to its end.
     File(PathBuf),
+    /// A file that grows.
+    Followed(PathBuf),
+}
+
+impl Input {
+    /// Whether somebody waits for what comes next.
+    pub fn is_live(&self) -> bool {
+        !matches!(self, Input::File(_))
+    }
 }
 
 impl fmt::Display for Input {
@@ -36,7 +51,7 @@ impl fmt::Display for Input {
         match self {
             Input::Stdin => f.write_str("standard input"),
             // Its name may be as strange as any other.
-            Input::File(path) => {
+            Input::File(path) | Input::Followed(path) => {
                 let mut name = Vec::new();
                 crate::escape::push_bytes(&mut name, path.as_os_str().as_encoded_bytes());
                 f.write_str(&String::from_utf8_lossy(&name))
@@ -46,20 +61,27 @@ impl fmt::Display for Input {
 }
 
 /// Reads a recording to its end and gives its chunks as soon as their last line is there. Stops when `emit`
-/// says false.
+/// says false. A file that is followed ends where another one takes its place, or where it is emptied.
 ///
 /// # Errors
 /// The file can't be opened, read or decompressed. What came before the error has been given.
-pub fn read(
-    input: &Input,
+pub fn read(input: &Input, buffers: &Buffers, emit: impl FnMut(Chunk) -> bool) -> io::Result<()> {
+    match input {
+        Input::Stdin => read_from(decompressed(io::stdin().lock())?, buffers, emit),
+        Input::File(path) => read_from(decompressed(File::open(path)?)?, buffers, emit),
+        Input::Followed(path) => read_from(buffered(Followed::open(path)?), buffers, emit),
+    }
+}
+
+/// Reads a recording to its end from `reader`; see [`read`].
+///
+/// # Errors
+/// Those of the reader. What came before the error has been given.
+pub fn read_from(
+    mut reader: impl BufRead,
     buffers: &Buffers,
     mut emit: impl FnMut(Chunk) -> bool,
 ) -> io::Result<()> {
-    let file: Box<dyn Read> = match input {
-        Input::Stdin => Box::new(io::stdin().lock()),
-        Input::File(path) => Box::new(File::open(path)?),
-    };
-    let mut reader = decompressed(file)?;
     let mut framer = Framer::new();
     let wanted = Cell::new(true);
     let mut emit = |chunk| wanted.set(wanted.get() && emit(chunk));
@@ -89,6 +111,59 @@ pub fn read(
     result
 }
 
+/// A file that grows, as `tail -F` reads it: what is there under its name.
+struct Followed {
+    path: PathBuf,
+    file: Handle,
+    read: u64,
+    is_over: bool,
+}
+
+impl Followed {
+    fn open(path: &Path) -> io::Result<Followed> {
+        let mut head = Vec::new();
+        File::open(path)?
+            .take(ZSTD.len() as u64)
+            .read_to_end(&mut head)?;
+        if head.starts_with(GZIP) || head.starts_with(ZSTD) {
+            return Err(io::Error::other(
+                "it is compressed: only a plain file can be followed",
+            ));
+        }
+        Ok(Followed {
+            path: path.to_owned(),
+            file: Handle::from_path(path)?,
+            read: 0,
+            is_over: false,
+        })
+    }
+
+    /// Whether nothing more will come: another file has its name, or it is shorter than it was. Where its name
+    /// is gone another file is still to come.
+    fn is_replaced(&self) -> bool {
+        let is_shorter = |metadata: Metadata| metadata.is_file() && metadata.len() < self.read;
+        Handle::from_path(&self.path).is_ok_and(|now| now != self.file)
+            || self.file.as_file().metadata().is_ok_and(is_shorter)
+    }
+}
+
+impl Read for Followed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.file.as_file_mut().read(buffer)?;
+            self.read += count as u64;
+            if count > 0 || self.is_over {
+                return Ok(count);
+            }
+            // What came before it was replaced is still read.
+            self.is_over = self.is_replaced();
+            if !self.is_over {
+                thread::sleep(LOOK_EVERY);
+            }
+        }
+    }
+}
+
 /// Buffers that go round: memory that is new costs more than what is read into it.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
@@ -114,7 +189,7 @@ impl Buffers {
 }
 
 /// What `reader` gives, decompressed where it begins like something compressed.
-fn decompressed(mut reader: Box<dyn Read>) -> io::Result<Box<dyn BufRead>> {
+fn decompressed<'r>(mut reader: impl Read + 'r) -> io::Result<Box<dyn BufRead + 'r>> {
     let mut head = Vec::new();
     while [GZIP, ZSTD]
         .iter()

@@ -24,7 +24,13 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
     let mut out = Vec::new();
     let mut lost = 0;
     for chunk in chunks(&[text]) {
-        let (decoder, mut tally) = (Decoder { env: true }, Tally::new());
+        let (decoder, mut tally) = (
+            Decoder {
+                env: true,
+                redact: false,
+            },
+            Tally::new(),
+        );
         let damage = decode(&chunk, decoder, &prefilter, &mut tally, |event| {
             format.event(event, &mut out)
         });
@@ -45,9 +51,12 @@ fn chunks(pieces: &[&[u8]]) -> Vec<Chunk> {
 
 fn formats() -> [Box<dyn Format>; 3] {
     [
-        Box::new(Text::new(Clock::new(true), Palette(false))),
-        Box::new(Line::new(Clock::new(true), Palette(false))),
-        Box::new(Json { terminal: true }),
+        Box::new(Text::new(Clock::new(true), Palette(false), false)),
+        Box::new(Line::new(Clock::new(true), Palette(false), false)),
+        Box::new(Json {
+            terminal: true,
+            redact: false,
+        }),
     ]
 }
 
@@ -211,7 +220,7 @@ proptest! {
         let pieces: Vec<_> = cuts.windows(2).map(|cut| &text.as_bytes()[cut[0]..cut[1]]).collect();
         let objects = |chunks: Vec<Chunk>| -> Vec<u8> { chunks.into_iter().flat_map(|chunk| chunk.text).filter(|byte| *byte != b'\n').collect() };
         prop_assert_eq!(objects(chunks(&pieces)), objects(chunks(&[text.as_bytes()])));
-        let mut format = Line::new(Clock::new(true), Palette(false));
+        let mut format = Line::new(Clock::new(true), Palette(false), false);
         prop_assert_eq!(print(text.as_bytes(), &mut format).1, 0);
     }
 }

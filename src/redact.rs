@@ -1,0 +1,142 @@
+//! `--redact`: the values of environment variables, which hold secrets, are replaced.
+
+use crate::event::Text;
+use crate::source::recording::json::{Result, Scanner};
+
+/// What stands for a value.
+pub const REDACTED: &str = "<redacted>";
+
+/// The name in `NAME=VALUE`; none where there is no `=`.
+pub fn name(variable: Text<'_>) -> Option<Text<'_>> {
+    match variable {
+        Text::Bytes(bytes) => {
+            memchr::memchr(b'=', bytes).map(|equals| Text::Bytes(&bytes[..equals]))
+        }
+        Text::Json(json) => {
+            let mut at = 0;
+            loop {
+                match json.get(at..)? {
+                    [b'=', ..] => return Some(Text::Json(&json[..at])),
+                    [b'\\', b'u', unit @ ..] if is_equals(unit) => {
+                        return Some(Text::Json(&json[..at]));
+                    }
+                    [b'\\', ..] => at += 2,
+                    [_, ..] => at += 1,
+                    [] => return None,
+                }
+            }
+        }
+    }
+}
+
+/// Whether an escape's digits are those of `=`.
+fn is_equals(unit: &[u8]) -> bool {
+    unit.first_chunk::<4>()
+        .is_some_and(|unit| unit.eq_ignore_ascii_case(b"003d"))
+}
+
+/// Appends a message in eslogger's JSON with the values in its event's `env` replaced; nothing else changes.
+///
+/// # Errors
+/// It isn't JSON.
+pub fn push_json(out: &mut Vec<u8>, message: &[u8]) -> Result<()> {
+    let mut scanner = Scanner::new(message, 0);
+    let mut copied = 0;
+    scanner.object(|scanner, key| {
+        if key.inside != b"event" {
+            return scanner.skip();
+        }
+        scanner.object(|scanner, _| {
+            scanner.object(|scanner, key| {
+                if key.inside != b"env" || scanner.peek() == b'n' {
+                    return scanner.skip();
+                }
+                out.extend_from_slice(&message[copied..scanner.at()]);
+                push_env(out, scanner)?;
+                copied = scanner.at();
+                Ok(())
+            })
+        })
+    })?;
+    out.extend_from_slice(&message[copied..]);
+    Ok(())
+}
+
+/// Appends the environment that is next: an array of `"NAME=VALUE"`. What isn't that is replaced as a whole.
+fn push_env(out: &mut Vec<u8>, scanner: &mut Scanner<'_>) -> Result<()> {
+    if scanner.peek() != b'[' {
+        push_string(out, None);
+        return scanner.skip();
+    }
+    let mut separator = b'[';
+    scanner.array(|scanner| {
+        out.push(separator);
+        separator = b',';
+        if scanner.peek() == b'"' {
+            push_string(out, name(Text::Json(scanner.string()?.inside)));
+            Ok(())
+        } else {
+            push_string(out, None);
+            scanner.skip()
+        }
+    })?;
+    out.extend_from_slice(if separator == b'[' { b"[]" } else { b"]" });
+    Ok(())
+}
+
+fn push_string(out: &mut Vec<u8>, name: Option<Text<'_>>) {
+    out.push(b'"');
+    if let Some(Text::Bytes(name) | Text::Json(name)) = name {
+        out.extend_from_slice(name);
+        out.push(b'=');
+    }
+    out.extend_from_slice(REDACTED.as_bytes());
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn becomes(message: &str, redacted: &str) {
+        let mut out = Vec::new();
+        push_json(&mut out, message.as_bytes()).expect("JSON");
+        assert_eq!(String::from_utf8_lossy(&out), redacted);
+    }
+
+    #[test]
+    fn values_are_replaced_and_nothing_else() {
+        becomes(
+            r#"{"time":"a=b", "event" : {"exec":{"args":["A=b"],"env":["A=b\/c=d" , "B=","=C","D\u003dx","E\\u003d=y","F"], "cwd":{"env":["A=b"]}}},"env":["A=b"]}"#,
+            r#"{"time":"a=b", "event" : {"exec":{"args":["A=b"],"env":["A=<redacted>","B=<redacted>","=<redacted>","D=<redacted>","E\\u003d=<redacted>","<redacted>"], "cwd":{"env":["A=b"]}}},"env":["A=b"]}"#,
+        );
+        becomes(
+            r#"{"event":{"su":{"env":[]}}}"#,
+            r#"{"event":{"su":{"env":[]}}}"#,
+        );
+        becomes(
+            r#"{"event":{"su":{"env":null}}}"#,
+            r#"{"event":{"su":{"env":null}}}"#,
+        );
+    }
+
+    #[test]
+    fn what_is_no_environment_is_replaced_as_a_whole() {
+        becomes(
+            r#"{"event":{"new":{"env":{"A":"b"}}}}"#,
+            r#"{"event":{"new":{"env":"<redacted>"}}}"#,
+        );
+        becomes(
+            r#"{"event":{"exec":{"env":[1,["A=b"],"C=d"]}}}"#,
+            r#"{"event":{"exec":{"env":["<redacted>","<redacted>","C=<redacted>"]}}}"#,
+        );
+    }
+
+    #[test]
+    fn bytes_are_split_at_the_first_equals_sign() {
+        let of = |variable| name(Text::Bytes(variable)).map(|name| name.bytes().into_owned());
+        assert_eq!(of(b"A=b=c"), Some(b"A".to_vec()));
+        assert_eq!(of(b"A\\u003d"), None);
+    }
+}
