@@ -25,6 +25,28 @@ fn captures() -> Option<Vec<PathBuf>> {
     Some(paths)
 }
 
+/// The labels that the members of an event have, and the heading of the process block.
+fn members(event: &str) -> Vec<String> {
+    let explained = run(&["--explain", event]).out;
+    let rows = explained
+        .lines()
+        .skip_while(|line| *line != "members:")
+        .skip(1)
+        .take_while(|line| !line.is_empty());
+    let labels = rows.filter_map(|row| row.split_whitespace().next());
+    labels.chain(["process"]).map(str::to_owned).collect()
+}
+
+/// What a row of the text layout says of: a member, or the process that a block is of.
+fn label(row: &str) -> Option<&str> {
+    let indent = row.len() - row.trim_start().len();
+    match indent {
+        1 => row.trim_start().split(':').next(),
+        2 => row.trim_start().split(" : ").next(),
+        _ => None,
+    }
+}
+
 #[test]
 fn every_message_is_decoded_without_a_warning() {
     let Some(paths) = captures() else {
@@ -37,20 +59,22 @@ fn every_message_is_decoded_without_a_warning() {
         let line = run(&["-F", "line", "--env", "-r", path]);
         assert_eq!((line.err.as_str(), line.status), ("", 0), "{path}");
         events += line.out.lines().count();
-        for line in line.out.lines() {
-            // Members that the catalogue doesn't know, of the event, its processes or the message.
-            let keys = line
-                .split(' ')
-                .skip(4)
-                .filter_map(|word| word.split_once('=').map(|(key, _)| key));
-            for key in keys {
-                let is_unknown = ["message.", "process.", "target.", "child.", "instigator."]
-                    .iter()
-                    .any(|part| key.starts_with(part));
-                assert!(!is_unknown, "{path}: {key}");
+        let text = run(&["--env", "-r", path]).out;
+        for event in text.split("\n\n").filter(|event| !event.is_empty()) {
+            let (name, rows) = event
+                .strip_prefix("event : ")
+                .and_then(|event| event.split_once('\n'))
+                .expect("an event");
+            let known = members(name);
+            for row in rows.lines().skip(1) {
+                if let Some(label) = label(row) {
+                    assert!(
+                        known.iter().any(|known| known == label),
+                        "{path}: {name}: {row}"
+                    );
+                }
             }
         }
-        let text = run(&["--env", "-r", path]).out;
         assert_eq!(
             text.matches("event : ").count(),
             line.out.lines().count(),

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::framing::Framer;
-use super::json::{Scanner, push_canonical, push_on_one_line};
+use super::json::{Scanner, Str, push_canonical, push_on_one_line};
 use super::{Chunk, Decoder, Prefilter, decode};
 use crate::clock::Clock;
 use crate::filter::{Filter, Selection};
@@ -13,6 +13,7 @@ use crate::format::{Format, Json, Line, Palette, Text};
 use crate::loss::Tally;
 
 const EVENTS: &str = include_str!("../../../tests/data/events.jsonl");
+const HOUR: &str = include_str!("../../../samples/developers-hour.jsonl");
 
 /// What a recording prints in a format, and how many of its messages were lost.
 fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
@@ -196,12 +197,9 @@ proptest! {
     #[test]
     fn the_scanner_reads_any_json(value in any_json()) {
         let text = serde_json::to_string_pretty(&value).expect("JSON");
-        let mut scanner = Scanner::new(text.as_bytes(), 0);
-        prop_assert_eq!(scanner.value().expect("JSON"), text.as_bytes());
+        same_values(text.as_bytes());
         for push in [canonical, on_one_line] {
-            let out = push(text.as_bytes());
-            prop_assert!(!out.contains(&b'\n'));
-            prop_assert_eq!(&serde_json::from_slice::<serde_json::Value>(&out).expect("JSON"), &value);
+            prop_assert!(!push(text.as_bytes()).contains(&b'\n'));
         }
         same_verdict(text.as_bytes())?;
         same_verdict(&text.as_bytes()[..text.len() - 1])?;
@@ -259,15 +257,88 @@ fn on_one_line(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A value, read by the scanner's own means.
+fn read(scanner: &mut Scanner<'_>) -> super::json::Result<serde_json::Value> {
+    use serde_json::Value;
+    Ok(match scanner.peek() {
+        b'{' => {
+            let mut map = serde_json::Map::new();
+            scanner.object(|scanner, key| {
+                map.insert(string(key), read(scanner)?);
+                Ok(())
+            })?;
+            Value::Object(map)
+        }
+        b'[' => {
+            let mut list = Vec::new();
+            scanner.array(|scanner| {
+                list.push(read(scanner)?);
+                Ok(())
+            })?;
+            Value::Array(list)
+        }
+        b'"' => Value::String(string(scanner.string()?)),
+        b't' | b'f' => Value::Bool(scanner.boolean()?),
+        b'n' => {
+            assert!(scanner.null()?);
+            Value::Null
+        }
+        _ => {
+            let written = scanner.clone().value()?;
+            if let Ok(int) = scanner.integer() {
+                u64::try_from(int)
+                    .map(Value::from)
+                    .or_else(|_| i64::try_from(int).map(Value::from))
+                    .expect("64 bits")
+            } else {
+                scanner.skip()?;
+                serde_json::from_slice(written).expect("a number")
+            }
+        }
+    })
+}
+
+fn string(string: Str<'_>) -> String {
+    let text = crate::event::Text::from(string);
+    String::from_utf8(text.bytes().into_owned()).expect("UTF-8")
+}
+
+/// The scanner reads the values of a text as `serde_json` does, and in the end has read all of it.
+fn same_values(text: &[u8]) {
+    let mut scanner = Scanner::new(text, 0);
+    for value in serde_json::Deserializer::from_slice(text).into_iter() {
+        let value: serde_json::Value = value.expect("JSON");
+        let mut skipping = scanner.clone();
+        let written = skipping.value().expect("JSON");
+        for push in [canonical, on_one_line] {
+            let again: serde_json::Value = serde_json::from_slice(&push(written)).expect("JSON");
+            assert_eq!(again, value);
+        }
+        assert_eq!(read(&mut scanner).expect("JSON"), value);
+        assert_eq!(scanner.at(), skipping.at());
+    }
+    assert_eq!(scanner.peek(), 0);
+}
+
 #[test]
 fn the_scanner_and_serde_json_agree_on_every_message() {
-    let mut folders = vec![EVENTS.to_owned()];
+    let mut recordings = vec![strict_lines().join("\n"), HOUR.to_owned()];
     if let Some(folder) = std::env::var_os("PROCTRACER_CAPTURES") {
         for entry in std::fs::read_dir(folder).expect("the folder can be read") {
-            folders.push(std::fs::read_to_string(entry.expect("an entry").path()).expect("text"));
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|end| end != "md") {
+                recordings.push(std::fs::read_to_string(path).expect("text"));
+            }
         }
     }
-    for line in folders.iter().flat_map(|text| text.lines()) {
+    for recording in &recordings {
+        same_values(recording.as_bytes());
+        // Lines that are no JSON by themselves are refused by both.
+        for line in recording.lines() {
+            same_verdict(line.as_bytes()).expect("the same verdict");
+        }
+    }
+    for line in EVENTS.lines() {
         same_verdict(line.as_bytes()).expect("the same verdict");
     }
 }
