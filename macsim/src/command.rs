@@ -1,0 +1,81 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Settings;
+use crate::{bench, eslogger, loader, settings, universal};
+
+/// Runs the macOS program on Linux, on a simulation of EndpointSecurity
+#[derive(Parser)]
+#[command(name = "macsim", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run an `x86_64` (or universal) macOS executable
+    Run {
+        #[command(flatten)]
+        settings: Box<Settings>,
+        /// The executable and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+        program: Vec<OsString>,
+    },
+    /// Stand in for /usr/bin/eslogger; so does macsim under the name eslogger
+    Eslogger {
+        /// eslogger's own arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Join executables of different architectures, as lipo -create does
+    Universal {
+        /// The file to write
+        out: PathBuf,
+        /// The files to join
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Measure what the simulation itself costs
+    Bench {
+        /// Messages in eslogger's JSON
+        events: PathBuf,
+        /// Deliver them so many times
+        #[arg(long, default_value_t = 5000)]
+        repeat: u64,
+    },
+}
+
+/// Does what is asked for.
+pub fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let name = PathBuf::from(args.next().unwrap_or_default());
+    if name.file_name().is_some_and(|name| name == "eslogger") {
+        return eslogger::main(args.collect());
+    }
+    match Cli::parse().command {
+        Command::Run { settings, program } => {
+            settings::set(*settings);
+            match loader::run(&program) {
+                Ok(never) => match never {},
+                Err(reason) => failed(&reason),
+            }
+        }
+        Command::Eslogger { args } => eslogger::main(args),
+        Command::Universal { out, files } => match universal::join(&out, &files) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => failed(&reason),
+        },
+        Command::Bench { events, repeat } => bench::run(&events, repeat),
+    }
+}
+
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("macsim: {reason}");
+    ExitCode::from(2)
+}

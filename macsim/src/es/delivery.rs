@@ -1,0 +1,233 @@
+//! Delivery: one thread a client, which calls its handler for one message after another.
+
+use std::arch::x86_64::_rdtsc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::client::{Client, Sync};
+use super::message::{Message, records};
+use crate::builder::Record;
+use crate::settings::{self, End};
+use crate::system::blocks::{_Block_release, Block};
+use crate::system::processes;
+
+/// Messages that handlers were called for.
+pub static DELIVERED: AtomicU64 = AtomicU64::new(0);
+/// Messages that were lost.
+pub static DROPPED: AtomicU64 = AtomicU64::new(0);
+/// Clients that still have messages to come.
+static BUSY: AtomicU32 = AtomicU32::new(0);
+/// What each call of a handler took, in ticks, where it is measured; and the clock to tell them by.
+static TIMES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+static CLOCK: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
+
+type Handler = extern "C" fn(*const Block, *const Client, *const u8);
+
+/// Starts a client's thread.
+pub fn start(client: Arc<Client>) -> std::io::Result<JoinHandle<()>> {
+    BUSY.fetch_add(1, Ordering::Relaxed);
+    thread::Builder::new().name("es delivery".into()).spawn(move || run(&client))
+}
+
+fn run(client: &Client) {
+    let settings = settings::get();
+    pause(client, settings.start_ms);
+    let began = Instant::now();
+    let mut delivery = Delivery::new(client);
+    'all: for _ in 0..settings.repeat {
+        for (index, record) in records().iter().enumerate() {
+            if client.stopped.load(Ordering::Acquire) {
+                break 'all;
+            }
+            delivery.offer(index, record);
+        }
+    }
+    let Delivery { delivered, times, .. } = delivery;
+    if settings.check {
+        let seconds = began.elapsed().as_secs_f64();
+        eprintln!("macsim: all delivered: {delivered} messages in {seconds:.3} s, {:.0} a second", delivered as f64 / seconds);
+    }
+    TIMES.lock().unwrap_or_else(PoisonError::into_inner).extend(times);
+    pause(client, settings.linger_ms);
+    // The program ends when the last client has had its messages.
+    if BUSY.fetch_sub(1, Ordering::AcqRel) == 1 && !client.stopped.load(Ordering::Acquire) {
+        let signal = match settings.end {
+            End::Int => libc::SIGINT,
+            End::Term => libc::SIGTERM,
+            End::None => 0,
+        };
+        // SAFETY: 0 does nothing.
+        unsafe { libc::kill(libc::getpid(), signal) };
+    }
+    while !client.stopped.load(Ordering::Acquire) {
+        synchronize(client);
+        let state = client.state();
+        if state.waiting.is_empty() && !client.stopped.load(Ordering::Acquire) {
+            drop(client.wake.wait(state));
+        }
+    }
+}
+
+/// Waits, but not for a client that is deleted.
+fn pause(client: &Client, milliseconds: u64) {
+    let waits = |_: &mut _| !client.stopped.load(Ordering::Acquire);
+    let duration = Duration::from_millis(milliseconds);
+    drop(client.wake.wait_timeout_while(client.state(), duration, waits));
+}
+
+/// Calls the blocks that wait.
+fn synchronize(client: &Client) {
+    let waiting = std::mem::take(&mut client.state().waiting);
+    waiting.iter().for_each(call);
+}
+
+/// Calls and releases a block without arguments.
+pub fn call(block: &Sync) {
+    // SAFETY: the program's block, of the type that es_sync_client takes.
+    unsafe {
+        let function = (*block.0).invoke();
+        std::mem::transmute::<*const std::ffi::c_void, extern "C" fn(*const Block)>(function)(block.0);
+    }
+    _Block_release(block.0);
+}
+
+struct Delivery<'a> {
+    client: &'a Client,
+    handler: Handler,
+    began: Instant,
+    /// Messages meant for the client, and of those delivered.
+    counted: u64,
+    delivered: u64,
+    sequences: HashMap<u32, u64>,
+    known: Vec<u64>,
+    global: u64,
+    /// Whether a record is muted, as long as muting isn't changed.
+    muted: Vec<Option<bool>>,
+    changes: u32,
+    times: Vec<u32>,
+}
+
+impl<'a> Delivery<'a> {
+    fn new(client: &'a Client) -> Self {
+        // SAFETY: the client holds the block.
+        let function = unsafe { (*client.handler()).invoke() };
+        // SAFETY: the program's block, of the type that es_new_client takes.
+        let handler = unsafe { std::mem::transmute::<*const std::ffi::c_void, Handler>(function) };
+        if settings::get().time_handler {
+            let mut clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
+            clock.get_or_insert_with(|| (Instant::now(), ticks()));
+        }
+        Delivery {
+            client,
+            handler,
+            began: Instant::now(),
+            counted: 0,
+            delivered: 0,
+            sequences: HashMap::new(),
+            known: vec![0; crate::versions::known_types() as usize],
+            global: 0,
+            muted: vec![None; records().len()],
+            changes: 0,
+            times: Vec::new(),
+        }
+    }
+
+    fn offer(&mut self, index: usize, record: &Record) {
+        if !self.client.wants(record.event_type) || self.mutes(index, record) {
+            return;
+        }
+        let settings = settings::get();
+        let message = if settings.prebuilt {
+            Message::prebuilt(index)
+        } else {
+            Message::new(index, record, false)
+        };
+        if !record.child_pids.is_empty() {
+            let stopped = || self.client.stopped.load(Ordering::Acquire);
+            match processes::wait_for_child(stopped) {
+                Some(pid) => message.put_pid(&record.child_pids, pid),
+                None => return message.discard(),
+            }
+        }
+        let (sequence, global) = self.sequence(record.event_type);
+        message.number(record.version, sequence, global);
+        if self.is_dropped() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+            return message.discard();
+        }
+        self.delivered += 1;
+        DELIVERED.fetch_add(1, Ordering::Relaxed);
+        let before = settings.time_handler.then(ticks);
+        (self.handler)(self.client.handler(), self.client, message.as_ptr());
+        if let Some(before) = before {
+            self.times.push(ticks().wrapping_sub(before) as u32);
+        }
+        message.delivered();
+        if self.delivered.is_multiple_of(64) && !self.client.stopped.load(Ordering::Acquire) {
+            synchronize(self.client);
+        }
+    }
+
+    fn mutes(&mut self, index: usize, record: &Record) -> bool {
+        let changes = self.client.muting_changes.load(Ordering::Acquire);
+        if changes != self.changes {
+            self.changes = changes;
+            self.muted.fill(None);
+        }
+        let client = self.client;
+        *self.muted[index].get_or_insert_with(|| client.state().muting.mutes(record))
+    }
+
+    /// The next numbers: of this type and of all, dropped ones included.
+    fn sequence(&mut self, event: u32) -> (u64, u64) {
+        let next = match self.known.get_mut(event as usize) {
+            Some(next) => next,
+            None => self.sequences.entry(event).or_default(),
+        };
+        let numbers = (*next, self.global);
+        *next += 1;
+        self.global += 1;
+        numbers
+    }
+
+    /// Whether a message is lost: every Nth is, and one that finds the queue full. The Nth came into being after N times
+    /// the pause between two; those since then wait in the queue.
+    fn is_dropped(&mut self) -> bool {
+        let settings = settings::get();
+        self.counted += 1;
+        if settings.drop > 0 && self.counted.is_multiple_of(settings.drop) {
+            return true;
+        }
+        if settings.rate == 0 {
+            return false;
+        }
+        let born = Duration::from_nanos(self.counted * 1_000_000_000 / settings.rate);
+        let now = self.began.elapsed();
+        if now < born {
+            thread::sleep(born.saturating_sub(now));
+            return false;
+        }
+        let waiting = now.saturating_sub(born).as_nanos() as u64 * settings.rate / 1_000_000_000;
+        waiting > settings.queue
+    }
+}
+
+/// The processor's time stamp.
+fn ticks() -> u64 {
+    // SAFETY: every x86_64 has it.
+    unsafe { _rdtsc() }
+}
+
+/// Median and 99th percentile of what handlers took, in nanoseconds.
+pub fn handler_times() -> Option<(u64, u64)> {
+    let mut times = std::mem::take(&mut *TIMES.lock().unwrap_or_else(PoisonError::into_inner));
+    let (began, first) = CLOCK.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let passed = ticks().wrapping_sub(first).max(1);
+    let scale = began.elapsed().as_nanos() as f64 / passed as f64;
+    times.sort_unstable();
+    let at = |percent: usize| Some((f64::from(*times.get(times.len() * percent / 100)?) * scale) as u64);
+    Some((at(50)?, at(99)?))
+}

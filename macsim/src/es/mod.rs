@@ -1,0 +1,61 @@
+//! The simulation of libEndpointSecurity.
+
+mod client;
+mod delivery;
+mod message;
+mod muting;
+
+use std::fmt::Arguments;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::settings;
+use crate::system::Export;
+
+/// Calls that macOS would answer with a crash, or not at all.
+static MISUSED: AtomicU64 = AtomicU64::new(0);
+/// So many are described.
+const DESCRIBED: u64 = 10;
+
+/// The program did what it must not do.
+fn misused(what: Arguments) {
+    if MISUSED.fetch_add(1, Ordering::Relaxed) < DESCRIBED && settings::get().check {
+        eprintln!("macsim: {what}");
+    }
+}
+
+/// What is asked for at the end; gives another exit status where something was wrong.
+pub fn report() -> Option<i32> {
+    let settings = settings::get();
+    if settings.time_handler
+        && let Some((median, percentile)) = delivery::handler_times()
+    {
+        eprintln!("macsim: handler median {median} ns, 99th percentile {percentile} ns");
+    }
+    if !settings.check {
+        return None;
+    }
+    let delivered = delivery::DELIVERED.load(Ordering::Relaxed);
+    let dropped = delivery::DROPPED.load(Ordering::Relaxed);
+    let (held, misused) = (message::held(), MISUSED.load(Ordering::Relaxed));
+    eprintln!("macsim: delivered {delivered} dropped {dropped} unreleased {held} misused {misused}");
+    (held > 0 || misused > 0).then_some(125)
+}
+
+/// All functions of the library.
+pub fn exports() -> Vec<Export> {
+    let mut exports = client::exports();
+    exports.extend(message::exports());
+    exports
+}
+
+/// How many messages there are to deliver.
+pub fn count() -> u64 {
+    message::records().len() as u64
+}
+
+/// Makes the messages that `--static` delivers.
+pub fn prebuild() {
+    if count() > 0 {
+        message::Message::prebuilt(0);
+    }
+}

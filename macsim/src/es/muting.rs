@@ -1,0 +1,214 @@
+//! What a client doesn't want to hear: processes, their paths, the paths that events concern; and each of these inverted.
+
+use std::collections::BTreeSet;
+
+use crate::builder::Record;
+use crate::versions::{Version, known_types, last_type, table};
+
+/// `es_mute_path_type_t`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathType(pub u32);
+
+impl PathType {
+    fn is_target(self) -> bool {
+        self.0 >= 2
+    }
+
+    fn is_literal(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// What is muted, for these event types, or for all.
+#[derive(Clone, Debug)]
+pub struct Entry<T> {
+    /// A path with its type, or an audit token.
+    pub what: T,
+    /// `None` is all.
+    pub events: Option<BTreeSet<u32>>,
+}
+
+impl<T: PartialEq> Entry<T> {
+    fn covers(&self, event: u32) -> bool {
+        self.events.as_ref().is_none_or(|events| events.contains(&event))
+    }
+}
+
+/// A list of entries, one for each path or process.
+#[derive(Clone, Debug)]
+pub struct Entries<T>(pub Vec<Entry<T>>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Entries(Vec::new())
+    }
+}
+
+impl<T: PartialEq> Entries<T> {
+    /// Mutes for more events, or for all.
+    pub fn mute(&mut self, what: T, events: Option<&[u32]>) {
+        let events = events.map(|events| events.iter().copied().collect::<BTreeSet<_>>());
+        match self.0.iter_mut().find(|entry| entry.what == what) {
+            Some(entry) => match (&mut entry.events, events) {
+                (Some(old), Some(new)) => old.extend(new),
+                (old, _) => *old = None,
+            },
+            None => self.0.push(Entry { what, events }),
+        }
+    }
+
+    /// Unmutes for these events, or for all; false where nothing was muted.
+    pub fn unmute(&mut self, what: &T, events: Option<&[u32]>) -> bool {
+        let Some(index) = self.0.iter().position(|entry| entry.what == *what) else {
+            return false;
+        };
+        let entry = &mut self.0[index];
+        if let Some(events) = events {
+            let muted = entry.events.get_or_insert_with(|| (0..known_types()).collect());
+            muted.retain(|event| !events.contains(event));
+        } else {
+            entry.events = Some(BTreeSet::new());
+        }
+        if entry.events.as_ref().is_some_and(BTreeSet::is_empty) {
+            self.0.remove(index);
+        }
+        true
+    }
+}
+
+/// A muted path.
+pub type MutedPath = (PathType, Vec<u8>);
+
+/// Everything that a client has muted.
+#[derive(Clone, Debug, Default)]
+pub struct Muting {
+    /// By the path of the process or of the target.
+    pub paths: Entries<MutedPath>,
+    /// By audit token.
+    pub processes: Entries<[u32; 8]>,
+    /// Process, path, target path: `es_mute_inversion_type_t`.
+    pub inverted: [bool; 3],
+}
+
+impl Muting {
+    /// The paths that macOS mutes for every new client, from `data/muted.tsv`.
+    pub fn of_new_client(macos: Version) -> Self {
+        let mut muting = Muting::default();
+        for columns in table(include_str!("../../data/muted.tsv")) {
+            let kind = PathType(columns[0].parse().expect("a number"));
+            let events = columns[2].split_whitespace().map(|number| number.parse().expect("a number"));
+            let events: Vec<u32> = events.filter(|event| *event < last_type(macos)).collect();
+            let events = (!events.is_empty()).then_some(events.as_slice());
+            muting.paths.mute((kind, columns[1].as_bytes().to_vec()), events);
+        }
+        muting
+    }
+
+    /// Unmutes all paths of processes, or of targets.
+    pub fn unmute_all_paths(&mut self, target: bool) {
+        self.paths.0.retain(|entry| entry.what.0.is_target() != target);
+    }
+
+    /// Whether a message is kept from the client.
+    pub fn mutes(&self, record: &Record) -> bool {
+        let event = record.event_type;
+        let process = |token| self.processes.0.iter().any(|entry| entry.what == token && entry.covers(event));
+        if record.token.is_some_and(process) != self.inverted[0] {
+            return true;
+        }
+        if self.has_path(&record.executable, false, event) != self.inverted[1] {
+            return true;
+        }
+        // An event with several paths is muted where all of them are, and where it is inverted, selected by any of them.
+        let mut targets = record.targets.iter().map(|target| self.has_path(target, true, event));
+        if self.inverted[2] {
+            !targets.any(|muted| muted)
+        } else {
+            !record.targets.is_empty() && targets.all(|muted| muted)
+        }
+    }
+
+    fn has_path(&self, path: &[u8], target: bool, event: u32) -> bool {
+        self.paths.0.iter().any(|entry| {
+            let (kind, muted) = &entry.what;
+            kind.is_target() == target
+                && entry.covers(event)
+                && if kind.is_literal() { path == muted.as_slice() } else { path.starts_with(muted) }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builder::message;
+    use crate::json;
+
+    const PREFIX: PathType = PathType(0);
+    const LITERAL: PathType = PathType(1);
+    const TARGET_PREFIX: PathType = PathType(2);
+
+    fn record() -> Record {
+        let text = r#"{"process":{"executable":{"path":"/usr/bin/tool"},"audit_token":[1,2,3,4,5,6,7,8]},
+            "event":{"clone":{"source":{"path":"/a/b"},"target_dir":{"path":"/c"},"target_name":"d"}}}"#;
+        let values: Vec<_> = json::values(text.as_bytes()).collect();
+        message(&values[0].as_ref().expect("JSON").1, None).expect("a message")
+    }
+
+    const CLONE: u32 = 61;
+
+    #[test]
+    fn paths_are_muted_by_prefix_or_as_a_whole_and_for_some_events() {
+        let record = record();
+        let mut muting = Muting::default();
+        assert!(!muting.mutes(&record));
+        muting.paths.mute((LITERAL, b"/usr/bin".to_vec()), None);
+        assert!(!muting.mutes(&record));
+        muting.paths.mute((PREFIX, b"/usr/b".to_vec()), Some(&[CLONE + 1]));
+        assert!(!muting.mutes(&record));
+        muting.paths.mute((PREFIX, b"/usr/b".to_vec()), Some(&[CLONE]));
+        assert!(muting.mutes(&record));
+        assert!(muting.paths.unmute(&(PREFIX, b"/usr/b".to_vec()), Some(&[CLONE])));
+        assert!(!muting.mutes(&record));
+        assert!(!muting.paths.unmute(&(PREFIX, b"/other".to_vec()), None));
+    }
+
+    #[test]
+    fn an_event_with_two_targets_is_muted_where_both_are() {
+        let record = record();
+        let mut muting = Muting::default();
+        muting.paths.mute((TARGET_PREFIX, b"/a".to_vec()), None);
+        assert!(!muting.mutes(&record));
+        muting.inverted[2] = true;
+        assert!(!muting.mutes(&record));
+        muting.inverted[2] = false;
+        muting.paths.mute((TARGET_PREFIX, b"/c/d".to_vec()), None);
+        assert!(muting.mutes(&record));
+        muting.unmute_all_paths(true);
+        assert!(!muting.mutes(&record));
+        muting.inverted[2] = true;
+        assert!(muting.mutes(&record));
+    }
+
+    #[test]
+    fn processes_are_muted_or_selected() {
+        let record = record();
+        let mut muting = Muting::default();
+        muting.processes.mute([1, 2, 3, 4, 5, 6, 7, 8], None);
+        assert!(muting.mutes(&record));
+        muting.inverted[0] = true;
+        assert!(!muting.mutes(&record));
+        assert!(muting.processes.unmute(&[1, 2, 3, 4, 5, 6, 7, 8], None));
+        assert!(muting.mutes(&record));
+    }
+
+    #[test]
+    fn a_new_client_has_muted_paths() {
+        let macos = "15.4".parse().expect("a version");
+        let mut muting = Muting::of_new_client(macos);
+        assert!(!muting.paths.0.is_empty());
+        muting.unmute_all_paths(false);
+        muting.unmute_all_paths(true);
+        assert!(muting.paths.0.is_empty());
+    }
+}

@@ -1,0 +1,107 @@
+//! Everything that can be set, as an option of `macsim run` or as an environment variable.
+//!
+//! The environment variables are for whoever runs the program through something else: a test, a benchmark, a shell in between.
+//! What the stand-in for eslogger reads is in [`crate::eslogger`].
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+
+use crate::versions::Version;
+
+/// What the simulation is told.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Messages in eslogger's JSON that the program's clients get; again for more files, - for standard input
+    #[arg(long, value_name = "FILE", env = "MACSIM_EVENTS")]
+    pub events: Vec<PathBuf>,
+    /// The macOS that is simulated: newer functions are absent, newer event types refused
+    #[arg(long, value_name = "VERSION", env = "MACSIM_MACOS", default_value = "15.4")]
+    pub macos: Version,
+    /// Look for the paths that the program opens, stats or spawns under DIR first; again for more
+    #[arg(long, value_name = "DIR", env = "MACSIM_ROOT")]
+    pub root: Vec<PathBuf>,
+    /// Report leaks and misuse of libEndpointSecurity, and end with status 125 where there are any
+    #[arg(long, env = "MACSIM_CHECK", value_parser = FalseyValueParser::new())]
+    pub check: bool,
+    /// Say on standard error what clients subscribe to and mute
+    #[arg(long, env = "MACSIM_LOG", value_parser = FalseyValueParser::new())]
+    pub log: bool,
+    /// What `es_new_client` returns, 0 to 6; without it 0, or 5 where --euid isn't 0
+    #[arg(long, value_name = "N", env = "MACSIM_NEW_CLIENT", value_parser = clap::value_parser!(u32).range(0..=6))]
+    pub new_client: Option<u32>,
+    /// What `es_new_descendants_client` returns, 0 to 6
+    #[arg(long, value_name = "N", env = "MACSIM_NEW_DESCENDANTS_CLIENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=6))]
+    pub new_descendants_client: u32,
+    /// Deliver the messages N times
+    #[arg(long, value_name = "N", env = "MACSIM_REPEAT", default_value_t = 1)]
+    pub repeat: u64,
+    /// Messages a second come into being; without it, as fast as the handler takes them
+    #[arg(long, value_name = "N", env = "MACSIM_RATE", default_value_t = 0)]
+    pub rate: u64,
+    /// With --rate: so many messages can wait, one more is dropped
+    #[arg(long, value_name = "N", env = "MACSIM_QUEUE", default_value_t = 100_000)]
+    pub queue: u64,
+    /// Drop every Nth message
+    #[arg(long, value_name = "N", env = "MACSIM_DROP", default_value_t = 0)]
+    pub drop: u64,
+    /// The signal that the program gets when all is delivered
+    #[arg(long, value_name = "SIGNAL", env = "MACSIM_END", value_enum, default_value = "INT", ignore_case = true)]
+    pub end: End,
+    /// Wait so long before the signal
+    #[arg(long, value_name = "MS", env = "MACSIM_LINGER_MS", default_value_t = 300)]
+    pub linger_ms: u64,
+    /// Wait so long after the first subscription before messages come
+    #[arg(long, value_name = "MS", env = "MACSIM_START_MS", default_value_t = 0)]
+    pub start_ms: u64,
+    /// Deliver messages that are made beforehand and never copied, counted or wiped: for benchmarks
+    #[arg(long = "static", env = "MACSIM_STATIC", value_parser = FalseyValueParser::new())]
+    pub prebuilt: bool,
+    /// Measure the time that the program's handler takes, and say median and 99th percentile at the end
+    #[arg(long, env = "MACSIM_TIME_HANDLER", value_parser = FalseyValueParser::new())]
+    pub time_handler: bool,
+    /// In the messages, the process PID stands for the program's first child: its real pid is put in, and no message comes before it runs
+    #[arg(long, value_name = "PID", env = "MACSIM_CHILD_PID")]
+    pub child_pid: Option<i32>,
+    /// The user that the program believes to run as: 0 as under sudo
+    #[arg(long, value_name = "UID", env = "MACSIM_EUID", default_value_t = 0)]
+    pub euid: u32,
+    /// The user who logged in, in the program's audit token
+    #[arg(long, value_name = "UID", env = "MACSIM_AUID", default_value_t = 501)]
+    pub auid: u32,
+    /// The version of the program's pid, in its audit token
+    #[arg(long, value_name = "N", env = "MACSIM_PIDVERSION", default_value_t = 1)]
+    pub pidversion: u32,
+    /// The state of System Integrity Protection, as `csr_get_active_config` gives it; 0 is all of it on
+    #[arg(long, value_name = "N", env = "MACSIM_CSR", default_value_t = 0)]
+    pub csr: u32,
+    /// Say on standard error which imports are missing
+    #[arg(long, env = "MACSIM_TRACE", value_parser = FalseyValueParser::new())]
+    pub trace: bool,
+}
+
+/// How the simulation ends the program.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[value(rename_all = "UPPER")]
+pub enum End {
+    /// `SIGINT`, as Ctrl-C does
+    Int,
+    /// `SIGTERM`
+    Term,
+    /// not at all
+    None,
+}
+
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+/// Sets what [`get`] gives; once, before the program starts.
+pub fn set(settings: Settings) {
+    SETTINGS.set(settings).expect("settings are set once");
+}
+
+/// The settings of this run.
+pub fn get() -> &'static Settings {
+    SETTINGS.get().expect("settings are set before the program starts")
+}

@@ -1,0 +1,358 @@
+//! Processes: their end, waiting for children, what is known of others.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use super::errno::fail;
+use super::signals::number;
+use super::{Export, Rooted, functions, put_string, threads};
+use crate::es;
+
+/// The program's first child: whom the messages' `--child-pid` stands for.
+#[derive(Clone, Copy)]
+struct Child {
+    pid: i32,
+    runs: bool,
+}
+
+static CHILD: Mutex<Option<Child>> = Mutex::new(None);
+static CHILD_CHANGED: Condvar = Condvar::new();
+
+/// A child was started.
+pub fn spawned(pid: i32, suspended: bool) {
+    let mut child = CHILD.lock().unwrap_or_else(PoisonError::into_inner);
+    child.get_or_insert(Child { pid, runs: !suspended });
+    CHILD_CHANGED.notify_all();
+}
+
+/// A process was told to continue.
+pub fn continued(pid: i32) {
+    let mut child = CHILD.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(child) = child.as_mut().filter(|child| child.pid == pid) {
+        child.runs = true;
+    }
+    CHILD_CHANGED.notify_all();
+}
+
+/// The pid of the program's first child, once it runs; `None` where `stop` says to give up.
+pub fn wait_for_child(stop: impl Fn() -> bool) -> Option<i32> {
+    let pause = std::time::Duration::from_millis(20);
+    let mut child = CHILD.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        match *child {
+            Some(child) if child.runs => return Some(child.pid),
+            _ if stop() => return None,
+            _ => {
+                let wait = CHILD_CHANGED.wait_timeout(child, pause);
+                child = wait.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+}
+
+/// Ends the program: destructors, buffers, the simulation's last word.
+pub extern "C" fn exit(status: c_int) -> ! {
+    threads::run_destructors();
+    let status = es::report().unwrap_or(status);
+    // SAFETY: ends the process.
+    unsafe { libc::exit(status) }
+}
+
+extern "C" fn atexit(function: extern "C" fn()) -> c_int {
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::atexit(function) }
+}
+
+extern "C" fn _exit(status: c_int) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(status) }
+}
+
+/// macOS's wait status from Linux's: the numbers of signals differ, and what says that a process continues.
+fn wait_status(status: c_int) -> c_int {
+    const CONTINUED: c_int = 0x13 << 8 | 0x7f;
+    if libc::WIFCONTINUED(status) {
+        CONTINUED
+    } else if libc::WIFSTOPPED(status) {
+        number(libc::WSTOPSIG(status)) << 8 | 0x7f
+    } else if libc::WIFSIGNALED(status) {
+        status & 0x80 | number(libc::WTERMSIG(status))
+    } else {
+        status
+    }
+}
+
+fn wait_options(options: c_int) -> c_int {
+    let pairs = [(0x1, libc::WNOHANG), (0x2, libc::WUNTRACED), (0x10, libc::WCONTINUED)];
+    let set = pairs.iter().filter(|(mac, _)| options & mac != 0);
+    set.fold(0, |sum, (_, linux)| sum | linux)
+}
+
+extern "C" fn wait4(pid: i32, status: *mut c_int, options: c_int, usage: *mut libc::rusage) -> i32 {
+    let mut found = 0;
+    // SAFETY: the caller's variables, NULL allowed; the usage has the same members.
+    unsafe {
+        let result = libc::wait4(pid, &raw mut found, wait_options(options), usage);
+        if result > 0 {
+            if let Some(status) = status.as_mut() {
+                *status = wait_status(found);
+            }
+            in_bytes(usage);
+        }
+        result
+    }
+}
+
+extern "C" fn waitpid(pid: i32, status: *mut c_int, options: c_int) -> i32 {
+    wait4(pid, status, options, std::ptr::null_mut())
+}
+
+extern "C" fn wait(status: *mut c_int) -> i32 {
+    waitpid(-1, status, 0)
+}
+
+/// macOS's `siginfo_t`, as far as `waitid` fills it.
+#[repr(C)]
+struct Info {
+    signal: c_int,
+    errno: c_int,
+    code: c_int,
+    pid: i32,
+    uid: u32,
+    status: c_int,
+    rest: [u64; 10],
+}
+
+extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c_int {
+    let pairs = [
+        (0x1, libc::WNOHANG),
+        (0x4, libc::WEXITED),
+        (0x8, libc::WSTOPPED),
+        (0x10, libc::WCONTINUED),
+        (0x20, libc::WNOWAIT),
+    ];
+    let set = pairs.iter().filter(|(mac, _)| options & mac != 0);
+    // SAFETY: the caller's structure, and one of our own; that a child ended fills the members that are read.
+    unsafe {
+        let mut found: libc::siginfo_t = std::mem::zeroed();
+        let options = set.fold(0, |sum, (_, linux)| sum | linux);
+        let result = libc::waitid(kind as libc::idtype_t, id, &raw mut found, options);
+        if let (0, Some(info)) = (result, info.as_mut()) {
+            let status = found.si_status();
+            let exited = found.si_code == libc::CLD_EXITED;
+            *info = Info {
+                signal: if found.si_signo == 0 { 0 } else { number(found.si_signo) },
+                errno: 0,
+                code: found.si_code,
+                pid: found.si_pid(),
+                uid: found.si_uid(),
+                status: if exited { status } else { number(status) },
+                rest: [0; 10],
+            };
+        }
+        result
+    }
+}
+
+/// Linux counts the largest resident size in KiB, macOS in bytes.
+unsafe fn in_bytes(usage: *mut libc::rusage) {
+    // SAFETY: the caller's structure, NULL allowed.
+    if let Some(usage) = unsafe { usage.as_mut() } {
+        usage.ru_maxrss *= 1024;
+    }
+}
+
+extern "C" fn getrusage(who: c_int, usage: *mut libc::rusage) -> c_int {
+    // SAFETY: as C asks of the caller; what Linux writes beyond macOS's microseconds is padding there.
+    unsafe {
+        let result = libc::syscall(libc::SYS_getrusage, who, usage) as c_int;
+        if result == 0 {
+            in_bytes(usage);
+        }
+        result
+    }
+}
+
+type Strings = *const *const c_char;
+
+extern "C" fn execve(path: *const c_char, args: Strings, environment: Strings) -> c_int {
+    let path = Rooted::new(path);
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::execve(path.as_ptr(), args, environment) }
+}
+
+extern "C" fn execv(path: *const c_char, args: Strings) -> c_int {
+    let path = Rooted::new(path);
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::execv(path.as_ptr(), args) }
+}
+
+extern "C" fn execvp(file: *const c_char, args: Strings) -> c_int {
+    let file = Rooted::new(file);
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::execvp(file.as_ptr(), args) }
+}
+
+/// Where a process's executable is: its length, or 0.
+extern "C" fn proc_pidpath(pid: c_int, buffer: *mut c_char, size: u32) -> c_int {
+    let Ok(path) = std::fs::read_link(format!("/proc/{pid}/exe")) else {
+        fail(libc::ESRCH);
+        return 0;
+    };
+    let path = path.as_os_str().as_encoded_bytes();
+    if put_string(buffer, size as usize, path) {
+        return path.len() as c_int;
+    }
+    fail(libc::ENOMEM);
+    0
+}
+
+extern "C" fn proc_name(pid: c_int, buffer: *mut c_char, size: u32) -> c_int {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let name = name.trim_ascii_end();
+    if put_string(buffer, size as usize, name) { name.len() as c_int } else { 0 }
+}
+
+/// The numbers of `/proc/PID/stat` after the name: state, parent, group, session and so on.
+fn status(pid: i32) -> Option<(u8, Vec<i64>)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text.get(text.rfind(')')? + 2..)?.split(' ');
+    let state = *fields.next()?.as_bytes().first()?;
+    Some((state, fields.map(|field| field.trim_end().parse().unwrap_or(0)).collect()))
+}
+
+/// All processes, those of a group (2) or of a parent (6).
+extern "C" fn proc_listpids(kind: u32, id: u32, buffer: *mut i32, size: c_int) -> c_int {
+    let directory = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = directory.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let wanted = |pid: &i32| match kind {
+        2 => status(*pid).is_some_and(|(_, fields)| fields[1] == i64::from(id)),
+        6 => status(*pid).is_some_and(|(_, fields)| fields[0] == i64::from(id)),
+        _ => true,
+    };
+    let pids: Vec<i32> = pids.filter(wanted).collect();
+    if buffer.is_null() {
+        return (pids.len() * 4) as c_int;
+    }
+    let count = pids.len().min(size.max(0) as usize / 4);
+    // SAFETY: the caller's buffer has `size` bytes.
+    unsafe { buffer.copy_from_nonoverlapping(pids.as_ptr(), count) };
+    (count * 4) as c_int
+}
+
+extern "C" fn proc_listallpids(buffer: *mut i32, size: c_int) -> c_int {
+    proc_listpids(1, 0, buffer, size) / 4
+}
+
+extern "C" fn proc_listchildpids(parent: i32, buffer: *mut i32, size: c_int) -> c_int {
+    proc_listpids(6, parent as u32, buffer, size) / 4
+}
+
+/// `struct proc_bsdinfo`
+#[repr(C)]
+struct BsdInfo {
+    flags: u32,
+    status: u32,
+    xstatus: u32,
+    pid: u32,
+    ppid: u32,
+    ids: [u32; 6],
+    reserved: u32,
+    comm: [u8; 16],
+    name: [u8; 32],
+    nfiles: u32,
+    pgid: u32,
+    pjobc: u32,
+    tdev: u32,
+    tpgid: u32,
+    nice: i32,
+    start_seconds: u64,
+    start_microseconds: u64,
+}
+
+/// What is known of a process: `PROC_PIDTBSDINFO` (3) alone.
+extern "C" fn proc_pidinfo(pid: c_int, flavor: c_int, _: u64, buffer: *mut c_void, size: c_int) -> c_int {
+    const BSD_INFO: c_int = 3;
+    let Some((state, fields)) = status(pid) else {
+        fail(libc::ESRCH);
+        return 0;
+    };
+    if flavor != BSD_INFO || (size as usize) < size_of::<BsdInfo>() {
+        fail(libc::EINVAL);
+        return 0;
+    }
+    let mut info = BsdInfo {
+        flags: 0,
+        status: match state {
+            b'T' | b't' => 4,
+            b'Z' => 5,
+            b'S' => 3,
+            _ => 2,
+        },
+        xstatus: 0,
+        pid: pid as u32,
+        ppid: fields[0] as u32,
+        ids: [0; 6],
+        reserved: 0,
+        comm: [0; 16],
+        name: [0; 32],
+        nfiles: 0,
+        pgid: fields[1] as u32,
+        pjobc: 0,
+        tdev: fields[3] as u32,
+        tpgid: fields[4] as u32,
+        nice: fields[15] as i32,
+        start_seconds: fields[18] as u64 / 100,
+        start_microseconds: fields[18] as u64 % 100 * 10_000,
+    };
+    proc_name(pid, (&raw mut info.comm).cast(), 16);
+    proc_name(pid, (&raw mut info.name).cast(), 32);
+    // SAFETY: the caller's buffer is large enough.
+    unsafe { buffer.cast::<BsdInfo>().write(info) };
+    size_of::<BsdInfo>() as c_int
+}
+
+/// Who is responsible for a process in the eyes of privacy settings; here, the process itself.
+extern "C" fn responsibility_get_pid_responsible_for_pid(pid: i32) -> i32 {
+    pid
+}
+
+/// The functions of this area.
+pub fn exports() -> Vec<Export> {
+    functions![
+        _exit,
+        atexit,
+        execv,
+        execve,
+        execvp,
+        exit,
+        getrusage,
+        proc_listallpids,
+        proc_listchildpids,
+        proc_listpids,
+        proc_name,
+        proc_pidinfo,
+        proc_pidpath,
+        responsibility_get_pid_responsible_for_pid,
+        wait,
+        wait4,
+        waitid,
+        waitpid,
+    ]
+    .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_status_has_macos_signals() {
+        assert_eq!(wait_status(3 << 8), 3 << 8);
+        assert_eq!(wait_status(libc::SIGUSR1), 30);
+        assert_eq!(wait_status(libc::SIGSEGV | 0x80), 0x8b);
+        assert_eq!(wait_status(libc::SIGSTOP << 8 | 0x7f), 17 << 8 | 0x7f);
+        assert_eq!(wait_status(0xffff), 0x13 << 8 | 0x7f);
+        assert_eq!(size_of::<BsdInfo>(), 136);
+    }
+}

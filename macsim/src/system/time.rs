@@ -1,0 +1,95 @@
+//! Clocks and times.
+
+use std::ffi::{c_int, c_long, c_uint};
+
+use super::errno::fail;
+use super::files::Timeval;
+use super::{Export, functions};
+
+/// Linux's clock for macOS's.
+fn clock(clock: c_int) -> libc::clockid_t {
+    match clock {
+        0 => libc::CLOCK_REALTIME,
+        12 => libc::CLOCK_PROCESS_CPUTIME_ID,
+        16 => libc::CLOCK_THREAD_CPUTIME_ID,
+        _ => libc::CLOCK_MONOTONIC,
+    }
+}
+
+/// A clock in nanoseconds.
+pub fn nanoseconds(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a variable of our own.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+extern "C" fn clock_gettime(id: c_int, time: *mut libc::timespec) -> c_int {
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::clock_gettime(clock(id), time) }
+}
+
+extern "C" fn clock_getres(id: c_int, time: *mut libc::timespec) -> c_int {
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::clock_getres(clock(id), time) }
+}
+
+extern "C" fn clock_gettime_nsec_np(id: c_int) -> u64 {
+    nanoseconds(clock(id))
+}
+
+extern "C" fn gettimeofday(time: *mut libc::timeval, _: *mut u8) -> c_int {
+    // SAFETY: as C asks of the caller; what Linux writes beyond macOS's microseconds is padding there.
+    unsafe { libc::gettimeofday(time, std::ptr::null_mut()) }
+}
+
+extern "C" fn mach_absolute_time() -> u64 {
+    nanoseconds(libc::CLOCK_MONOTONIC)
+}
+
+extern "C" fn mach_timebase_info(ratio: *mut [c_uint; 2]) -> c_int {
+    // SAFETY: the caller's structure.
+    unsafe { ratio.write([1, 1]) };
+    0
+}
+
+extern "C" fn mach_wait_until(deadline: u64) -> c_int {
+    let time = libc::timespec {
+        tv_sec: (deadline / 1_000_000_000) as i64,
+        tv_nsec: (deadline % 1_000_000_000) as c_long,
+    };
+    // SAFETY: a variable of our own.
+    unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &raw const time, std::ptr::null_mut()) }
+}
+
+extern "C" fn setitimer(which: c_int, new: *const [Timeval; 2], old: *mut libc::itimerval) -> c_int {
+    // SAFETY: as C asks of the caller.
+    let Some([interval, value]) = (unsafe { new.as_ref() }) else {
+        return fail(libc::EFAULT);
+    };
+    let timer = libc::itimerval {
+        it_interval: interval.linux(),
+        it_value: value.linux(),
+    };
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::syscall(libc::SYS_setitimer, which, &raw const timer, old) as c_int }
+}
+
+/// The functions of this area.
+pub fn exports() -> Vec<Export> {
+    let mut exports = functions![
+        clock_getres,
+        clock_gettime,
+        clock_gettime_nsec_np,
+        gettimeofday,
+        mach_absolute_time,
+        mach_timebase_info,
+        mach_wait_until,
+        setitimer,
+    ]
+    .to_vec();
+    // The computer never sleeps here.
+    let continuous = mach_absolute_time as *const () as usize;
+    exports.extend(["mach_continuous_time", "mach_approximate_time"].map(|name| (name, continuous)));
+    exports
+}
