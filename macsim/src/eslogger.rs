@@ -160,7 +160,7 @@ fn print(names: &[String]) -> io::Result<()> {
     }
     let (rate, cut) = (number("MACSIM_ESLOGGER_RATE").unwrap_or(0), number("MACSIM_ESLOGGER_CUT"));
     let began = Instant::now();
-    let mut count = 0;
+    let mut count: u64 = 0;
     for _ in 0..number("MACSIM_ESLOGGER_REPEAT").unwrap_or(1) {
         for line in &lines {
             count += 1;
