@@ -37,7 +37,37 @@ test:
 # What is asked of every change.
 check:
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# proctracer for macOS, both architectures: on a Mac with its own toolchain, on Linux with one that is installed when it is
+# missing (macsim/toolchain/setup says what).
+MACOS_ARCHS = x86_64 aarch64
+export MACOSX_DEPLOYMENT_TARGET = 13.0
+
+macos: $(MACOS_ARCHS:%=macos-%)
+
+macos-%:
+ifeq ($(shell uname),Darwin)
+	rustup target add $*-apple-darwin
+	$(CARGO) build --release --target $*-apple-darwin
+else
+	macsim/toolchain/build $* zigbuild --release
+endif
+
+# Joins them to one file, target/proctracer.
+universal: macos
+ifeq ($(shell uname),Darwin)
+	lipo -create -output target/proctracer $(MACOS_ARCHS:%=target/%-apple-darwin/release/proctracer)
+else
+	$(CARGO) run -q --release -p macsim -- universal target/proctracer $(MACOS_ARCHS:%=target/%-apple-darwin/release/proctracer)
+endif
+
+# Runs the macOS program on Linux, on a simulation of EndpointSecurity.
+test-macos:
+	@echo "builds proctracer for macOS (x86_64 and arm64), then macsim and its checks, and runs the x86_64 binary on it"
+	$(MAKE) macos
+	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --target-dir ../../target
+	$(CARGO) test --release -p macsim
 
 # Speed, side by side with jq, DuckDB and ripgrep, those of them that are installed.
 bench:
@@ -51,4 +81,4 @@ clean:
 	$(CARGO) clean
 	rm -f proctracer
 
-.PHONY: all build sign install test check bench expected clean
+.PHONY: all build sign install test check macos universal test-macos bench expected clean

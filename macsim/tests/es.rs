@@ -1,0 +1,311 @@
+//! The simulation of libEndpointSecurity, seen by a client.
+
+mod common;
+
+use common::{Output, Run, read};
+
+const EVENTS: &str = "tests/data/events.jsonl";
+
+/// A message of an event type, from a process.
+fn message(event: &str, path: &str, pid: i32) -> String {
+    format!(
+        r#"{{"version":11,"time":"2026-01-01T00:00:00Z","process":{{"audit_token":[501,501,20,501,20,{pid},100,1],"executable":{{"path":"{path}"}}}},"event":{{{event}}}}}"#
+    ) + "\n"
+}
+
+fn write(target: &str) -> String {
+    format!(r#""write":{{"target":{{"path":"{target}"}}}}"#)
+}
+
+const WRITE: &str = "subscribe=33";
+
+fn client(args: &[&str], events: &str) -> Output {
+    let args = [&["es"], args].concat();
+    Run::check(&args).events(events).run()
+}
+
+#[track_caller]
+fn counts(run: &Output, messages: u32) {
+    assert!(
+        run.out.ends_with(&format!("{messages} messages\n")),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn every_message_of_the_project_is_delivered_and_nothing_is_left() {
+    let all = (0..162)
+        .map(|event: u32| event.to_string())
+        .collect::<Vec<_>>()
+        .join(",");
+    let subscribe = format!("subscribe={all}");
+    let run = Run::check(&["es", "new", "unmute", &subscribe, "wait", "delete"])
+        .events(EVENTS)
+        .macos("27.0")
+        .run();
+    let lines = read(EVENTS).lines().count();
+    counts(&run, lines as u32);
+    assert!(
+        run.said.ends_with(&format!(
+            "macsim: delivered {lines} dropped 0 unreleased 0 misused 0\n"
+        )),
+        "{run:#?}"
+    );
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    for part in [
+        " thread 3252238 NULL\n",
+        " thread NULL /sbin/launchd[1]\n",
+        "170 v11 0/",
+        "arg=\\xff\\xfe",
+        "entitlements=1{com.apple.security.get-task-allow:true,}",
+        "acl !#acl 1\\nuser:ABCDEFAB",
+    ] {
+        assert!(run.out.contains(part), "{part} is not in {}", run.out);
+    }
+}
+
+#[test]
+fn a_client_is_refused() {
+    for result in 1..=6 {
+        let run = Run::check(&["es", "new"])
+            .option("--new-client")
+            .option(result.to_string())
+            .run();
+        assert_eq!((run.out, run.status), (format!("no client: {result}\n"), 1));
+    }
+    let run = Run::check(&["es", "new"])
+        .option("--euid")
+        .option("501")
+        .run();
+    assert_eq!(run.out, "no client: 5\n");
+}
+
+#[test]
+fn there_are_48_clients() {
+    let run = client(&["new", "clients=48", "delete", "clients=2"], "");
+    let results = vec!["0"; 47].join(", ");
+    assert_eq!(
+        run.out,
+        format!("clients [{results}, 6]\ndelete 0\nclients [0, 6]\n0 messages\n")
+    );
+}
+
+#[test]
+fn older_systems_lack_types_and_functions() {
+    let args = [
+        "es",
+        "new",
+        "subscribe=147",
+        "has=es_new_descendants_client",
+        "has=es_new_client",
+        "subscribe=146",
+    ];
+    let run = Run::check(&args).macos("15.0").run();
+    assert_eq!(
+        run.out,
+        "subscribe 1\nes_new_descendants_client false\nes_new_client true\n0 messages\n"
+    );
+    assert_eq!(run.status, 125, "{run:#?}");
+    assert!(
+        run.said
+            .contains("macOS 15.0 has no event type 147 (tcc_modify)"),
+        "{run:#?}"
+    );
+    // A strong import that isn't there.
+    let run = Run::check(&["es", "new"]).macos("12.6").run();
+    assert!(
+        run.err.starts_with("dyld: Symbol not found: _es_"),
+        "{run:#?}"
+    );
+    assert_eq!(run.status, 134);
+    let run = Run::check(&["es", "has=es_new_descendants_client", "new-descendants"])
+        .macos("27.0")
+        .run();
+    assert_eq!(
+        (run.out.as_str(), run.status),
+        ("es_new_descendants_client true\n0 messages\n", 0)
+    );
+}
+
+#[test]
+fn numbers_are_counted_dropped_ones_included() {
+    let events: String = (0..6).map(|_| message(&write("/a"), "/bin/x", 9)).collect();
+    let run = Run::check(&["es", "new", WRITE, "wait", "delete"])
+        .events(&events)
+        .option("--drop")
+        .option("3")
+        .run();
+    let numbers: Vec<_> = run
+        .out
+        .lines()
+        .filter_map(|line| line.split(' ').nth(2))
+        .collect();
+    assert_eq!(numbers[..4], ["0/0", "1/1", "3/3", "4/4"], "{run:#?}");
+    assert!(run.said.contains("delivered 4 dropped 2 "), "{run:#?}");
+    let run = Run::check(&["es", "new", WRITE, "quiet", "wait", "delete"])
+        .events(&events)
+        .option("--repeat=2")
+        .option("--rate=100")
+        .run();
+    counts(&run, 12);
+}
+
+#[test]
+fn a_slow_handler_fills_the_queue() {
+    let events = message(&write("/a"), "/bin/x", 9);
+    let run = Run::check(&["es", "new", "slow", WRITE, "wait", "delete"])
+        .events(&events)
+        .option("--repeat=100")
+        .option("--rate=10000")
+        .option("--queue=10")
+        .run();
+    assert!(
+        run.said.contains(" dropped ") && !run.said.contains(" dropped 0 "),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn misuse_is_found() {
+    let events: String = (0..3).map(|_| message(&write("/a"), "/bin/x", 9)).collect();
+    let run = client(&["new", "leak", WRITE, "wait", "delete"], &events);
+    assert!(
+        run.said
+            .ends_with("delivered 3 dropped 0 unreleased 3 misused 0\n"),
+        "{run:#?}"
+    );
+    assert_eq!(run.status, 125);
+    let run = client(
+        &["new", "release-too-often", WRITE, "wait", "delete"],
+        &events,
+    );
+    assert!(
+        run.said
+            .ends_with("delivered 3 dropped 0 unreleased 0 misused 1\n"),
+        "{run:#?}"
+    );
+    assert_eq!(run.status, 125);
+    let run = client(
+        &["new", "read-after-release", WRITE, "wait", "delete"],
+        &events,
+    );
+    assert!(run.out.contains("released type 0xdddddddd\n"), "{run:#?}");
+}
+
+#[test]
+fn paths_and_processes_are_muted() {
+    let events = message(&write("/a/b"), "/bin/x", 9) + &message(&write("/c"), "/bin/y", 10);
+    let count = |args: &[&str], messages: u32| {
+        let args = [&["new"], args, &[WRITE, "quiet", "wait", "delete"]].concat();
+        counts(&client(&args, &events), messages);
+    };
+    count(&[], 2);
+    count(&["mute=0:/bin/x"], 1);
+    count(&["mute=0:/bin"], 0);
+    count(&["mute=1:/bin"], 2);
+    count(&["mute=0:/bin", "unmute-path=0:/bin"], 2);
+    count(&["mute-events=0:/bin:12"], 2);
+    count(&["mute-events=0:/bin:33"], 0);
+    count(&["mute=2:/a"], 1);
+    count(&["mute-token=501,501,20,501,20,9,100,1"], 1);
+    count(&["unmute", "mute=1:/bin/x", "invert=1"], 1);
+    count(&["unmute", "mute=2:/c", "invert=2"], 1);
+    count(&["mute-token=501,501,20,501,20,9,100,1", "invert=0"], 1);
+}
+
+#[test]
+fn a_new_client_has_muted_paths() {
+    let events = message(&write("/a"), "/usr/libexec/trustd", 9)
+        + &message(&write("/dev/null"), "/bin/x", 10);
+    counts(
+        &client(&["new", WRITE, "quiet", "wait", "delete"], &events),
+        0,
+    );
+    counts(
+        &client(
+            &["new", "unmute", WRITE, "quiet", "wait", "delete"],
+            &events,
+        ),
+        2,
+    );
+    let run = client(
+        &[
+            "new",
+            "list",
+            "unmute",
+            "mute-token=0,0,0,0,0,77,0,0",
+            "mute-events=3:/x:33,12",
+            "list",
+        ],
+        "",
+    );
+    assert!(
+        run.out.contains("muted 1 /usr/libexec/trustd for 148\n"),
+        "{run:#?}"
+    );
+    assert!(
+        run.out
+            .ends_with("muted 3 /x for 2\nmuted process 77 for 148\n0 messages\n"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_client_of_27_is_synchronized() {
+    let events: String = (0..3).map(|_| message(&write("/a"), "/bin/x", 9)).collect();
+    let run = Run::check(&[
+        "es", "new", WRITE, "quiet", "wait", "sync", "pause", "delete",
+    ])
+    .events(&events)
+    .macos("27.0")
+    .run();
+    assert!(run.out.contains("synchronized after 3\n"), "{run:#?}");
+}
+
+#[test]
+fn entitlements_are_xpc_objects() {
+    let exec = |entitlements: &str| {
+        message(
+            &format!(r#""exec":{{"args":["a"],"entitlements":{entitlements}}}"#),
+            "/bin/x",
+            9,
+        )
+    };
+    let events = exec(
+        r#"{"z":true,"a":[1,"two",null,[]],"u":18446744073709551615,"n":-5,"f":0.5,"d":{"$data":"00FF"},"t":{"$date":7},"e":{}}"#,
+    ) + &exec("null")
+        + &exec("{}").replace(r#""version":11"#, r#""version":10"#);
+    let run = Run::check(&["es", "new", "subscribe=9", "wait", "delete"])
+        .events(&events)
+        .macos("27.0")
+        .run();
+    let entitlements: Vec<_> = run
+        .out
+        .lines()
+        .filter_map(|line| line.split_once("entitlements="))
+        .map(|(_, text)| text)
+        .collect();
+    assert_eq!(
+        entitlements,
+        [
+            "8{z:true,a:[1,two,null,[],],u:u18446744073709551615,n:-5,f:0.5,d:[00, ff],t:@7,e:0{},}",
+            "NULL",
+            "NULL"
+        ],
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn the_handlers_time_is_measured() {
+    let events: String = (0..100)
+        .map(|_| message(&write("/a"), "/bin/x", 9))
+        .collect();
+    let run = Run::check(&["es", "new", "quiet", WRITE, "wait", "delete"])
+        .events(&events)
+        .option("--time-handler")
+        .option("--static")
+        .run();
+    assert!(run.said.contains("macsim: handler median "), "{run:#?}");
+    assert!(run.said.contains(" ns, 99th percentile "), "{run:#?}");
+}
