@@ -16,7 +16,7 @@ pub enum Exit {
     /// Events are missing, and `--fail-on-drop` was given.
     Dropped = 3,
     /// macOS doesn't permit a live trace.
-    #[cfg(target_os = "macos")]
+    #[cfg(any(target_os = "macos", test))]
     NotPermitted = 4,
 }
 

@@ -13,6 +13,8 @@ pub struct Selection {
     known: [bool; COUNT],
     /// Whether events that this build doesn't know are selected: they are where `all` is the base.
     unknown: bool,
+    /// Those that were selected by their own names: that one isn't there has to be told.
+    named: [bool; COUNT],
 }
 
 impl Selection {
@@ -20,10 +22,12 @@ impl Selection {
     pub const ALL: Selection = Selection {
         known: [true; COUNT],
         unknown: true,
+        named: [false; COUNT],
     };
     const NONE: Selection = Selection {
         known: [false; COUNT],
         unknown: false,
+        named: [false; COUNT],
     };
 
     /// The selection of the lists given with `-e`, read from left to right: a name, a pattern with `*`, a
@@ -42,17 +46,21 @@ impl Selection {
             });
             let name = removed.unwrap_or(term);
             if name == "all" {
-                *selected = if removed.is_some() {
-                    Selection::NONE
-                } else {
-                    Selection::ALL
+                *selected = match removed {
+                    Some(_) => Selection::NONE,
+                    None => Selection {
+                        named: selected.named,
+                        ..Selection::ALL
+                    },
                 };
                 continue;
             }
-            let is_named = matcher(name)?;
-            for (row, known) in ROWS.iter().zip(&mut selected.known) {
-                if is_named(row) {
-                    *known = removed.is_none();
+            let is_meant = matcher(name)?;
+            for (index, row) in ROWS.iter().enumerate() {
+                if is_meant(row) {
+                    selected.known[index] = removed.is_none();
+                    selected.named[index] =
+                        removed.is_none() && (selected.named[index] || row.name == name);
                 }
             }
         }
@@ -65,6 +73,12 @@ impl Selection {
             EventType::Known(row) => self.known[row.index()],
             EventType::Unknown { .. } => self.unknown,
         }
+    }
+
+    /// Whether the event is selected by its own name, and not only as one of a class, a pattern or all.
+    #[cfg(any(target_os = "macos", test))]
+    pub fn is_named(&self, row: &Row) -> bool {
+        self.named[row.index()]
     }
 
     /// The names of the selected events, where they are all known.
@@ -314,6 +328,20 @@ mod tests {
         };
         assert!(unknown("all") && unknown("-open") && unknown("open,all"));
         assert!(!unknown("open") && !unknown("*") && !unknown("all,-all,%file"));
+    }
+
+    #[test]
+    fn what_was_named_is_known() {
+        let named = |list: &str| -> Vec<_> {
+            let selection = Selection::parse(&[list.to_owned()]).expect("the list is right");
+            let named = ROWS.iter().filter(|row| selection.is_named(row));
+            named.map(|row| row.name).collect()
+        };
+        assert_eq!(named("%process,get_*,all"), [""; 0]);
+        assert_eq!(named("open,exec,%process,all"), ["exec", "open"]);
+        assert_eq!(named("open,-all,fork"), ["fork"]);
+        assert_eq!(named("all,open,exec,-open"), ["exec"]);
+        assert_eq!(named("-open,fork"), ["fork"]);
     }
 
     #[test]

@@ -12,3 +12,57 @@ pub fn trace(_: Source, _: Printing) -> Exit {
     ));
     Exit::Failed
 }
+
+#[cfg(target_os = "macos")]
+pub use macos::trace;
+
+#[cfg(target_os = "macos")]
+mod macos {
+    use super::{Exit, Printing, Source, warn};
+    use crate::loss::Origin;
+    use crate::refusal::Refusal;
+    use crate::run;
+    use crate::source::eslogger::{self, Eslogger};
+    use crate::source::recording;
+
+    /// Prints events as they happen.
+    pub fn trace(source: Source, mut printing: Printing) -> Exit {
+        let traced = match source {
+            Source::Eslogger => eslogger(printing),
+            Source::Native => native(&mut printing),
+            Source::Auto => match native(&mut printing) {
+                Err(Refusal::NotEntitled) if eslogger::is_there() => {
+                    warn(format_args!(
+                        "macOS lets only entitled programs trace by themselves; this copy goes on with eslogger"
+                    ));
+                    eslogger(printing)
+                }
+                traced => traced,
+            },
+        };
+        traced.unwrap_or_else(|refusal| {
+            warn(format_args!("{refusal}"));
+            refusal.exit()
+        })
+    }
+
+    /// Prints events from EndpointSecurity itself.
+    fn native(_: &mut Printing) -> Result<Exit, Refusal> {
+        Err(Refusal::NotEntitled)
+    }
+
+    /// Prints events from eslogger.
+    fn eslogger(printing: Printing) -> Result<Exit, Refusal> {
+        let eslogger = Eslogger::start(&printing.filter.selection)?;
+        let lines = eslogger.lines();
+        let feed = move |feed: &run::Feed| {
+            if feed.begin(Origin::Eslogger, true) {
+                let read = recording::read_live(lines, &feed.buffers, |chunk| feed.chunk(chunk));
+                feed.end(read);
+            }
+        };
+        let exit = run::run(printing, feed, eslogger.stopper());
+        eslogger.end()?;
+        Ok(exit)
+    }
+}

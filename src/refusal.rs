@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::exit::Exit;
+
 /// Why macOS refuses a live trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -55,6 +57,16 @@ impl Refusal {
     pub fn said(text: &str) -> Option<Refusal> {
         let said = |(name, _): &&(&str, Refusal)| text.contains(name);
         NAMES.iter().find(said).map(|(_, refusal)| refusal.clone())
+    }
+}
+
+impl Refusal {
+    /// The exit status of a program that met it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Refusal::Other(_) => Exit::Failed,
+            _ => Exit::NotPermitted,
+        }
     }
 }
 
@@ -116,5 +128,7 @@ mod tests {
             let text = Refusal::of_new_client(result).to_string();
             assert!(text.contains(words), "{text}");
         }
+        assert_eq!(Refusal::of_new_client(2).exit(), Exit::Failed);
+        assert_eq!(Refusal::of_new_client(4).exit(), Exit::NotPermitted);
     }
 }

@@ -1,5 +1,7 @@
 //! Where events come from. A source knows nothing of formats: it gives [`crate::event::Event`]s.
 
+#[cfg(target_os = "macos")]
+pub mod eslogger;
 pub mod recording;
 
 pub use recording::json::{

@@ -73,11 +73,20 @@ pub fn read(input: &Input, buffers: &Buffers, emit: impl FnMut(Chunk) -> bool) -
     }
 }
 
-/// Reads a recording to its end from `reader`; see [`read`].
+/// Reads what comes as a recording would, but never compressed.
 ///
 /// # Errors
-/// Those of the reader. What came before the error has been given.
-pub fn read_from(
+/// Those of `source`. What came before the error has been given.
+#[cfg(target_os = "macos")]
+pub fn read_live(
+    source: impl Read,
+    buffers: &Buffers,
+    emit: impl FnMut(Chunk) -> bool,
+) -> io::Result<()> {
+    read_from(buffered(source), buffers, emit)
+}
+
+fn read_from(
     mut reader: impl BufRead,
     buffers: &Buffers,
     mut emit: impl FnMut(Chunk) -> bool,

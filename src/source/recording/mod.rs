@@ -17,6 +17,8 @@ use memchr::{memchr, memchr_iter, memmem, memrchr};
 pub use decode::Decoder;
 pub use framing::Chunk;
 use framing::Shape;
+#[cfg(target_os = "macos")]
+pub use input::read_live;
 pub use input::{Buffers, Input, read};
 pub use prefilter::Prefilter;
 

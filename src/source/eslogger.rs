@@ -1,0 +1,366 @@
+//! macOS's own eslogger as a child, for those whose program isn't entitled: Apple signed it, so that root and Full
+//! Disk Access are enough.
+//!
+//! It writes to a pseudo-terminal in raw mode: into a pipe it would write in blocks, so that events came late and
+//! the last ones never, and a terminal that isn't raw cuts long lines. It stays in our process group, whose events
+//! it leaves out: those of the pipeline that we print into. When we are killed the terminal closes with us, and
+//! eslogger fails to write.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::FdFlags;
+use rustix::process::{Pid, Signal};
+use rustix::pty::OpenptFlags;
+use rustix::termios::OptionalActions;
+
+use crate::catalogue::{self, ROWS};
+use crate::escape;
+use crate::event::EventType;
+use crate::exit::{reason, warn};
+use crate::filter::Selection;
+use crate::refusal::Refusal;
+use crate::tables;
+
+const PROGRAM: &str = "/usr/bin/eslogger";
+
+/// How much may wait to be decoded, in bytes: eslogger is not to wait for us, because macOS drops events while it does.
+const MAX_WAITING: usize = 256 << 20;
+
+/// Lines wait in blocks of this size.
+const BLOCK: usize = 64 << 10;
+
+/// How long eslogger may take to end before it is killed.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long after eslogger the signal may come that ended it: Ctrl-C goes to both.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// How often is looked for what can't be waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Whether this macOS has eslogger.
+pub fn is_there() -> bool {
+    Path::new(PROGRAM).exists()
+}
+
+/// eslogger, running. It is ended with this value.
+pub struct Eslogger {
+    child: Arc<Mutex<Child>>,
+    errors: Option<JoinHandle<Option<Refusal>>>,
+    waiting: Arc<Waiting>,
+    is_stopped: Arc<AtomicBool>,
+}
+
+impl Eslogger {
+    /// Starts it for the selected events, those of them that it has.
+    ///
+    /// # Errors
+    /// It can't be started. That macOS refuses it a client turns out later, see [`Eslogger::end`].
+    pub fn start(selection: &Selection) -> Result<Eslogger, Refusal> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Refusal::NotPrivileged);
+        }
+        let events = wanted(selection, &list_events().map_err(failed)?);
+        if events.is_empty() {
+            return Err(Refusal::Other(
+                "this macOS has none of the selected events".to_owned(),
+            ));
+        }
+        Self::spawn(&events).map_err(failed)
+    }
+
+    fn spawn(events: &[String]) -> io::Result<Eslogger> {
+        let (ours, its) = raw_terminal()?;
+        let mut child = Command::new(PROGRAM)
+            .args(events)
+            .stdin(Stdio::null())
+            .stdout(its)
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let errors = child.stderr.take();
+        let eslogger = Eslogger {
+            child: Arc::new(Mutex::new(child)),
+            errors: errors.map(|errors| thread::spawn(|| pass_on(errors))),
+            waiting: Arc::default(),
+            is_stopped: Arc::default(),
+        };
+        let waiting = Arc::clone(&eslogger.waiting);
+        let is_stopped = Arc::clone(&eslogger.is_stopped);
+        thread::spawn(move || read(File::from(ours), &waiting, &is_stopped));
+        Ok(eslogger)
+    }
+
+    /// What it writes, in whole lines.
+    pub fn lines(&self) -> impl Read + Send + 'static {
+        Lines {
+            waiting: Arc::clone(&self.waiting),
+            block: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// What a signal to us is to do: end eslogger, so that what it has written can be printed. Says false when it
+    /// has done so before, and we are not to wait.
+    pub fn stopper(&self) -> impl FnMut() -> bool + Send + 'static {
+        let child = Arc::clone(&self.child);
+        let is_stopped = Arc::clone(&self.is_stopped);
+        move || {
+            let is_first = !is_stopped.swap(true, Ordering::Relaxed);
+            if is_first {
+                end(&child);
+            }
+            is_first
+        }
+    }
+
+    /// Ends it, unless it has ended.
+    ///
+    /// # Errors
+    /// It had ended by itself, and why.
+    pub fn end(mut self) -> Result<(), Refusal> {
+        let by_itself = lock(&self.waiting.state).is_over;
+        let status = end(&self.child);
+        let refusal = self.errors.take().and_then(|errors| errors.join().ok());
+        if !by_itself || self.is_stopped.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(match (refusal.flatten(), status) {
+            (Some(refusal), _) => refusal,
+            (None, Some(status)) => Refusal::Other(format!("eslogger has ended: {}", how(status))),
+            (None, None) => Refusal::Other("eslogger has ended".to_owned()),
+        })
+    }
+}
+
+impl Drop for Eslogger {
+    fn drop(&mut self) {
+        end(&self.child);
+    }
+}
+
+fn failed(error: io::Error) -> Refusal {
+    Refusal::Other(format!("{PROGRAM}: {}", reason(&error)))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The events that the running eslogger has.
+fn list_events() -> io::Result<Vec<String>> {
+    let output = Command::new(PROGRAM).arg("--list-events").output()?;
+    if !output.status.success() {
+        let said = format!("--list-events: {}", how(output.status));
+        return Err(io::Error::other(said));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Those of the listed events that are selected. One that was named and isn't there is told.
+fn wanted(selection: &Selection, listed: &[String]) -> Vec<String> {
+    for row in ROWS {
+        if selection.is_named(row) && !listed.iter().any(|name| name == row.name) {
+            warn(format_args!(
+                "this macOS has no event '{}', which comes with macOS {}",
+                row.name, row.since
+            ));
+        }
+    }
+    let is_selected = |name: &&String| {
+        selection.contains(match catalogue::by_name(name.as_bytes()) {
+            Some(row) => EventType::Known(row),
+            None => EventType::Unknown {
+                number: None,
+                name: "".into(),
+            },
+        })
+    };
+    listed.iter().filter(is_selected).cloned().collect()
+}
+
+/// A pseudo-terminal that passes every byte on as it is: our end, and its.
+fn raw_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
+    let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    // If eslogger inherited this end, too, the terminal wouldn't close with us.
+    rustix::io::fcntl_setfd(&ours, FdFlags::CLOEXEC)?;
+    rustix::pty::grantpt(&ours)?;
+    rustix::pty::unlockpt(&ours)?;
+    let name = rustix::pty::ptsname(&ours, Vec::new())?;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let its = rustix::fs::open(name, flags, Mode::empty())?;
+    let mut settings = rustix::termios::tcgetattr(&its)?;
+    settings.make_raw();
+    rustix::termios::tcsetattr(&its, OptionalActions::Now, &settings)?;
+    Ok((ours, its))
+}
+
+/// Ends the child and waits for it.
+fn end(child: &Mutex<Child>) -> Option<ExitStatus> {
+    let mut child = lock(child);
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let asked = Instant::now();
+    let mut is_asked = false;
+    loop {
+        match (child.try_wait(), pid) {
+            (Ok(Some(status)), _) => return Some(status),
+            // It has not been waited for, so that the number is still its own.
+            (Ok(None), Some(pid)) if asked.elapsed() < PATIENCE => {
+                if !is_asked {
+                    is_asked = true;
+                    let _ = rustix::process::kill_process(pid, Signal::TERM);
+                }
+                thread::sleep(LOOK_EVERY);
+            }
+            _ => {
+                let _ = child.kill();
+                return child.wait().ok();
+            }
+        }
+    }
+}
+
+/// How a process ended, in words.
+fn how(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => match tables::SIGNAL.name(signal.into()) {
+            Some(name) => name.to_owned(),
+            None => format!("signal {signal}"),
+        },
+        (None, None) => "of no known cause".to_owned(),
+    }
+}
+
+/// Passes on what eslogger says on standard error, except that it was refused, which is returned.
+fn pass_on(errors: ChildStderr) -> Option<Refusal> {
+    let mut refusal = None;
+    for line in BufReader::new(errors).split(b'\n').map_while(Result::ok) {
+        let text = String::from_utf8_lossy(&line);
+        match Refusal::said(&text) {
+            Some(said) => refusal = Some(said),
+            None if line.trim_ascii().is_empty() => {}
+            None => {
+                let mut safe = Vec::new();
+                escape::push_bytes(&mut safe, line.strip_prefix(b"eslogger: ").unwrap_or(&line));
+                warn(format_args!("eslogger: {}", String::from_utf8_lossy(&safe)));
+            }
+        }
+    }
+    refusal
+}
+
+/// Lines that nobody has taken yet.
+#[derive(Default)]
+struct Waiting {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    blocks: VecDeque<Vec<u8>>,
+    size: usize,
+    /// Nothing more will come.
+    is_over: bool,
+}
+
+impl Waiting {
+    /// Takes the lines out of `lines`, and waits only where memory is short.
+    fn push(&self, lines: &mut Vec<u8>) {
+        let state = lock(&self.state);
+        let is_full = |state: &mut State| state.size > MAX_WAITING;
+        let mut state = self
+            .changed
+            .wait_while(state, is_full)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.size += lines.len();
+        match state.blocks.back_mut() {
+            Some(last) if last.len() + lines.len() <= BLOCK => last.append(lines),
+            _ => state.blocks.push_back(std::mem::take(lines)),
+        }
+        self.changed.notify_all();
+    }
+
+    /// What has waited longest; nothing at the end.
+    fn take(&self) -> Vec<u8> {
+        let state = lock(&self.state);
+        let is_empty = |state: &mut State| state.blocks.is_empty() && !state.is_over;
+        let mut state = self
+            .changed
+            .wait_while(state, is_empty)
+            .unwrap_or_else(PoisonError::into_inner);
+        let block = state.blocks.pop_front().unwrap_or_default();
+        state.size -= block.len();
+        self.changed.notify_all();
+        block
+    }
+
+    fn end(&self) {
+        lock(&self.state).is_over = true;
+        self.changed.notify_all();
+    }
+}
+
+/// Reads what eslogger writes, as soon as it does, until it has ended.
+fn read(mut terminal: File, waiting: &Waiting, is_stopped: &AtomicBool) {
+    let mut buffer = vec![0; BLOCK];
+    let mut lines = Vec::new();
+    loop {
+        match terminal.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                let read = &buffer[..count];
+                let whole = memchr::memrchr(b'\n', read).map_or(0, |newline| newline + 1);
+                lines.extend_from_slice(&read[..whole]);
+                if whole > 0 {
+                    waiting.push(&mut lines);
+                }
+                lines.extend_from_slice(&read[whole..]);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // It has closed its end.
+            Err(_) => break,
+        }
+    }
+    let ended = Instant::now();
+    let stopped = || is_stopped.load(Ordering::Relaxed);
+    while !stopped() && ended.elapsed() < GRACE {
+        thread::sleep(LOOK_EVERY);
+    }
+    // A line that it was writing when we ended it is no damage.
+    if !stopped() && !lines.is_empty() {
+        waiting.push(&mut lines);
+    }
+    waiting.end();
+}
+
+/// The lines as something to read.
+struct Lines {
+    waiting: Arc<Waiting>,
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.block.len() {
+            self.block = self.waiting.take();
+            self.at = 0;
+        }
+        let count = (&self.block[self.at..]).read(buffer)?;
+        self.at += count;
+        Ok(count)
+    }
+}
