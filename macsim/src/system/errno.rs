@@ -97,14 +97,18 @@ pub fn last() -> c_int {
     to_mac(unsafe { *glibc() })
 }
 
-/// Where the program finds its error number. glibc's is taken over and cleared, so that what the program writes
-/// there itself stays until the next failure.
-extern "C" fn __error() -> *mut c_int {
+/// Takes glibc's error over, and clears it, so that what the program writes to its own stays until the next failure.
+pub extern "C" fn take_over() {
     // SAFETY: this thread's errno.
     let error = unsafe { glibc().replace(0) };
     if error != 0 {
         ERRNO.set(to_mac(error));
     }
+}
+
+/// Where the program finds its error number; always the same place for a thread.
+extern "C" fn __error() -> *mut c_int {
+    take_over();
     ERRNO.with(Cell::as_ptr)
 }
 

@@ -22,10 +22,10 @@ mod threads;
 mod time;
 pub mod xpc;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString, c_char};
 use std::io::Write as _;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use crate::{es, settings, versions};
 
@@ -40,38 +40,97 @@ macro_rules! functions {
 }
 pub(crate) use functions;
 
-static EXPORTS: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
-    let areas: [Vec<Export>; 17] = [
+/// What there is by name: its address, and whether it sets `errno`.
+static EXPORTS: LazyLock<HashMap<&str, (usize, bool)>> = LazyLock::new(|| {
+    let plain: [Vec<Export>; 9] = [
         blocks::exports(),
         dyld::exports(),
         errno::exports(),
         es::exports(),
-        files::exports(),
         foundation::exports(),
+        mach::exports(),
+        security::exports(),
+        threads::exports(),
+        xpc::exports(),
+    ];
+    let failing: [Vec<Export>; 8] = [
+        files::exports(),
         identity::exports(),
         information::exports(),
-        mach::exports(),
         processes::exports(),
-        security::exports(),
         signals::exports(),
         spawn::exports(),
         terminal::exports(),
-        threads::exports(),
         time::exports(),
-        xpc::exports(),
     ];
-    areas.into_iter().flatten().collect()
+    let with = |sets_errno| move |(name, address)| (name, (address, sets_errno));
+    let plain = plain.into_iter().flatten().map(with(false));
+    plain.chain(failing.into_iter().flatten().map(with(true))).collect()
 });
 
 /// The address of a function or of data by its name in C, or 0.
 pub fn find(name: &str) -> usize {
+    static FOUND: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
     if versions::lacks(settings::get().macos, name) {
         return 0;
     }
-    match EXPORTS.get(name) {
-        Some(&address) => address,
-        None => passthrough::find(name),
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(&address) = found.get(name) {
+        return address;
     }
+    let (address, sets_errno) = match EXPORTS.get(name) {
+        Some(&export) => export,
+        None => passthrough::find(name),
+    };
+    if address == 0 {
+        return 0;
+    }
+    let address = if sets_errno { with_errno(address) } else { address };
+    found.insert(name.to_string(), address);
+    address
+}
+
+/// A function that calls another, and takes the error over that it may have set. The program reads its `errno` by a
+/// pointer that it asks for once, so that this can't be put off until it asks.
+fn with_errno(function: usize) -> usize {
+    let mut code = vec![0x48, 0x83, 0xec, 0x08]; // sub rsp, 8
+    call(&mut code, function);
+    code.extend_from_slice(&[0x48, 0x89, 0x04, 0x24]); // mov [rsp], rax
+    call(&mut code, errno::take_over as *const () as usize);
+    code.extend_from_slice(&[0x48, 0x8b, 0x04, 0x24]); // mov rax, [rsp]
+    code.extend_from_slice(&[0x48, 0x83, 0xc4, 0x08, 0xc3]); // add rsp, 8; ret
+    machine_code(&code)
+}
+
+/// Appends `mov rax, function; call rax`.
+fn call(code: &mut Vec<u8>, function: usize) {
+    code.extend_from_slice(&[0x48, 0xb8]);
+    code.extend_from_slice(&function.to_le_bytes());
+    code.extend_from_slice(&[0xff, 0xd0]);
+}
+
+/// Puts code where it can run.
+fn machine_code(code: &[u8]) -> usize {
+    const PAGE: usize = 65536;
+    /// The page in use, and how much of it is.
+    static USED: Mutex<(usize, usize)> = Mutex::new((0, PAGE));
+    let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
+    if used.1 + code.len() > PAGE {
+        let rights = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: new memory of our own.
+        let page = unsafe { libc::mmap(std::ptr::null_mut(), PAGE, rights, flags, -1, 0) };
+        if page == libc::MAP_FAILED {
+            eprintln!("macsim: no memory that code can run in");
+            std::process::exit(125);
+        }
+        *used = (page as usize, 0);
+    }
+    let place = used.0 + used.1;
+    // SAFETY: a part of the page that nothing is in yet.
+    unsafe { (place as *mut u8).copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+    used.1 += code.len().next_multiple_of(16);
+    place
 }
 
 /// What an import of the program is bound to; 0 for a weak one that is absent.
@@ -97,29 +156,11 @@ pub fn resolve(symbol: &str, weak: bool) -> usize {
 
 /// A function that ends the run with the name of the missing import. Programs import more than they call.
 fn missing(name: &str) -> usize {
-    let name = CString::new(name).unwrap_or_default().into_raw() as u64;
-    let mut code = vec![0x48, 0xbf]; // mov rdi, name
+    let name = CString::new(name).unwrap_or_default().into_raw() as usize;
+    let mut code = vec![0x48, 0x83, 0xe4, 0xf0, 0x48, 0xbf]; // and rsp, -16; mov rdi, name
     code.extend_from_slice(&name.to_le_bytes());
-    code.extend_from_slice(&[0x48, 0xb8]); // mov rax, die
-    code.extend_from_slice(&(die as *const () as u64).to_le_bytes());
-    code.extend_from_slice(&[0x48, 0x83, 0xe4, 0xf0, 0xff, 0xd0]); // and rsp, -16; call rax
-    // SAFETY: new memory of our own, written before it is called.
-    unsafe {
-        let page = libc::mmap(
-            std::ptr::null_mut(),
-            4096,
-            libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
-        if page == libc::MAP_FAILED {
-            eprintln!("macsim: no memory");
-            std::process::exit(125);
-        }
-        page.cast::<u8>().copy_from_nonoverlapping(code.as_ptr(), code.len());
-        page as usize
-    }
+    call(&mut code, die as *const () as usize);
+    machine_code(&code)
 }
 
 extern "C" fn die(name: *const c_char) -> ! {
