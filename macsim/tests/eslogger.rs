@@ -1,0 +1,378 @@
+//! eslogger as the source: proctracer with macsim's stand-in for it.
+
+mod common;
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Output, Run, read};
+use tempfile::TempDir;
+
+/// Far longer than anything here takes; only to end a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const HOUR: &str = "samples/developers-hour.jsonl";
+
+const GOES_ON: &str = "proctracer: macOS lets only entitled programs trace by themselves; this copy goes on with eslogger\n";
+
+/// The first message of an event among the fixtures, with these numbers.
+fn message(event: &str, seq_num: u64, global_seq_num: u64) -> String {
+    let events = read("tests/data/events.jsonl");
+    let is_it = |line: &&str| line.contains(&format!("\"event\":{{\"{event}\":"));
+    let line = events.lines().find(is_it).expect("a message");
+    let line = with_number(line, "\"seq_num\":", seq_num);
+    with_number(&line, "\"global_seq_num\":", global_seq_num) + "\n"
+}
+
+fn with_number(line: &str, key: &str, number: u64) -> String {
+    let start = line.find(key).expect("the key") + key.len();
+    let rest = line[start..].trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{}{number}{rest}", &line[..start])
+}
+
+/// So many `open`s, each with its number as its flags.
+fn opens(count: u64) -> String {
+    let mut lines = String::new();
+    for number in 0..count {
+        let line = with_number(&message("open", number, number), "\"fflag\":", number);
+        _ = write!(lines, "{line}");
+    }
+    lines
+}
+
+/// proctracer with eslogger, which prints these lines and then ends.
+fn traced(args: &[&str], lines: &str) -> Run {
+    Run::new(&[&["--source", "eslogger"], args].concat())
+        .macos("27.0")
+        .env("MACSIM_MACOS", "27.0")
+        .eslogger(lines)
+}
+
+/// What a recording of the same prints.
+fn recorded(args: &[&str], lines: &str) -> Output {
+    let run = Run::new(&[args, &["-r", "-"]].concat());
+    run.input(lines).run()
+}
+
+/// A run that goes on, and the lines that it prints.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    _folder: TempDir,
+}
+
+impl Running {
+    fn new(run: Run) -> Running {
+        let (mut command, folder) = run.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("macsim starts");
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            let mut lines = stdout.lines().map_while(Result::ok);
+            lines.try_for_each(|line| sender.send(line))
+        });
+        Running {
+            child,
+            lines,
+            _folder: folder,
+        }
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line")
+    }
+
+    /// The process ids of its children that run.
+    fn children(&self) -> Vec<u32> {
+        let parent = format!(" {} ", self.child.id());
+        let processes = std::fs::read_dir("/proc").expect("the folder");
+        let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        pids.filter(|pid| {
+            status(*pid).is_some_and(|(state, rest)| state != 'Z' && rest.starts_with(&parent))
+        })
+        .collect()
+    }
+
+    fn eslogger(&self) -> u32 {
+        let children = self.children();
+        assert_eq!(children.len(), 1, "{children:?}");
+        children[0]
+    }
+
+    fn signal(&self, signal: &str) {
+        kill(signal, self.child.id());
+    }
+
+    /// What it says on standard error until its end, and its exit status.
+    fn end(mut self) -> (String, Option<i32>) {
+        let mut said = String::new();
+        let mut stderr = self.child.stderr.take().expect("a pipe");
+        stderr.read_to_string(&mut said).expect("UTF-8");
+        let lines = said.split_inclusive('\n');
+        let said = lines.filter(|line| !line.starts_with("macsim: ")).collect();
+        (said, self.child.wait().expect("it ends").code())
+    }
+}
+
+/// The state of a process, and what follows it in the kernel's table.
+fn status(pid: u32) -> Option<(char, String)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after) = stat.rsplit_once(") ")?;
+    Some((after.chars().next()?, after[1..].to_owned()))
+}
+
+fn kill(signal: &str, pid: u32) {
+    let kill = Command::new("kill")
+        .args(["-s", signal, &pid.to_string()])
+        .status();
+    assert!(kill.expect("kill runs").success());
+}
+
+/// Waits for the end of a process.
+#[track_caller]
+fn is_gone(pid: u32) {
+    let began = Instant::now();
+    while status(pid).is_some_and(|(state, _)| state != 'Z') {
+        assert!(began.elapsed() < PATIENCE, "it goes on");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn without_the_entitlement_it_goes_on_with_eslogger() {
+    let events = opens(3);
+    let run = Run::new(&["-e", "exec,open"])
+        .option("--new-client=3")
+        .eslogger(&events)
+        .env("MACSIM_ESLOGGER_END", "0")
+        .run();
+    assert_eq!(run.out, recorded(&[], &events).out);
+    let ended = "proctracer: eslogger has ended: exit status 0\n";
+    assert_eq!((run.err, run.status), (format!("{GOES_ON}{ended}"), 1));
+}
+
+#[test]
+fn what_macos_refuses_eslogger_is_told() {
+    for (refusal, says) in [
+        ("permitted", "a live trace takes Full Disk Access"),
+        ("privileged", "a live trace takes root: use sudo"),
+    ] {
+        let run = traced(&["-e", "open"], "")
+            .env("MACSIM_ESLOGGER_REFUSE", refusal)
+            .run();
+        assert_eq!((run.out.as_str(), run.status), ("", 4), "{refusal}");
+        let said = run.err.strip_prefix("proctracer: ").expect("a message");
+        assert!(
+            said.starts_with(says) && said.lines().count() == 1,
+            "{said}"
+        );
+    }
+    let not_root = traced(&["-e", "open"], "").option("--euid=501").run();
+    assert_eq!(
+        (not_root.err.as_str(), not_root.status),
+        ("proctracer: a live trace takes root: use sudo\n", 4)
+    );
+}
+
+#[test]
+fn an_event_is_printed_before_the_next_one_comes() {
+    let running = Running::new(
+        traced(&["-F", "line", "-e", "open"], &opens(4)).env("MACSIM_ESLOGGER_RATE", "2"),
+    );
+    running.line();
+    let first = Instant::now();
+    assert_eq!(running.lines.try_recv(), Err(TryRecvError::Empty));
+    running.line();
+    // Were they held back, they would come together.
+    assert!(first.elapsed() > Duration::from_millis(250));
+    running.signal("INT");
+    assert_eq!(running.end(), (String::new(), Some(0)));
+}
+
+#[test]
+fn objects_pass_through_whatever_their_length() {
+    let exec = message("exec", 0, 0);
+    let long = exec.replace("\"ls\",", &format!("\"ls\",\"{}\",", "x".repeat(40_000)));
+    assert!(long.len() > 40_000);
+    let lines = long + &message("exec", 1, 1);
+    for echo in ["", "1"] {
+        let run = traced(&["-F", "json", "-e", "exec"], &lines)
+            .env("MACSIM_ESLOGGER_ECHO", echo)
+            .env("MACSIM_ESLOGGER_END", "0")
+            .run();
+        assert!(run.out == lines, "{}", run.out.len());
+        assert_eq!(
+            (run.err.as_str(), run.status),
+            ("proctracer: eslogger has ended: exit status 0\n", 1)
+        );
+    }
+}
+
+#[test]
+fn when_eslogger_is_killed_what_it_wrote_is_printed() {
+    let lines = opens(5);
+    let run = traced(&["-e", "open"], &lines)
+        .env("MACSIM_ESLOGGER_CUT", "3")
+        .run();
+    let whole: String = lines.split_inclusive('\n').take(2).collect();
+    assert_eq!(run.out, recorded(&[], &whole).out);
+    let said: Vec<_> = run.err.lines().collect();
+    assert!(said[0].starts_with("proctracer: eslogger:3: "), "{said:?}");
+    assert_eq!(
+        said[1..],
+        [
+            "proctracer: eslogger: 1 damaged, 1 of them skipped",
+            "proctracer: eslogger has ended: SIGKILL",
+        ]
+    );
+    assert_eq!(run.status, 1);
+}
+
+#[test]
+fn a_signal_ends_both_in_good_order() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let running = Running::new(traced(&["-F", "line", "-e", "open"], &opens(3)));
+        for _ in 0..3 {
+            running.line();
+        }
+        let eslogger = running.eslogger();
+        running.signal(signal);
+        assert_eq!(running.end(), (String::new(), Some(0)), "{signal}");
+        assert!(status(eslogger).is_none(), "it was ended and waited for");
+    }
+}
+
+#[test]
+fn a_line_that_is_cut_by_the_end_is_no_damage() {
+    for _ in 0..5 {
+        let run = traced(&["-F", "line", "-e", "open"], &opens(20))
+            .env("MACSIM_ESLOGGER_REPEAT", "1000000");
+        let running = Running::new(run);
+        for _ in 0..200 {
+            running.line();
+        }
+        // As the terminal does at Ctrl-C, to both, eslogger first.
+        kill("INT", running.eslogger());
+        running.signal("INT");
+        while running.lines.recv_timeout(PATIENCE).is_ok() {}
+        assert_eq!(running.end(), (String::new(), Some(0)));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_both_quietly() {
+    let run =
+        traced(&["-F", "line", "-e", "open"], &opens(20)).env("MACSIM_ESLOGGER_REPEAT", "1000000");
+    let (mut command, _folder) = run.command();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("macsim starts");
+    let mut some = [0; 1000];
+    let mut stdout = child.stdout.take().expect("a pipe");
+    stdout.read_exact(&mut some).expect("some output");
+    drop(stdout);
+    let output = common::wait(child);
+    assert_eq!((output.err.as_str(), output.status), ("", 0));
+}
+
+#[test]
+fn eslogger_does_not_outlive_a_program_that_is_killed() {
+    let run = traced(&["-F", "line", "-e", "open"], &opens(20))
+        .env("MACSIM_ESLOGGER_REPEAT", "1000000")
+        .env("MACSIM_ESLOGGER_RATE", "1000");
+    let running = Running::new(run);
+    running.line();
+    let eslogger = running.eslogger();
+    running.signal("KILL");
+    is_gone(eslogger);
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let lines = [
+        message("open", 0, 0),
+        message("close", 2, 4),
+        message("open", 8, 11),
+    ]
+    .concat();
+    let run = traced(&["-e", "open,close", "--fail-on-drop"], &lines);
+    let running = Running::new(run);
+    let mut events = Vec::new();
+    while events.len() < 3 {
+        let line = running.line();
+        events.extend(line.strip_prefix("event : ").map(str::to_owned));
+    }
+    running.signal("INT");
+    let (said, status) = running.end();
+    let totals = "proctracer: in all, 9 of 12 events are missing, dropped by macOS or left out by eslogger because \
+                  they are of this process group: open 7, close 2\n";
+    assert!(said.ends_with(totals), "{said}");
+    assert!(said.contains(" events are missing so far: "), "{said}");
+    assert_eq!(status, Some(3));
+}
+
+#[test]
+fn events_that_this_macos_does_not_have_are_left_out() {
+    let named = Run::new(&[
+        "--source",
+        "eslogger",
+        "-F",
+        "line",
+        "-e",
+        "bootstrap_look_up,open,%process",
+    ])
+    .env("MACSIM_MACOS", "13.0")
+    .env("MACSIM_ESLOGGER_END", "0")
+    .eslogger(&opens(1))
+    .run();
+    assert_eq!(named.out.lines().count(), 1);
+    assert_eq!(
+        named.err,
+        "proctracer: this macOS has no event 'bootstrap_look_up', which comes with macOS 27.0\n\
+         proctracer: eslogger has ended: exit status 0\n"
+    );
+    let none = Run::new(&["--source", "eslogger", "-e", "bootstrap_look_up"])
+        .env("MACSIM_MACOS", "13.0")
+        .eslogger("")
+        .run();
+    assert_eq!(
+        none.err.lines().last(),
+        Some("proctracer: this macOS has none of the selected events")
+    );
+    assert_eq!(none.status, 1);
+}
+
+#[test]
+fn what_eslogger_says_otherwise_is_passed_on() {
+    let run = traced(&[], HOUR)
+        .env("MACSIM_ESLOGGER_FILE", "/nonexistent")
+        .run();
+    assert_eq!(
+        (run.err.as_str(), run.status),
+        (
+            "proctracer: eslogger: No such file or directory (os error 2)\n\
+             proctracer: eslogger has ended: exit status 1\n",
+            1
+        )
+    );
+}
+
+#[test]
+fn nothing_is_lost_of_100_megabytes() {
+    let hour = read(HOUR);
+    let times = 100_000_000 / hour.len() + 1;
+    let run = traced(&["-F", "json"], HOUR)
+        .env("MACSIM_ESLOGGER_REPEAT", &times.to_string())
+        .env("MACSIM_ESLOGGER_END", "0")
+        .run();
+    assert!(run.out.len() > 100_000_000);
+    assert!(run.out == hour.repeat(times), "{}", run.out.len());
+    assert_eq!(
+        (run.err.as_str(), run.status),
+        ("proctracer: eslogger has ended: exit status 0\n", 1)
+    );
+}
