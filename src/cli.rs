@@ -124,10 +124,11 @@ pub enum Color {
 
 const EXAMPLES: &str = "\
 Examples:
-  sudo eslogger exec open | proctracer -r -     what macOS's own tool sees, readable
+  sudo proctracer -e exec,open                  what runs on this Mac, and what is opened
+  sudo eslogger exec | proctracer -r -          what macOS's own tool sees, readable
   proctracer -r hour.jsonl -e open,close,fork   these events of a recording
   proctracer -r hour.jsonl -e all,-mprotect -p /Users/test
   proctracer -r hour.jsonl.gz -F line | grep LaunchAgents
 
 Exit status: 0 done, 1 something failed or a line of the input was damaged, 2 wrong usage,
-3 events are missing and --fail-on-drop was given.";
+3 events are missing and --fail-on-drop was given, 4 macOS doesn't permit a live trace.";
