@@ -12,7 +12,7 @@ use crate::event::{
     AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value,
 };
 use crate::redact::REDACTED;
-use crate::tables;
+use crate::source::values;
 
 impl<'m> From<Str<'m>> for Text<'m> {
     fn from(string: Str<'m>) -> Self {
@@ -169,22 +169,7 @@ impl<'m> Part<'m> {
                 None => self.unknown(scanner, part, key.into()),
             }
         })?;
-        for member in members {
-            match member.kind {
-                Kind::Flavor => {
-                    name_by_sibling(&mut self.fields[first..], member.label, "type", flavor)
-                }
-                Kind::CpuSubtype => {
-                    name_by_sibling(
-                        &mut self.fields[first..],
-                        member.label,
-                        "image_cputype",
-                        cpusubtype,
-                    );
-                }
-                _ => {}
-            }
-        }
+        values::name_by_siblings(members, &mut self.fields[first..]);
         Ok(())
     }
 
@@ -247,13 +232,15 @@ impl<'m> Part<'m> {
     ) -> Result<Value<'m>> {
         Ok(match kind {
             Kind::Bool => Value::Bool(scanner.boolean()?),
-            Kind::Int | Kind::Flavor | Kind::CpuSubtype => Value::Int(scanner.integer()?),
-            Kind::Address => Value::Address(scanner.integer()?),
-            Kind::Flags(table) => Value::Flags(table, scanner.integer()?),
-            Kind::Enum(table) => Value::Enum(table, scanner.integer()?),
-            Kind::Mode => Value::Mode(scanner.integer()?),
-            Kind::Device => Value::Device(scanner.integer()?),
-            Kind::WaitStatus => Value::WaitStatus(scanner.integer()?),
+            Kind::Int
+            | Kind::Flavor
+            | Kind::CpuSubtype
+            | Kind::Address
+            | Kind::Flags(_)
+            | Kind::Enum(_)
+            | Kind::Mode
+            | Kind::Device
+            | Kind::WaitStatus => values::integer(kind, scanner.integer()?),
             Kind::Time => Value::Time(scanner.timestamp()?),
             Kind::Token => Value::Token(scanner.audit_token()?),
             Kind::Text | Kind::Hex => Value::Text(scanner.string()?.into()),
@@ -525,52 +512,6 @@ impl AuditToken {
         }
         Ok(())
     }
-}
-
-/// Gives a number its names by the value of another member of the same structure.
-fn name_by_sibling<'m>(
-    fields: &mut [Field<'m>],
-    label: &str,
-    sibling: &str,
-    named: fn(i128, i128) -> Option<Value<'m>>,
-) {
-    let is = |field: &Field<'_>, name: &str| matches!(field.label.name, Text::Bytes(label) if label == name.as_bytes());
-    let of = fields.iter().find_map(|field| match field.value {
-        Value::Enum(_, number) if is(field, sibling) => Some(number),
-        _ => None,
-    });
-    let field = fields.iter_mut().find(|field| is(field, label));
-    if let (Some(of), Some(field)) = (of, field)
-        && let Value::Int(number) = field.value
-        && let Some(value) = named(of, number)
-    {
-        field.value = value;
-    }
-}
-
-/// `proc_check.flavor`, by `es_proc_check_type_t`.
-fn flavor<'m>(of: i128, number: i128) -> Option<Value<'m>> {
-    let table = match of {
-        1 => &tables::PROC_CHECK_LISTPIDS,
-        2 => &tables::PROC_CHECK_PIDINFO,
-        3 => &tables::PROC_CHECK_PIDFDINFO,
-        6 => &tables::PROC_CHECK_PIDFILEPORTINFO,
-        9 => &tables::PROC_CHECK_PIDRUSAGE,
-        14 => &tables::PROC_CHECK_UDATA_INFO,
-        _ => return None,
-    };
-    Some(Value::Enum(table, number))
-}
-
-/// `exec.image_cpusubtype`, by CPU type.
-fn cpusubtype<'m>(of: i128, number: i128) -> Option<Value<'m>> {
-    let table = match of {
-        0x100_0007 => &tables::CPUSUBTYPE_X86_64,
-        0x100_000c => &tables::CPUSUBTYPE_ARM64,
-        0x200_000c => &tables::CPUSUBTYPE_ARM64_32,
-        _ => return None,
-    };
-    Some(Value::Flags(table, number))
 }
 
 /// A time as eslogger writes it, or in another form of RFC 3339.
