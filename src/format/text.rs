@@ -3,13 +3,98 @@
 use super::{Format, Palette, Values, push_int, push_label};
 use crate::clock::Clock;
 use crate::escape;
-use crate::event::{Event, EventType, Field, Process, Value};
+use crate::event::{self, AuditToken, Event, EventType, Field, Process, Timestamp, Value};
 use crate::tables;
 
 /// The text layout, the default format.
 pub struct Text {
     values: Values,
     palette: Palette,
+    blocks: Vec<Block>,
+}
+
+/// How many process blocks are remembered.
+const REMEMBERED: u16 = 512;
+
+/// The block of a process that was written. To write it anew costs more than all else in an event, and the
+/// same processes come again and again.
+#[derive(Clone, Default)]
+struct Block {
+    /// Whose it is.
+    numbers: Option<Numbers>,
+    texts: [Option<(Vec<u8>, IsJson)>; 4],
+    text: Vec<u8>,
+    /// How long the rows are that come before the thread's.
+    ids: usize,
+}
+
+/// What is shown of a process that isn't text.
+#[derive(Clone, Copy, PartialEq)]
+struct Numbers {
+    ids: [i32; 5],
+    users: [u32; 4],
+    codesigning_flags: u32,
+    flags: [bool; 3],
+    start_time: Option<Timestamp>,
+}
+
+/// Whether a text is written as in JSON.
+type IsJson = bool;
+
+impl Block {
+    fn is_of(&self, process: &Process<'_>) -> bool {
+        let is_same = |(own, text): (&Option<(Vec<u8>, IsJson)>, Option<_>)| match (own, text) {
+            (None, None) => true,
+            (Some((own, is_json)), Some((text, is_text_json))) => {
+                own == text && *is_json == is_text_json
+            }
+            _ => false,
+        };
+        self.numbers == Some(numbers(process)) && self.texts.iter().zip(texts(process)).all(is_same)
+    }
+
+    fn become_of(&mut self, process: &Process<'_>) {
+        self.numbers = Some(numbers(process));
+        self.texts =
+            texts(process).map(|text| text.map(|(text, is_json)| (text.to_vec(), is_json)));
+        self.text.clear();
+    }
+}
+
+fn numbers(process: &Process<'_>) -> Numbers {
+    let token = &process.audit_token;
+    Numbers {
+        ids: [
+            token.pid,
+            process.ppid,
+            process.original_ppid,
+            process.group_id,
+            process.session_id,
+        ],
+        users: [token.euid, token.egid, token.ruid, token.rgid],
+        codesigning_flags: process.codesigning_flags,
+        flags: [
+            process.is_platform_binary,
+            process.is_es_client,
+            process.executable.path_truncated,
+        ],
+        start_time: process.start_time,
+    }
+}
+
+fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; 4] {
+    let texts = [
+        Some(process.executable.path),
+        process.tty.map(|tty| tty.path),
+        Some(process.signing_id),
+        process.team_id,
+    ];
+    texts.map(|text| {
+        text.map(|text| match text {
+            event::Text::Bytes(bytes) => (bytes, false),
+            event::Text::Json(json) => (json, true),
+        })
+    })
 }
 
 impl Text {
@@ -23,10 +108,32 @@ impl Text {
                 separator: b", ",
             },
             palette,
+            blocks: vec![Block::default(); REMEMBERED.into()],
         }
     }
 
     fn process(&mut self, out: &mut Vec<u8>, process: &Process<'_>, thread_id: Option<u64>) {
+        let AuditToken {
+            pid, pidversion, ..
+        } = process.audit_token;
+        let place = (i64::from(pid) ^ pidversion).rem_euclid(REMEMBERED.into());
+        let place = usize::try_from(place).unwrap_or(0);
+        if !self.blocks[place].is_of(process) {
+            let mut block = std::mem::take(&mut self.blocks[place]);
+            block.become_of(process);
+            self.render(&mut block, process);
+            self.blocks[place] = block;
+        }
+        let Block { text, ids, .. } = &self.blocks[place];
+        let (ids, image) = text.split_at(*ids);
+        out.extend_from_slice(ids);
+        push_thread_id(out, thread_id);
+        out.extend_from_slice(image);
+    }
+
+    /// Writes the rows of a process that come before its thread's, and those that come after.
+    fn render(&mut self, block: &mut Block, process: &Process<'_>) {
+        let out = &mut block.text;
         let token = &process.audit_token;
         let mut number = |label: &[u8], number: i64| {
             out.extend_from_slice(label);
@@ -56,7 +163,7 @@ impl Text {
         if let Some(tty) = process.tty {
             text(b"        tty : ", tty.path);
         }
-        push_thread_id(out, thread_id);
+        block.ids = out.len();
         out.extend_from_slice(b"       path : ");
         self.palette.paint(out, Palette::PROCESS, |out| {
             escape::push(out, process.executable.path)
