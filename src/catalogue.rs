@@ -136,6 +136,9 @@ pub struct Member {
     pub kind: Kind,
     /// The first message version that has it.
     pub since: u32,
+    /// Gets it from a message of EndpointSecurity.
+    #[cfg(target_os = "macos")]
+    pub get: crate::source::native::Get,
 }
 
 /// A version of macOS.
@@ -188,11 +191,29 @@ pub fn by_name(name: &[u8]) -> Option<&'static Row> {
     Some(BY_NAME[at])
 }
 
+/// The row of the event with this `es_event_type_t`.
+#[cfg(target_os = "macos")]
+pub fn by_number(number: u32) -> Option<&'static Row> {
+    ROWS.get(place(number)?)
+}
+
+/// The place in [`ROWS`] of the event with this number.
+fn place(number: u32) -> Option<usize> {
+    static PLACES: LazyLock<[Option<u8>; 256]> = LazyLock::new(|| {
+        let mut places = [None; 256];
+        for (place, row) in (0..).zip(ROWS) {
+            places[row.number as usize] = Some(place);
+        }
+        places
+    });
+    let place = PLACES.get(usize::try_from(number).ok()?)?;
+    place.map(usize::from)
+}
+
 impl Row {
     /// Its place in [`ROWS`].
     pub fn index(&self) -> usize {
-        ROWS.binary_search_by_key(&self.number, |row| row.number)
-            .unwrap_or(COUNT)
+        place(self.number).unwrap_or(COUNT)
     }
 }
 
@@ -206,22 +227,43 @@ macro_rules! or {
     };
 }
 
-/// `NAME [as "LABEL"] [@ VERSION]: KIND, …`
-macro_rules! members {
-    ($($name:ident $(as $label:literal)? $(@ $since:literal)? : $kind:expr),* $(,)?) => {
-        &[$(Member {
+/// How the EndpointSecurity backend gets a member from a message: see `source::native::c`. Nothing on other
+/// systems.
+macro_rules! member {
+    ($of:tt $name:ident as $label:expr, $since:expr, $kind:expr, [$($get:tt)*]) => {
+        Member {
             name: stringify!($name),
-            label: or!(stringify!($name) $(, $label)?),
+            label: $label,
             kind: $kind,
-            since: or!(1 $(, $since)?),
-        }),*]
+            since: $since,
+            #[cfg(target_os = "macos")]
+            get: crate::source::native::getter!($of $name [$($get)*]),
+        }
     };
 }
 
-/// `NUMBER NAME CLASSES (MAJOR, MINOR, PATCH) "DOC" { MEMBERS } [NOTES]`
+/// `OF; NAME [as "LABEL"] [@ VERSION] [[GET]]: KIND, …`
+///
+/// OF is the C structure, or `event NAME [@ C_UNION]` for an event's own. GET tells how a member is got from
+/// it where it isn't the member NAME: `|e| EXPRESSION`, or nothing where it is a union, whose arms are got
+/// from the structure that it is in.
+macro_rules! members {
+    (event $event:ident $(@ $union:ident)?; $($rest:tt)*) => { members!(@ (event $event $($union)?) $($rest)*) };
+    ($of:ident; $($rest:tt)*) => { members!(@ (structure $of) $($rest)*) };
+    (@ $of:tt $($name:ident $(as $label:literal)? $(@ $since:literal)? $([$($get:tt)*])? : $kind:expr),* $(,)?) => {
+        &[$(member!(
+            $of $name as or!(stringify!($name) $(, $label)?), or!(1 $(, $since)?), $kind,
+            [$($($get)* ;)?]
+        )),*]
+    };
+}
+
+/// `NUMBER NAME [@ C_UNION] CLASSES (MAJOR, MINOR, PATCH) "DOC" { MEMBERS } [NOTES]`
+///
+/// The structure is the arm NAME of the C union, `es_events_t` if none is given.
 macro_rules! events {
-    ($($number:literal $name:ident $($class:ident)|+ ($major:literal, $minor:literal, $patch:literal) $doc:literal
-        { $($members:tt)* } $([$($note:literal),+ $(,)?])?)*) => {
+    ($($number:literal $name:ident $(@ $union:ident)? $($class:ident)|+ ($major:literal, $minor:literal, $patch:literal)
+        $doc:literal { $($members:tt)* } $([$($note:literal),+ $(,)?])?)*) => {
         /// The events, in the order of their numbers.
         pub static ROWS: &[Row] = &[$(Row {
             number: $number,
@@ -229,7 +271,7 @@ macro_rules! events {
             classes: Class::empty()$(.union(Class::$class))+,
             since: MacOs($major, $minor, $patch),
             doc: $doc,
-            members: members! { $($members)* },
+            members: members!(@ (event $name $($union)?) $($members)*),
             notes: &[$($($note),+)?],
         }),*];
     };
@@ -244,89 +286,116 @@ const fn names(table: &'static Enum) -> Kind {
 }
 
 /// `struct statfs`, `<sys/mount.h>`.
-const STATFS: &[Member] = members! {
+const STATFS: &[Member] = members! { statfs;
     f_bsize: Int, f_iosize: Int, f_blocks: Int, f_bfree: Int, f_bavail: Int, f_files: Int, f_ffree: Int,
     f_fsid: Ints, f_owner: Int, f_type: Int, f_flags: flags(&tables::MOUNT_FLAGS), f_fssubtype: Int,
     f_fstypename: Text, f_mntonname: Text, f_mntfromname: Text, f_flags_ext: flags(&tables::MOUNT_FLAGS_EXT),
 };
 
 /// `struct attrlist`, `<sys/attr.h>`.
-const ATTRLIST: &[Member] = members! {
-    bitmapcount: Int, reserved: Int, commonattr: flags(&tables::COMMONATTR), volattr: flags(&tables::VOLATTR),
+const ATTRLIST: &[Member] = members! { attrlist;
+    bitmapcount: Int, reserved []: Int, commonattr: flags(&tables::COMMONATTR), volattr: flags(&tables::VOLATTR),
     dirattr: flags(&tables::DIRATTR), fileattr: flags(&tables::FILEATTR), forkattr: flags(&tables::FORKATTR),
 };
 
 /// `es_btm_launch_item_t`.
-const LAUNCH_ITEM: &[Member] = members! {
+const LAUNCH_ITEM: &[Member] = members! { es_btm_launch_item_t;
     item_type: names(&tables::BTM_ITEM_TYPE), legacy: Bool, managed: Bool, uid: Int, item_url: Text, app_url: Text,
 };
 
 /// `es_profile_t`.
-const PROFILE: &[Member] = members! {
+const PROFILE: &[Member] = members! { es_profile_t;
     identifier: Text, uuid: Text, install_source: names(&tables::PROFILE_SOURCE), organization: Text,
     display_name: Text, scope: Text,
 };
 
 /// `es_signed_file_info_t`.
-const SIGNED_FILE_INFO: &[Member] = members! { cdhash: Hex, signing_id: Text, team_id: Text };
+const SIGNED_FILE_INFO: &[Member] =
+    members! { es_signed_file_info_t; cdhash: Hex, signing_id: Text, team_id: Text };
 
 /// `es_sudo_reject_info_t`.
-const SUDO_REJECT_INFO: &[Member] = members! {
+const SUDO_REJECT_INFO: &[Member] = members! { es_sudo_reject_info_t;
     plugin_name: Text, plugin_type: names(&tables::SUDO_PLUGIN_TYPE), failure_message: Text,
 };
 
 /// `es_authorization_result_t`.
-const AUTHORIZATION_RESULT: &[Member] = members! {
+const AUTHORIZATION_RESULT: &[Member] = members! { es_authorization_result_t;
     right_name: Text, rule_class: names(&tables::AUTHORIZATION_RULE_CLASS), granted: Bool,
 };
 
 /// `es_od_member_id_t`.
-const OD_MEMBER_ID: &[Member] = members! {
-    member_type: names(&tables::OD_MEMBER_TYPE), member_value: Either(members! { name: Text, uuid: Text }),
+const OD_MEMBER_ID: &[Member] = members! { es_od_member_id_t;
+    member_type: names(&tables::OD_MEMBER_TYPE), member_value []: Either(members! { es_od_member_id_t;
+        name [|e| arm(e.member_type.0 == 0, &*e.member_value.name)]: Text,
+        uuid [|e| arm(e.member_type.0 != 0, &e.member_value.uuid)]: Text,
+    }),
 };
 
 /// `es_od_member_id_array_t`.
-const OD_MEMBER_ID_ARRAY: &[Member] = members! {
+const OD_MEMBER_ID_ARRAY: &[Member] = members! { es_od_member_id_array_t;
     member_type: names(&tables::OD_MEMBER_TYPE), member_count: Int,
-    member_array: Either(members! { names: Strings, uuids: Strings }),
+    member_array []: Either(members! { es_od_member_id_array_t;
+        names [|e| arm(e.member_type.0 == 0, strings(e.member_array.names.as_ptr(), e.member_count))]: Strings,
+        uuids [|e| arm(e.member_type.0 != 0, uuids(e.member_array.uuids.as_ptr(), e.member_count))]: Strings,
+    }),
 };
 
 /// `es_thread_state_t`.
 const THREAD_STATE: &[Member] =
-    members! { flavor: names(&tables::THREAD_STATE_FLAVOR), state: Hex };
+    members! { es_thread_state_t; flavor: names(&tables::THREAD_STATE_FLAVOR), state: Hex };
 
 /// `es_fd_t`.
-const FD: &[Member] = members! {
-    fd: Int, fdtype: names(&tables::FDTYPE), pipe: Union(members! { pipe_id: Int }),
+const FD: &[Member] = members! { es_fd_t;
+    fd: Int, fdtype: names(&tables::FDTYPE),
+    pipe []: Union(members! { es_fd_t; pipe_id [|e| e.pipe().map(|pipe| pipe.pipe_id)]: Int }),
 };
 
 /// `es_event_authentication_t.data`: the arms keep their names, because their members' names are not unique.
-const AUTHENTICATION_DATA: &[Member] = members! {
-    od: Struct(members! {
+const AUTHENTICATION_DATA: &[Member] = members! { event authentication;
+    od [|e| arm(e.type_.0 == 0, structure(e.data.od.as_ptr()))]: Struct(members! { es_event_authentication_od_t;
         instigator: Process, record_type: Text, record_name: Text, node_name: Text, db_path: Text,
         instigator_token @ 8: Token,
     }),
-    touchid: Struct(members! {
-        instigator: Process, touchid_mode: names(&tables::TOUCHID_MODE), uid: Int, instigator_token @ 8: Token,
+    touchid [|e| arm(e.type_.0 == 1, structure(e.data.touchid.as_ptr()))]: Struct(members! {
+        es_event_authentication_touchid_t;
+        instigator: Process, touchid_mode: names(&tables::TOUCHID_MODE),
+        uid [|e| optional(e.has_uid, &e.anon0.uid)]: Int, instigator_token @ 8: Token,
     }),
-    token: Struct(members! {
+    token [|e| arm(e.type_.0 == 2, structure(e.data.token.as_ptr()))]: Struct(members! {
+        es_event_authentication_token_t;
         instigator: Process, pubkey_hash: Text, token_id: Text, kerberos_principal: Text,
         instigator_token @ 8: Token,
     }),
-    auto_unlock: Struct(members! { username: Text, type: names(&tables::AUTO_UNLOCK_TYPE) }),
+    auto_unlock [|e| arm(e.type_.0 == 3, structure(e.data.auto_unlock.as_ptr()))]: Struct(members! {
+        es_event_authentication_auto_unlock_t;
+        username: Text, type [|e| &e.type_]: names(&tables::AUTO_UNLOCK_TYPE),
+    }),
 };
 
 /// `es_event_bootstrap_look_up_t.target`.
-const BOOTSTRAP_TARGET: &[Member] = members! {
-    process: Union(members! { target: Process, target_token: Token, job_label: Text }),
-    job: Union(members! { job_label: Text, lwcr: Struct(members! { team_id: Text, signing_id: Text }) }),
+const BOOTSTRAP_TARGET: &[Member] = members! { event bootstrap_look_up @ es_events_v27_t;
+    process []: Union(members! { event bootstrap_look_up @ es_events_v27_t;
+        target [|e| arm(e.target_type == 0, &e.target.process.target)]: Process,
+        target_token [|e| arm(e.target_type == 0, &e.target.process.target_token)]: Token,
+        job_label [|e| arm(e.target_type == 0, &e.target.process.job_label)]: Text,
+    }),
+    job []: Union(members! { event bootstrap_look_up @ es_events_v27_t;
+        job_label [|e| arm(e.target_type == 1, &e.target.job.job_label)]: Text,
+        lwcr [|e| arm(e.target_type == 1, structure(e.target.job.lwcr))]: Struct(members! {
+            es_lightweight_code_requirement_t;
+            team_id: Text, signing_id: Text,
+        }),
+    }),
 };
 
 events! {
     9 exec PROCESS (10, 15, 0) "a process runs another program" {
-        target: Process, dyld_exec_path @ 7: Text, script @ 2: File, cwd @ 3: File, last_fd @ 4: Int,
-        image_cputype @ 6: names(&tables::CPUTYPE), image_cpusubtype @ 6: CpuSubtype,
-        args: Args, env: Env, fds @ 4: List(FD), entitlements: Json,
+        target: Process, dyld_exec_path @ 7: Text, script @ 2 [|e| &e.anon_0.anon_0.script]: File,
+        cwd @ 3 [|e| &e.anon_0.anon_0.cwd]: File, last_fd @ 4 [|e| &e.anon_0.anon_0.last_fd]: Int,
+        image_cputype @ 6 [|e| &e.anon_0.anon_0.image_cputype]: names(&tables::CPUTYPE),
+        image_cpusubtype @ 6 [|e| &e.anon_0.anon_0.image_cpusubtype]: CpuSubtype,
+        args [|e| exec_args(e)]: Args, env [|e| exec_env(e)]: Env, fds @ 4 [|e| exec_fds(e)]: List(FD),
+        entitlements @ 11 [|e| exec_entitlements(e)]: Json,
     } [
         "Comes only when the program really starts: trying to run what isn't there, isn't executable or isn't permitted leaves no event.",
         "`args` begins with the name that the program was called by (`ls`); `target` has the resolved path (`/bin/ls`).",
@@ -346,7 +415,7 @@ events! {
         "Muting a process doesn't mute its children: a client that mutes has to watch this event.",
     ]
     12 close FILE | DESC (10, 15, 0) "a file descriptor is closed" {
-        modified: Bool, target: File, was_mapped_writable @ 6: Bool,
+        modified: Bool, target: File, was_mapped_writable @ 6 [|e| &e.anon0.was_mapped_writable]: Bool,
     } [
         "Comes for every descriptor, however it is closed: by the process, by the system when the process ends, by exec because of O_CLOEXEC, and once for each duplicate.",
         "`modified` says that the file was written at least once, through any descriptor: every later close of a duplicate says so too.",
@@ -354,18 +423,22 @@ events! {
     ]
     13 create FILE (10, 15, 0) "a file is created" {
         destination_type: names(&tables::DESTINATION_TYPE),
-        destination: Union(members! {
-            existing_file: File,
-            new_path: Union(members! { dir as "target_dir": File, filename as "target_name": Text, mode: Mode }),
+        destination []: Union(members! { event create;
+            existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
+            new_path []: Union(members! { event create;
+                dir as "target_dir" [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.dir)]: File,
+                filename as "target_name" [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.filename)]: Text,
+                mode [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.mode)]: Mode,
+            }),
         }),
-        acl @ 2: Text,
+        acl @ 2 [|e| &e.anon_1.anon_0.acl]: Text,
     }
     14 exchangedata FILE (10, 15, 0) "two files swap their contents" { file1: File, file2: File }
     15 exit PROCESS (10, 15, 0) "a process ends" { stat: WaitStatus } [
         "The files that the process left open give a `close` each.",
     ]
     16 get_task PROCESS (10, 15, 0) "a process gets the control port of another" {
-        target: Process, type @ 5: names(&tables::GET_TASK_TYPE),
+        target: Process, type @ 5 [|e| &e.type_]: names(&tables::GET_TASK_TYPE),
     }
     17 kextload SYSTEM (10, 15, 0) "a kernel extension is loaded" { identifier: Text }
     18 kextunload SYSTEM (10, 15, 0) "a kernel extension is unloaded" { identifier: Text }
@@ -386,12 +459,18 @@ events! {
     }
     23 unmount MOUNT (10, 15, 0) "a file system is unmounted" { statfs: Struct(STATFS) }
     24 iokit_open SYSTEM (10, 15, 0) "a process connects to a driver" {
-        user_client_type: Int, user_client_class: Text, parent_registry_id @ 10: Int, parent_path @ 10: Text,
+        user_client_type: Int, user_client_class: Text,
+        parent_registry_id @ 10 [|e| &tail::<_, es_event_iokit_open_v10_t>(e).parent_registry_id]: Int,
+        parent_path @ 10 [|e| &tail::<_, es_event_iokit_open_v10_t>(e).parent_path]: Text,
     }
     25 rename FILE (10, 15, 0) "a file is renamed" {
         source: File, destination_type: names(&tables::DESTINATION_TYPE),
-        destination: Union(members! {
-            existing_file: File, new_path: Union(members! { dir: File, filename: Text }),
+        destination []: Union(members! { event rename;
+            existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
+            new_path []: Union(members! { event rename;
+                dir [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.dir)]: File,
+                filename [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.filename)]: Text,
+            }),
         }),
     }
     26 setattrlist ATTR | FILE (10, 15, 0) "attributes of a file are set" { attrlist: Struct(ATTRLIST), target: File }
@@ -445,23 +524,24 @@ events! {
     75 settime SYSTEM (10, 15, 1) "the system's clock is set" {}
     76 uipc_bind IPC | FILE (10, 15, 1) "a UNIX socket is bound to a path" { dir: File, filename: Text, mode: Mode }
     78 uipc_connect IPC | FILE (10, 15, 1) "a UNIX socket is connected" {
-        file: File, domain: names(&tables::SOCKET_DOMAIN), type: names(&tables::SOCKET_TYPE), protocol: Int,
+        file: File, domain: names(&tables::SOCKET_DOMAIN), type [|e| &e.type_]: names(&tables::SOCKET_TYPE), protocol: Int,
     }
     82 setacl ATTR | FILE (10, 15, 1) "an ACL is set or cleared" {
-        target: File, set_or_clear: names(&tables::SET_OR_CLEAR), acl: Either(members! { set: Text }),
+        target: File, set_or_clear: names(&tables::SET_OR_CLEAR),
+        acl []: Either(members! { event setacl; set [|e| arm(e.set_or_clear.0 == 0, &e.acl.set)]: Text }),
     }
     83 pty_grant TTY (10, 15, 4) "a pseudo-terminal is given out" { dev: Device }
     84 pty_close TTY (10, 15, 4) "a pseudo-terminal is closed" { dev: Device }
     86 proc_check PROCESS (10, 15, 4) "a process asks about another" {
-        target: Process, type: names(&tables::PROC_CHECK_TYPE), flavor: Flavor,
+        target: Process, type [|e| &e.type_]: names(&tables::PROC_CHECK_TYPE), flavor: Flavor,
     }
     89 searchfs FILE (11, 0, 0) "a volume is searched" { attrlist: Struct(ATTRLIST), target: File }
     93 proc_suspend_resume PROCESS | SIGNAL (11, 0, 0) "a process is suspended or resumed" {
-        target: Process, type: names(&tables::PROC_SUSPEND_RESUME_TYPE),
+        target: Process, type [|e| &e.type_]: names(&tables::PROC_SUSPEND_RESUME_TYPE),
     }
     94 cs_invalidated SECURITY | PROCESS (11, 0, 0) "the code signature of a process has become invalid" {}
     95 get_task_name PROCESS (11, 0, 0) "a process gets the name port of another" {
-        target: Process, type @ 5: names(&tables::GET_TASK_TYPE),
+        target: Process, type @ 5 [|e| &e.type_]: names(&tables::GET_TASK_TYPE),
     }
     96 trace PROCESS (11, 0, 0) "a process traces another (ptrace)" { target: Process }
     97 remote_thread_create PROCESS (11, 0, 0) "a process makes a thread in another" {
@@ -472,10 +552,10 @@ events! {
         disposition @ 8: names(&tables::MOUNT_DISPOSITION),
     }
     101 get_task_read PROCESS (11, 3, 0) "a process gets the read port of another" {
-        target: Process, type @ 5: names(&tables::GET_TASK_TYPE),
+        target: Process, type @ 5 [|e| &e.type_]: names(&tables::GET_TASK_TYPE),
     }
     102 get_task_inspect PROCESS (11, 3, 0) "a process gets the inspect port of another" {
-        target: Process, type @ 5: names(&tables::GET_TASK_TYPE),
+        target: Process, type @ 5 [|e| &e.type_]: names(&tables::GET_TASK_TYPE),
     }
     103 setuid CREDS (12, 0, 0) "a process sets its user id" { uid: Int }
     104 setgid CREDS (12, 0, 0) "a process sets its group id" { gid: Int }
@@ -488,11 +568,11 @@ events! {
         flags: flags(&tables::COPYFILE_FLAGS),
     }
     111 authentication AUTH (13, 0, 0) "somebody authenticates, or fails to" {
-        success: Bool, type: names(&tables::AUTHENTICATION_TYPE), data: Union(AUTHENTICATION_DATA),
+        success: Bool, type [|e| &e.type_]: names(&tables::AUTHENTICATION_TYPE), data []: Union(AUTHENTICATION_DATA),
     }
     112 xp_malware_detected SECURITY (13, 0, 0) "XProtect finds malware" {
         signature_version: Text, malware_identifier: Text, incident_identifier: Text, detected_path: Text,
-        detected_executable @ 10: Text,
+        detected_executable @ 10 [|e| &tail::<_, es_event_xp_malware_detected_v10_t>(e).detected_executable]: Text,
     }
     113 xp_malware_remediated SECURITY (13, 0, 0) "XProtect removes malware" {
         signature_version: Text, malware_identifier: Text, incident_identifier: Text, action_type: Text,
@@ -517,13 +597,14 @@ events! {
     }
     120 openssh_login SESSION | AUTH (13, 0, 0) "somebody logs in over SSH, or fails to" {
         success: Bool, result_type: names(&tables::OPENSSH_LOGIN_RESULT_TYPE),
-        source_address_type: names(&tables::ADDRESS_TYPE), source_address: Text, username: Text, uid: Int,
+        source_address_type: names(&tables::ADDRESS_TYPE), source_address: Text, username: Text,
+        uid [|e| optional(e.has_uid, &e.anon0.uid)]: Int,
     }
     121 openssh_logout SESSION (13, 0, 0) "an SSH session ends" {
         source_address_type: names(&tables::ADDRESS_TYPE), source_address: Text, username: Text, uid: Int,
     }
     122 login_login SESSION | AUTH (13, 0, 0) "somebody logs in through login(1), or fails to" {
-        success: Bool, failure_message: Text, username: Text, uid: Int,
+        success: Bool, failure_message: Text, username: Text, uid [|e| optional(e.has_uid, &e.anon0.uid)]: Int,
     }
     123 login_logout SESSION (13, 0, 0) "a session of login(1) ends" { username: Text, uid: Int }
     124 btm_launch_item_add PERSISTENCE (13, 0, 0) "a login item, launch agent or daemon is added" {
@@ -541,21 +622,23 @@ events! {
         instigator: Process, profile: Struct(PROFILE), instigator_token @ 8: Token,
     }
     128 su AUTH | SESSION (14, 0, 0) "su(1) is used" {
-        success: Bool, failure_message: Text, from_uid: Int, from_username: Text, to_uid: Int, to_username: Text,
-        shell: Text, argc: Int, argv: Args, env_count: Int, env: Env,
+        success: Bool, failure_message: Text, from_uid: Int, from_username: Text,
+        to_uid [|e| optional(e.has_to_uid, &e.to_uid.uid)]: Int, to_username: Text, shell: Text, argc: Int,
+        argv [|e| strings(e.argv, e.argc)]: Args, env_count: Int, env [|e| strings(e.env, e.env_count)]: Env,
     }
     129 authorization_petition AUTH (14, 0, 0) "somebody asks for rights" {
         instigator: Process, petitioner: Process, flags: flags(&tables::AUTHORIZATION_FLAGS), right_count: Int,
-        rights: Strings, instigator_token @ 8: Token, petitioner_token @ 8: Token,
+        rights [|e| strings(e.rights, e.right_count)]: Strings, instigator_token @ 8: Token, petitioner_token @ 8: Token,
     }
     130 authorization_judgement AUTH (14, 0, 0) "rights are granted or denied" {
         instigator: Process, petitioner: Process, return_code: names(&tables::AUTHORIZATION_RESULT),
-        result_count: Int, results: List(AUTHORIZATION_RESULT), instigator_token @ 8: Token,
+        result_count: Int, results [|e| list(e.results, e.result_count)]: List(AUTHORIZATION_RESULT), instigator_token @ 8: Token,
         petitioner_token @ 8: Token,
     }
     131 sudo AUTH (14, 0, 0) "sudo(8) is used" {
-        success: Bool, reject_info: Struct(SUDO_REJECT_INFO), from_uid: Int, from_username: Text, to_uid: Int,
-        to_username: Text, command: Text,
+        success: Bool, reject_info: Struct(SUDO_REJECT_INFO),
+        from_uid [|e| optional(e.has_from_uid, &e.from_uid.uid)]: Int, from_username: Text,
+        to_uid [|e| optional(e.has_to_uid, &e.to_uid.uid)]: Int, to_username: Text, command: Text,
     }
     132 od_group_add DIRECTORY (14, 0, 0) "a member is added to a group" {
         instigator: Process, error_code: Int, group_name: Text, member: Struct(OD_MEMBER_ID), node_name: Text,
@@ -591,7 +674,7 @@ events! {
     }
     140 od_attribute_set DIRECTORY (14, 0, 0) "the values of an attribute are set" {
         instigator: Process, error_code: Int, record_type: names(&tables::OD_RECORD_TYPE), record_name: Text,
-        attribute_name: Text, attribute_value_count: Int, attribute_values: Strings, node_name: Text,
+        attribute_name: Text, attribute_value_count: Int, attribute_values [|e| strings(e.attribute_value_array, e.attribute_value_count)]: Strings, node_name: Text,
         db_path: Text, instigator_token @ 8: Token,
     }
     141 od_create_user DIRECTORY (14, 0, 0) "a user is created" {
@@ -615,7 +698,12 @@ events! {
     }
     146 gatekeeper_user_override SECURITY (15, 0, 0) "the user overrides Gatekeeper" {
         file_type: names(&tables::GATEKEEPER_USER_OVERRIDE_FILE_TYPE),
-        file: Either(members! { file_path: Text, file: File }), sha256: Hex, signing_info: Struct(SIGNED_FILE_INFO),
+
+        file []: Either(members! { event gatekeeper_user_override;
+            file_path [|e| arm(e.file_type.0 == 0, &*e.file.file_path)]: Text,
+            file [|e| arm(e.file_type.0 == 1, &e.file.file)]: File,
+        }),
+        sha256: Hex, signing_info: Struct(SIGNED_FILE_INFO),
     }
     147 tcc_modify SECURITY (15, 4, 0) "a privacy permission (TCC) is changed" {
         service: Text, identity: Text, identity_type: names(&tables::TCC_IDENTITY_TYPE),
@@ -623,14 +711,14 @@ events! {
         responsible_token: Token, responsible: Process, right: names(&tables::TCC_AUTHORIZATION_RIGHT),
         reason: names(&tables::TCC_AUTHORIZATION_REASON),
     }
-    159 bootstrap_check_in IPC (27, 0, 0) "a process checks in a service with launchd" {
+    159 bootstrap_check_in @ es_events_v27_t IPC (27, 0, 0) "a process checks in a service with launchd" {
         instigator: Process, instigator_token: Token, service_name: Text,
     } [
         "The process block is launchd; `instigator` is who asked it.",
     ]
-    161 bootstrap_look_up IPC (27, 0, 0) "a process looks up a service with launchd" {
+    161 bootstrap_look_up @ es_events_v27_t IPC (27, 0, 0) "a process looks up a service with launchd" {
         instigator: Process, instigator_token: Token, service_name: Text,
-        target_type: names(&tables::BOOTSTRAP_TARGET_TYPE), target: Union(BOOTSTRAP_TARGET),
+        target_type: names(&tables::BOOTSTRAP_TARGET_TYPE), target []: Union(BOOTSTRAP_TARGET),
     } [
         "The process block is launchd; `instigator` is who asked it.",
     ]

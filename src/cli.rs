@@ -45,6 +45,10 @@ pub struct Cli {
     )]
     pub source: Source,
 
+    /// In a live trace, also show what the program itself does, and those in the pipeline with it
+    #[arg(long)]
+    pub include_self: bool,
+
     /// How events are printed
     #[arg(short = 'F', long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: Format,

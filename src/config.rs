@@ -14,6 +14,8 @@ use crate::filter::{Filter, Selection, Tree, suggest};
 use crate::format::{self, Palette};
 use crate::output::Output;
 use crate::printer::Printer;
+#[cfg(target_os = "macos")]
+use crate::source::native;
 use crate::source::recording::{Decoder, Input};
 
 /// What the program is to do.
@@ -44,6 +46,12 @@ pub struct Printing {
     pub fail_on_drop: bool,
     /// Where it is recorded.
     record: Option<Output>,
+    /// Whether a live trace shows what the program and its pipeline do, too.
+    #[cfg_attr(
+        not(target_os = "macos"),
+        expect(dead_code, reason = "a live trace takes macOS")
+    )]
+    pub include_self: bool,
     format: Format,
     env: bool,
     redact: bool,
@@ -132,6 +140,7 @@ impl Printing {
             output,
             fail_on_drop: cli.fail_on_drop,
             record,
+            include_self: cli.include_self,
             format: cli.format,
             env: cli.env,
             redact: cli.redact,
@@ -160,6 +169,15 @@ impl Printing {
         format::Json {
             terminal,
             redact: self.redact,
+        }
+    }
+
+    /// What reads the members of a message that are shown.
+    #[cfg(target_os = "macos")]
+    pub fn native_decoder(&self) -> native::Decoder {
+        native::Decoder {
+            env: self.env,
+            json: self.format == Format::Json || self.record.is_some(),
         }
     }
 

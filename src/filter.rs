@@ -213,6 +213,12 @@ impl Tree {
         self.prefixes.iter().any(|prefix| is_under(&path, prefix))
     }
 
+    /// The paths that it goes by, absolute, without a slash at the end; empty for the root.
+    #[cfg(target_os = "macos")]
+    pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
+        self.prefixes.iter().map(Vec::as_slice)
+    }
+
     /// The last names of its paths, if any path in the tree must have one of them literally in JSON, too.
     pub fn needles(&self) -> Option<Vec<&[u8]>> {
         let literal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_. +@".contains(byte);

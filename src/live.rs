@@ -14,11 +14,16 @@ pub fn trace(_: Source, _: Printing) -> Exit {
 }
 
 #[cfg(target_os = "macos")]
-pub use macos::trace;
+mod native;
+
+#[cfg(target_os = "macos")]
+pub use macos::{tell_what_is_lacking, trace};
 
 #[cfg(target_os = "macos")]
 mod macos {
-    use super::{Exit, Printing, Source, warn};
+    use super::{Exit, Printing, Source, native, warn};
+    use crate::catalogue::{ROWS, Row};
+    use crate::filter::Selection;
     use crate::loss::Origin;
     use crate::refusal::Refusal;
     use crate::run;
@@ -29,8 +34,8 @@ mod macos {
     pub fn trace(source: Source, mut printing: Printing) -> Exit {
         let traced = match source {
             Source::Eslogger => eslogger(printing),
-            Source::Native => native(&mut printing),
-            Source::Auto => match native(&mut printing) {
+            Source::Native => native::trace(&mut printing),
+            Source::Auto => match native::trace(&mut printing) {
                 Err(Refusal::NotEntitled) if eslogger::is_there() => {
                     warn(format_args!(
                         "macOS lets only entitled programs trace by themselves; this copy goes on with eslogger"
@@ -46,11 +51,6 @@ mod macos {
         })
     }
 
-    /// Prints events from EndpointSecurity itself.
-    fn native(_: &mut Printing) -> Result<Exit, Refusal> {
-        Err(Refusal::NotEntitled)
-    }
-
     /// Prints events from eslogger.
     fn eslogger(printing: Printing) -> Result<Exit, Refusal> {
         let eslogger = Eslogger::start(&printing.filter.selection)?;
@@ -64,5 +64,17 @@ mod macos {
         let exit = run::run(printing, feed, eslogger.stopper());
         eslogger.end()?;
         Ok(exit)
+    }
+
+    /// Tells of the events that were named one by one and that the running macOS is too old for.
+    pub fn tell_what_is_lacking(selection: &Selection, has: impl Fn(&Row) -> bool) {
+        for row in ROWS {
+            if selection.is_named(row) && !has(row) {
+                warn(format_args!(
+                    "this macOS has no event '{}', which comes with macOS {}",
+                    row.name, row.since
+                ));
+            }
+        }
     }
 }

@@ -28,6 +28,8 @@ mod live;
 mod loss;
 mod output;
 mod printer;
+#[cfg(any(target_os = "macos", test))]
+mod queue;
 mod redact;
 #[cfg(any(target_os = "macos", test))]
 mod refusal;

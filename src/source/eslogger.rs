@@ -24,11 +24,12 @@ use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 
-use crate::catalogue::{self, ROWS};
+use crate::catalogue;
 use crate::escape;
 use crate::event::EventType;
 use crate::exit::{reason, warn};
 use crate::filter::Selection;
+use crate::live::tell_what_is_lacking;
 use crate::refusal::Refusal;
 use crate::tables;
 
@@ -170,14 +171,7 @@ fn list_events() -> io::Result<Vec<String>> {
 
 /// Those of the listed events that are selected. One that was named and isn't there is told.
 fn wanted(selection: &Selection, listed: &[String]) -> Vec<String> {
-    for row in ROWS {
-        if selection.is_named(row) && !listed.iter().any(|name| name == row.name) {
-            warn(format_args!(
-                "this macOS has no event '{}', which comes with macOS {}",
-                row.name, row.since
-            ));
-        }
-    }
+    tell_what_is_lacking(selection, |row| listed.iter().any(|name| name == row.name));
     let is_selected = |name: &&String| {
         selection.contains(match catalogue::by_name(name.as_bytes()) {
             Some(row) => EventType::Known(row),

@@ -1,0 +1,596 @@
+//! The C interface: what endpoint-sec-sys declares of it, what it doesn't yet, and how a member of a C
+//! structure is got.
+//!
+//! The rows of the catalogue name the members; [`getter!`] makes a function of each, checked by the compiler
+//! against the C structure. What it gives is [`Raw`]: what a member holds, by its C type.
+
+#![allow(
+    non_camel_case_types,
+    reason = "the names are those of the C interface, to be found by grep"
+)]
+
+use std::ffi::c_char;
+use std::mem::ManuallyDrop;
+
+pub use endpoint_sec_sys::*;
+
+use crate::event::Timestamp;
+
+/// What a member of a C structure holds.
+#[derive(Clone, Copy)]
+pub enum Raw<'m> {
+    /// Nothing, because it is in an arm of a union that isn't set.
+    Absent,
+    /// Nothing, because a pointer is NULL or a flag beside it says so.
+    Null,
+    /// `bool`.
+    Bool(bool),
+    /// Any integer or enumeration.
+    Int(i128),
+    /// `es_string_token_t`, or an array of `char`.
+    Text(&'m [u8]),
+    /// Bytes that are no text.
+    Bytes(&'m [u8]),
+    /// `uuid_t`.
+    Uuid(&'m [u8; 16]),
+    /// `es_file_t`.
+    File(&'m es_file_t),
+    /// `es_process_t`.
+    Process(&'m es_process_t),
+    /// `audit_token_t`.
+    Token(&'m audit_token_t),
+    /// `struct timespec`.
+    Time(Timestamp),
+    /// A structure of the catalogue.
+    Struct(Base),
+    /// Structures or text in a row.
+    List(List),
+    /// `fsid_t`.
+    Ints(&'m [i32; 2]),
+    /// `acl_t`, which isn't NULL.
+    Acl(acl_t),
+    /// The exec whose entitlements are asked for.
+    Entitlements(&'m es_event_exec_t),
+}
+
+/// A C structure whose type the catalogue knows.
+pub type Base = *const ();
+
+/// Gets a member from the structure at a [`Base`]: for a member of an event, the message's `es_events_t`.
+///
+/// # Safety
+/// There must be such a structure, of a message version that has the member. What is got must not be kept
+/// for longer than the message.
+pub type Get = unsafe fn(Base) -> Raw<'static>;
+
+/// Elements in a row.
+#[derive(Clone, Copy)]
+pub struct List {
+    /// How many there are.
+    pub count: usize,
+    base: Base,
+    at: unsafe fn(Base, usize) -> Raw<'static>,
+}
+
+impl List {
+    /// The elements.
+    ///
+    /// # Safety
+    /// What the list was got from must still be there, and stay for `'m`.
+    pub unsafe fn iter<'m>(self) -> impl Iterator<Item = Raw<'m>> {
+        // SAFETY: `at` and `base` belong together, and the index is below the count.
+        (0..self.count).map(move |index| unsafe { (self.at)(self.base, index) })
+    }
+}
+
+/// Makes a [`Get`] of a member: of a structure, or of an event, which is an arm of `es_events_t`.
+///
+/// `[]` gets the C member of the same name, `[|e| EXPRESSION;]` what the expression says of the structure
+/// `e`, and `[;]` nothing: a union is got by its arms, and padding not at all.
+macro_rules! getter {
+    ($of:tt $name:ident [;]) => {{
+        fn absent<'m>(_: $crate::source::native::c::Base) -> $crate::source::native::c::Raw<'m> {
+            $crate::source::native::c::Raw::Absent
+        }
+        absent
+    }};
+    ($of:tt $name:ident []) => {
+        $crate::source::native::getter!($of $name [|e| &e.$name;])
+    };
+    ((structure $struct:ident) $name:ident [|$e:ident| $get:expr;]) => {
+        $crate::source::native::getter!(@ base $e $get, {
+            Some(&*base.cast::<$crate::source::native::c::$struct>())
+        })
+    };
+    ((event $arm:ident) $name:ident [|$e:ident| $get:expr;]) => {
+        $crate::source::native::getter!((event $arm es_events_t) $name [|$e| $get;])
+    };
+    ((event $arm:ident $union:ident) $name:ident [|$e:ident| $get:expr;]) => {
+        $crate::source::native::getter!(@ base $e $get, {
+            $crate::source::native::c::Arm::get(&(*base.cast::<$crate::source::native::c::$union>()).$arm)
+        })
+    };
+    (@ $base:ident $e:ident $get:expr, $structure:block) => {{
+        #[allow(unsafe_code, unused_imports, clippy::macro_metavars_in_unsafe)]
+        unsafe fn get<'m>($base: $crate::source::native::c::Base) -> $crate::source::native::c::Raw<'m> {
+            use $crate::source::native::c::*;
+            // SAFETY: the caller promises that the structure is there and has the member. A union's arm is
+            // read only where the member beside it says that it is the one that is set.
+            unsafe {
+                match $structure {
+                    Some($e) => IntoRaw::raw($get),
+                    None => Raw::Absent,
+                }
+            }
+        }
+        get
+    }};
+}
+pub(crate) use getter;
+
+/// An arm of `es_events_t`: a structure, or a pointer to one for events since macOS 13.
+pub trait Arm<T> {
+    /// The structure; None where the pointer is NULL.
+    ///
+    /// # Safety
+    /// It must be the arm that is set.
+    unsafe fn get<'m>(&self) -> Option<&'m T>;
+}
+
+impl<T> Arm<T> for ManuallyDrop<T> {
+    unsafe fn get<'m>(&self) -> Option<&'m T> {
+        // SAFETY: it is in the message, which the caller keeps for 'm.
+        unsafe { std::ptr::from_ref::<T>(self).as_ref() }
+    }
+}
+
+impl<T> Arm<T> for ShouldNotBeNull<T> {
+    unsafe fn get<'m>(&self) -> Option<&'m T> {
+        // SAFETY: what the pointer points to is in the message, which the caller keeps for 'm.
+        unsafe { self.as_opt() }
+    }
+}
+
+impl<T> Arm<T> for *const T {
+    unsafe fn get<'m>(&self) -> Option<&'m T> {
+        // SAFETY: what the pointer points to is in the message, which the caller keeps for 'm.
+        unsafe { self.as_ref() }
+    }
+}
+
+/// What a member holds, by its C type.
+pub trait IntoRaw<'m> {
+    /// What it holds.
+    ///
+    /// # Safety
+    /// What it points to must be there for `'m`.
+    unsafe fn raw(self) -> Raw<'m>;
+}
+
+impl<'m> IntoRaw<'m> for Raw<'m> {
+    unsafe fn raw(self) -> Raw<'m> {
+        self
+    }
+}
+
+impl<'m> IntoRaw<'m> for Option<u64> {
+    unsafe fn raw(self) -> Raw<'m> {
+        self.map_or(Raw::Absent, |int| Raw::Int(int.into()))
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m bool {
+    unsafe fn raw(self) -> Raw<'m> {
+        Raw::Bool(*self)
+    }
+}
+
+macro_rules! integers {
+    ($($int:ty)*) => {$(
+        impl<'m> IntoRaw<'m> for &'m $int {
+            unsafe fn raw(self) -> Raw<'m> {
+                Raw::Int((*self).into())
+            }
+        }
+    )*};
+}
+
+integers!(u16 i32 u32 u64);
+
+impl<'m> IntoRaw<'m> for &'m usize {
+    unsafe fn raw(self) -> Raw<'m> {
+        Raw::Int(*self as i128)
+    }
+}
+
+macro_rules! enumerations {
+    ($($name:ident)*) => {$(
+        impl<'m> IntoRaw<'m> for &'m $name {
+            unsafe fn raw(self) -> Raw<'m> {
+                Raw::Int(self.0.into())
+            }
+        }
+    )*};
+}
+
+enumerations! {
+    es_address_type_t es_authentication_type_t es_authorization_rule_class_t es_auto_unlock_type_t
+    es_btm_item_type_t es_destination_type_t es_gatekeeper_user_override_file_type_t es_get_task_type_t
+    es_mount_disposition_t es_od_account_type_t es_od_member_type_t es_od_record_type_t
+    es_openssh_login_result_type_t es_proc_check_type_t es_proc_suspend_resume_type_t es_profile_source_t
+    es_set_or_clear_t es_sudo_plugin_type_t es_tcc_authorization_reason_t es_tcc_authorization_right_t
+    es_tcc_event_type_t es_tcc_identity_type_t es_touchid_mode_t es_xpc_domain_type_t
+}
+
+impl<'m> IntoRaw<'m> for &'m timespec {
+    unsafe fn raw(self) -> Raw<'m> {
+        Raw::Time(time_of(*self))
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m es_string_token_t {
+    unsafe fn raw(self) -> Raw<'m> {
+        // SAFETY: the caller keeps the message for 'm.
+        unsafe { text(self) }.map_or(Raw::Null, Raw::Text)
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m es_token_t {
+    unsafe fn raw(self) -> Raw<'m> {
+        if self.data.is_null() {
+            return Raw::Null;
+        }
+        // SAFETY: a token's data has its size, and the caller keeps the message for 'm.
+        Raw::Bytes(unsafe { std::slice::from_raw_parts(self.data, self.size) })
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m es_cdhash_t {
+    unsafe fn raw(self) -> Raw<'m> {
+        Raw::Bytes(&self[..])
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m [u8; 16] {
+    unsafe fn raw(self) -> Raw<'m> {
+        Raw::Uuid(self)
+    }
+}
+
+impl<'m, const N: usize> IntoRaw<'m> for &'m [c_char; N] {
+    unsafe fn raw(self) -> Raw<'m> {
+        // SAFETY: a char is a byte.
+        let bytes = unsafe { std::slice::from_raw_parts(self.as_ptr().cast(), N) };
+        Raw::Text(bytes.split(|byte| *byte == 0).next().unwrap_or(bytes))
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m libc::fsid_t {
+    unsafe fn raw(self) -> Raw<'m> {
+        const { assert!(size_of::<libc::fsid_t>() == 8) };
+        // SAFETY: it is two int32_t (<sys/_types/_fsid_t.h>), which the libc crate hides.
+        Raw::Ints(unsafe { &*std::ptr::from_ref(self).cast() })
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m audit_token_t {
+    unsafe fn raw(self) -> Raw<'m> {
+        Raw::Token(self)
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m attrlist {
+    unsafe fn raw(self) -> Raw<'m> {
+        Raw::Struct(std::ptr::from_ref(self).cast())
+    }
+}
+
+impl<'m> IntoRaw<'m> for &'m acl_t {
+    unsafe fn raw(self) -> Raw<'m> {
+        if self.is_null() {
+            Raw::Null
+        } else {
+            Raw::Acl(*self)
+        }
+    }
+}
+
+/// What a pointer to a structure gives.
+pub trait Pointee<'m>: Sized + 'm {
+    /// What it is.
+    fn raw(&'m self) -> Raw<'m>;
+}
+
+impl<'m> Pointee<'m> for es_file_t {
+    fn raw(&'m self) -> Raw<'m> {
+        Raw::File(self)
+    }
+}
+
+impl<'m> Pointee<'m> for es_process_t {
+    fn raw(&'m self) -> Raw<'m> {
+        Raw::Process(self)
+    }
+}
+
+impl<'m> Pointee<'m> for audit_token_t {
+    fn raw(&'m self) -> Raw<'m> {
+        Raw::Token(self)
+    }
+}
+
+impl<'m> Pointee<'m> for es_sha256_t {
+    fn raw(&'m self) -> Raw<'m> {
+        Raw::Bytes(&self[..])
+    }
+}
+
+macro_rules! structures {
+    ($($name:ident)*) => {$(
+        impl<'m> Pointee<'m> for $name {
+            fn raw(&'m self) -> Raw<'m> {
+                Raw::Struct(std::ptr::from_ref(self).cast())
+            }
+        }
+    )*};
+}
+
+structures! {
+    statfs es_btm_launch_item_t es_od_member_id_t es_od_member_id_array_t es_profile_t es_signed_file_info_t
+    es_sudo_reject_info_t es_thread_state_t
+}
+
+impl<'m, T: Pointee<'m>> IntoRaw<'m> for &'m *mut T {
+    unsafe fn raw(self) -> Raw<'m> {
+        // SAFETY: what it points to is in the message, which the caller keeps for 'm.
+        unsafe { self.as_ref() }.map_or(Raw::Null, T::raw)
+    }
+}
+
+impl<'m, T: Pointee<'m>> IntoRaw<'m> for &'m ShouldNotBeNull<T> {
+    unsafe fn raw(self) -> Raw<'m> {
+        // SAFETY: what it points to is in the message, which the caller keeps for 'm. It should not be
+        // NULL, but has been.
+        unsafe { self.as_opt() }.map_or(Raw::Null, T::raw)
+    }
+}
+
+/// The text of a token; None where there is none, which isn't the same as an empty one.
+///
+/// # Safety
+/// What the token points to must be there for `'m`.
+pub unsafe fn text<'m>(token: &es_string_token_t) -> Option<&'m [u8]> {
+    if token.data.is_null() {
+        return None;
+    }
+    // SAFETY: a token's data has its length; the caller keeps it.
+    Some(unsafe { std::slice::from_raw_parts(token.data.cast(), token.length) })
+}
+
+/// A time of the C library.
+pub fn time_of(time: timespec) -> Timestamp {
+    Timestamp {
+        seconds: time.tv_sec,
+        nanos: u32::try_from(time.tv_nsec).unwrap_or(0),
+    }
+}
+
+/// A member of a union's arm, if the arm is set.
+///
+/// # Safety
+/// As for [`IntoRaw::raw`], if the arm is set.
+pub unsafe fn arm<'m>(is_set: bool, member: impl IntoRaw<'m>) -> Raw<'m> {
+    if !is_set {
+        return Raw::Absent;
+    }
+    // SAFETY: the arm is set; the caller promises the rest.
+    unsafe { member.raw() }
+}
+
+/// A member that has a flag beside it which tells whether it is there.
+///
+/// # Safety
+/// As for [`IntoRaw::raw`], if it is there.
+pub unsafe fn optional<'m>(is_there: bool, member: impl IntoRaw<'m>) -> Raw<'m> {
+    if !is_there {
+        return Raw::Null;
+    }
+    // SAFETY: it is there; the caller promises the rest.
+    unsafe { member.raw() }
+}
+
+/// A structure of the catalogue behind a pointer.
+pub fn structure<'m, T>(pointer: *const T) -> Raw<'m> {
+    if pointer.is_null() {
+        Raw::Null
+    } else {
+        Raw::Struct(pointer.cast())
+    }
+}
+
+/// The longer form that a structure has in newer messages.
+///
+/// # Safety
+/// It must be there in that form.
+pub unsafe fn tail<'m, Short, Long>(short: &'m Short) -> &'m Long {
+    // SAFETY: the caller promises it, and the long form begins like the short one.
+    unsafe { &*std::ptr::from_ref(short).cast() }
+}
+
+fn list_of<'m>(base: Base, count: usize, at: unsafe fn(Base, usize) -> Raw<'static>) -> Raw<'m> {
+    // A count without an array would be a bug of macOS; nothing is there to be shown.
+    let count = if base.is_null() { 0 } else { count };
+    Raw::List(List { count, base, at })
+}
+
+/// An array of text.
+pub fn strings<'m>(array: *const es_string_token_t, count: usize) -> Raw<'m> {
+    unsafe fn at<'m>(base: Base, index: usize) -> Raw<'m> {
+        // SAFETY: the list's caller keeps the array and stays below its count.
+        let token = unsafe { &*base.cast::<es_string_token_t>().add(index) };
+        // SAFETY: the same holds for what its elements point to. An element has no NULL of its own.
+        Raw::Text(unsafe { text(token) }.unwrap_or_default())
+    }
+    list_of(array.cast(), count, at)
+}
+
+/// An array of UUIDs.
+pub fn uuids<'m>(array: *const [u8; 16], count: usize) -> Raw<'m> {
+    unsafe fn at<'m>(base: Base, index: usize) -> Raw<'m> {
+        // SAFETY: the list's caller keeps the array and stays below its count.
+        Raw::Uuid(unsafe { &*base.cast::<[u8; 16]>().add(index) })
+    }
+    list_of(array.cast(), count, at)
+}
+
+/// An array of structures.
+pub fn list<'m, T>(array: *const T, count: usize) -> Raw<'m> {
+    unsafe fn at<'m, T>(base: Base, index: usize) -> Raw<'m> {
+        // SAFETY: the list's caller keeps the array and stays below its count.
+        Raw::Struct(unsafe { base.cast::<T>().add(index) }.cast())
+    }
+    list_of(array.cast(), count, at::<T>)
+}
+
+/// What the functions for an exec give.
+macro_rules! of_exec {
+    ($($(#[$doc:meta])* $name:ident: $count:ident $each:ident($token:ident) => $raw:expr;)*) => {$(
+        $(#[$doc])*
+        pub fn $name<'m>(exec: &'m es_event_exec_t) -> Raw<'m> {
+            #[allow(clippy::cast_possible_truncation, reason = "the index is below a count of 32 bits")]
+            unsafe fn at<'m>(base: Base, index: usize) -> Raw<'m> {
+                // SAFETY: the base is the exec of a message that the list's caller keeps, and the index is
+                // below the count that macOS gave.
+                unsafe {
+                    let $token = $each(&*base.cast(), index as u32);
+                    $raw
+                }
+            }
+            // SAFETY: it is the exec of a message.
+            let count = unsafe { $count(exec) };
+            list_of(std::ptr::from_ref(exec).cast(), count as usize, at)
+        }
+    )*};
+}
+
+of_exec! {
+    /// The arguments.
+    exec_args: es_exec_arg_count es_exec_arg(token) => Raw::Text(text(&token).unwrap_or_default());
+    /// The environment.
+    exec_env: es_exec_env_count es_exec_env(token) => Raw::Text(text(&token).unwrap_or_default());
+    /// The file descriptors.
+    exec_fds: es_exec_fd_count es_exec_fd(fd) => structure(fd.as_ptr());
+}
+
+/// The entitlements of the program.
+pub fn exec_entitlements<'m>(exec: &'m es_event_exec_t) -> Raw<'m> {
+    Raw::Entitlements(exec)
+}
+
+/// `es_process_t` with what messages have since version 10 (macOS 26) and version 11 (macOS 27).
+#[repr(C)]
+pub struct es_process_v11_t {
+    head: ManuallyDrop<es_process_t>,
+    /// `es_cs_validation_category_t`, since version 10.
+    pub cs_validation_category: u32,
+    reserved: [u8; 16],
+    /// The code directory hash, not cut to 20 bytes; since version 11.
+    pub cdhash_full: es_token_t,
+}
+
+/// `es_event_iokit_open_t` since version 10.
+#[repr(C)]
+pub struct es_event_iokit_open_v10_t {
+    user_client_type: u32,
+    user_client_class: es_string_token_t,
+    /// The registry entry that the driver hangs on.
+    pub parent_registry_id: u64,
+    /// Its path.
+    pub parent_path: es_string_token_t,
+}
+
+/// `es_event_xp_malware_detected_t` since version 10.
+#[repr(C)]
+pub struct es_event_xp_malware_detected_v10_t {
+    head: ManuallyDrop<es_event_xp_malware_detected_t>,
+    /// The program in which it was found.
+    pub detected_executable: es_string_token_t,
+}
+
+/// `es_lightweight_code_requirement_t`, macOS 27.
+#[repr(C)]
+pub struct es_lightweight_code_requirement_t {
+    pub team_id: es_string_token_t,
+    pub signing_id: es_string_token_t,
+}
+
+/// `es_event_bootstrap_check_in_t`, macOS 27.
+#[repr(C)]
+pub struct es_event_bootstrap_check_in_t {
+    pub instigator: *mut es_process_t,
+    pub instigator_token: audit_token_t,
+    pub service_name: es_string_token_t,
+}
+
+/// `es_event_bootstrap_look_up_t`, macOS 27.
+#[repr(C)]
+pub struct es_event_bootstrap_look_up_t {
+    pub instigator: *mut es_process_t,
+    pub instigator_token: audit_token_t,
+    pub service_name: es_string_token_t,
+    pub target_type: u32,
+    pub target: es_bootstrap_target_t,
+}
+
+/// The union in [`es_event_bootstrap_look_up_t`].
+#[repr(C)]
+pub union es_bootstrap_target_t {
+    pub process: ManuallyDrop<es_bootstrap_target_process_t>,
+    pub job: ManuallyDrop<es_bootstrap_target_job_t>,
+}
+
+/// `ES_BOOTSTRAP_TARGET_TYPE_PROCESS`
+#[repr(C)]
+pub struct es_bootstrap_target_process_t {
+    pub target: *mut es_process_t,
+    pub target_token: audit_token_t,
+    pub job_label: es_string_token_t,
+}
+
+/// `ES_BOOTSTRAP_TARGET_TYPE_JOB`
+#[repr(C)]
+pub struct es_bootstrap_target_job_t {
+    pub job_label: es_string_token_t,
+    pub lwcr: *const es_lightweight_code_requirement_t,
+}
+
+/// The arms that `es_events_t` has since macOS 27.
+#[repr(C)]
+pub union es_events_v27_t {
+    pub bootstrap_check_in: *const es_event_bootstrap_check_in_t,
+    pub bootstrap_look_up: *const es_event_bootstrap_look_up_t,
+}
+
+/// What was done about an event that is only notified of.
+pub struct NotifyResult {
+    /// `es_result_type_t`
+    pub result_type: u32,
+    /// `es_auth_result_t`, where the type is `ES_RESULT_TYPE_AUTH`.
+    pub auth: u32,
+    /// Which flags were allowed, where the type is `ES_RESULT_TYPE_FLAGS`.
+    pub flags: Option<u32>,
+}
+
+/// `es_message_t.action.notify`
+pub fn notify_result(message: &es_message_t) -> NotifyResult {
+    // SAFETY: messages of NOTIFY events have this arm, of which every part is a number.
+    unsafe {
+        let notify = &message.action.notify;
+        let is_flags = notify.result_type == es_result_type_t::ES_RESULT_TYPE_FLAGS;
+        NotifyResult {
+            result_type: notify.result_type.0,
+            auth: notify.result.auth.0,
+            flags: is_flags.then(|| notify.result.flags),
+        }
+    }
+}

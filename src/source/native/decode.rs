@@ -1,0 +1,235 @@
+//! From a message of EndpointSecurity to an [`Event`], by the rows of the catalogue.
+
+use bumpalo::Bump;
+
+use super::c::{self, Raw, time_of};
+use super::message::{FileParts as _, Message, Part, ProcessParts as _, Structure};
+use super::{acl, entitlements, json};
+use crate::catalogue::{self, Kind, Member};
+use crate::event::{
+    AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value,
+};
+use crate::source::values;
+
+/// Reads messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Decoder {
+    /// Whether the environment of programs is wanted.
+    pub env: bool,
+    /// Whether the JSON that eslogger would write is wanted.
+    pub json: bool,
+}
+
+impl Decoder {
+    /// Reads a message. What has to be made for it is put into `arena`.
+    pub fn event<'m>(self, message: &'m Message, arena: &'m Bump) -> Event<'m> {
+        let raw = message.get();
+        let version = raw.version;
+        let event_type = event_type(raw.event_type.0);
+        let mut fields = Vec::new();
+        if let EventType::Known(row) = event_type {
+            let part = Fields {
+                decoder: self,
+                version,
+                arena,
+                fields: &mut fields,
+            };
+            part.read(message.members(row.members), "");
+        }
+        fields.sort_by(|a, b| a.label.compare(&b.label));
+        let json = if self.json {
+            let mut json = Vec::new();
+            json::push_message(&mut json, message);
+            arena.alloc_slice_copy(&json)
+        } else {
+            &mut []
+        };
+        Event {
+            event_type,
+            time: time_of(raw.time),
+            seq_num: Some(raw.seq_num),
+            global_seq_num: (raw.version >= 4).then_some(raw.global_seq_num),
+            thread_id: message.thread_id(),
+            process: message.process().map(|raw| process(raw, version)),
+            fields,
+            json,
+        }
+    }
+}
+
+/// Which event a message is of.
+pub fn event_type<'m>(number: u32) -> EventType<'m> {
+    match catalogue::by_number(number) {
+        Some(row) => EventType::Known(row),
+        None => EventType::Unknown {
+            number: Some(number.into()),
+            name: "unknown".into(),
+        },
+    }
+}
+
+/// What comes together while a message is read.
+struct Fields<'m, 'f> {
+    decoder: Decoder,
+    version: u32,
+    arena: &'m Bump,
+    fields: &'f mut Vec<Field<'m>>,
+}
+
+impl<'m> Fields<'m, '_> {
+    /// The members of a structure, shown as parts of `within`.
+    fn read(self, structure: Structure<'m>, within: &'static str) {
+        let first = self.fields.len();
+        for (member, part) in structure.parts() {
+            let nested = Fields {
+                fields: &mut *self.fields,
+                ..self
+            };
+            match part {
+                Part::Struct(structure) => nested.read(structure, member.label),
+                Part::Union(arms) => nested.read(arms, within),
+                part => {
+                    if let Some(value) = self.value(member, part) {
+                        let label = Label {
+                            within,
+                            name: member.label.into(),
+                        };
+                        self.fields.push(Field { label, value });
+                    }
+                }
+            }
+        }
+        values::name_by_siblings(structure.members(), &mut self.fields[first..]);
+    }
+
+    /// A value; None where there is none to be shown.
+    fn value(&self, member: &'static Member, part: Part<'m>) -> Option<Value<'m>> {
+        match part {
+            Part::Null | Part::Struct(_) | Part::Union(_) => None,
+            Part::Either(arms) => {
+                let (arm, part) = arms.parts().next()?;
+                self.value(arm, part)
+            }
+            Part::List(_) if matches!(member.kind, Kind::Env) && !self.decoder.env => None,
+            Part::List(elements) => Some(self.list(&member.kind, elements)),
+            Part::Value(raw) => self.plain(&member.kind, raw),
+        }
+    }
+
+    fn list(&self, kind: &'static Kind, elements: Vec<Part<'m>>) -> Value<'m> {
+        if let Kind::List(_) = kind {
+            let structure = |part| match part {
+                Part::Struct(structure) => Some(self.structure(structure)),
+                _ => None,
+            };
+            return Value::List(elements.into_iter().filter_map(structure).collect());
+        }
+        let text = |part| match part {
+            Part::Value(raw) => self.text(raw),
+            _ => None,
+        };
+        let texts = elements.into_iter().filter_map(text).collect();
+        match kind {
+            Kind::Args => Value::Args(texts),
+            Kind::Env => Value::Env(texts),
+            _ => Value::Strings(texts),
+        }
+    }
+
+    fn structure(&self, structure: Structure<'m>) -> Vec<Field<'m>> {
+        let mut fields = Vec::new();
+        let part = Fields {
+            fields: &mut fields,
+            ..*self
+        };
+        part.read(structure, "");
+        fields.sort_by(|a, b| a.label.compare(&b.label));
+        fields
+    }
+
+    fn plain(&self, kind: &'static Kind, raw: Raw<'m>) -> Option<Value<'m>> {
+        Some(match raw {
+            Raw::Bool(bool) => Value::Bool(bool),
+            Raw::Int(int) => values::integer(kind, int),
+            Raw::Time(time) => Value::Time(time),
+            Raw::Token(token) => Value::Token(audit_token(token)),
+            Raw::File(raw) => Value::File(file(raw)),
+            Raw::Process(raw) => Value::Process(Box::new(process(raw, self.version))),
+            Raw::Ints(ints) => Value::Ints(ints.iter().map(|int| i128::from(*int)).collect()),
+            Raw::Entitlements(exec) => {
+                let mut json = Vec::new();
+                if !entitlements::push(&mut json, exec) {
+                    return None;
+                }
+                Value::Json(self.arena.alloc_slice_copy(&json))
+            }
+            raw => Value::Text(self.text(raw)?),
+        })
+    }
+
+    /// What is shown as text.
+    fn text(&self, raw: Raw<'m>) -> Option<Text<'m>> {
+        let made = |text: &[u8]| Some(Text::Bytes(self.arena.alloc_slice_copy(text)));
+        match raw {
+            Raw::Text(text) => Some(Text::Bytes(text)),
+            Raw::Bytes(bytes) => made(json::hex(bytes).as_bytes()),
+            Raw::Uuid(uuid) => made(json::uuid(uuid).as_bytes()),
+            Raw::Acl(acl) => made(&acl::text(acl)?),
+            _ => None,
+        }
+    }
+}
+
+fn file(raw: &c::es_file_t) -> File<'_> {
+    File {
+        path: Text::Bytes(raw.path()),
+        path_truncated: raw.path_truncated,
+    }
+}
+
+fn process(raw: &c::es_process_t, version: u32) -> Process<'_> {
+    Process {
+        audit_token: audit_token(&raw.audit_token),
+        ppid: raw.ppid,
+        original_ppid: raw.original_ppid,
+        group_id: raw.group_id,
+        session_id: raw.session_id,
+        codesigning_flags: raw.codesigning_flags,
+        is_platform_binary: raw.is_platform_binary,
+        is_es_client: raw.is_es_client,
+        signing_id: Text::Bytes(raw.signing_id().unwrap_or_default()),
+        team_id: raw.team_id().map(Text::Bytes),
+        executable: raw.image().map_or(
+            File {
+                path: Text::Bytes(b""),
+                path_truncated: false,
+            },
+            file,
+        ),
+        tty: raw.terminal(version).flatten().map(file),
+        start_time: start_time(raw, version),
+    }
+}
+
+/// When a process was forked, since message version 3.
+pub fn start_time(raw: &c::es_process_t, version: u32) -> Option<Timestamp> {
+    (version >= 3).then(|| Timestamp {
+        seconds: raw.start_time.tv_sec,
+        nanos: u32::try_from(raw.start_time.tv_usec).unwrap_or(0) * 1000,
+    })
+}
+
+/// The meaning of the words of an audit token (<bsm/libbsm.h>).
+fn audit_token(raw: &c::audit_token_t) -> AuditToken {
+    let [auid, euid, egid, ruid, rgid, pid, asid, pidversion] = raw.val;
+    AuditToken {
+        pid: pid.cast_signed(),
+        pidversion: pidversion.into(),
+        auid,
+        euid,
+        egid,
+        ruid,
+        rgid,
+        asid: asid.into(),
+    }
+}

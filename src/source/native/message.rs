@@ -1,0 +1,222 @@
+//! Messages of EndpointSecurity, kept for as long as they are needed, and their members by the catalogue.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use super::c::{self, Base, Raw};
+use crate::catalogue::{Kind, Member};
+
+/// A message that macOS keeps for us until it is dropped.
+#[derive(Debug)]
+pub struct Message(NonNull<c::es_message_t>);
+
+// SAFETY: a message is never changed, and <EndpointSecurity/ESMessage.h> allows it to be retained, read and
+// released on any thread.
+unsafe impl Send for Message {}
+
+impl Message {
+    /// Retains a message.
+    ///
+    /// # Safety
+    /// It must be one that EndpointSecurity has just given to a client's handler.
+    pub unsafe fn retain(message: NonNull<c::es_message_t>) -> Message {
+        // SAFETY: the caller promises that it is a message.
+        unsafe { c::es_retain_message(message.as_ref()) };
+        Message(message)
+    }
+
+    /// The message.
+    pub fn get(&self) -> &c::es_message_t {
+        // SAFETY: it is there until it is released, which happens when `self` is dropped. EndpointSecurity
+        // allocates all of it, whatever its version, and all of what newer versions added on older systems
+        // lies behind what we take it for.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The event's members, which are those of the event's row.
+    pub fn members(&self, members: &'static [Member]) -> Structure<'_> {
+        let message = self.get();
+        Structure {
+            base: (&raw const message.event).cast(),
+            members,
+            version: message.version,
+            message: PhantomData,
+        }
+    }
+
+    /// The process that did it, which is NULL where it is long gone.
+    pub fn process(&self) -> Option<&c::es_process_t> {
+        // SAFETY: a message keeps its process.
+        unsafe { self.get().process.as_opt() }
+    }
+
+    /// The thread that did it.
+    pub fn thread_id(&self) -> Option<u64> {
+        let message = self.get();
+        if message.version < 4 {
+            return None;
+        }
+        // SAFETY: a message keeps its thread, which is NULL where there is none.
+        unsafe { message.thread.as_ref() }.map(|thread| thread.thread_id)
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: it was retained once, and is released once.
+        unsafe { c::es_release_message(self.0.as_ref()) }
+    }
+}
+
+/// A structure in a message, as far as the catalogue describes it.
+#[derive(Clone, Copy)]
+pub struct Structure<'m> {
+    base: Base,
+    members: &'static [Member],
+    version: u32,
+    message: PhantomData<&'m c::es_message_t>,
+}
+
+/// What a member of a structure is.
+pub enum Part<'m> {
+    /// Not there: NULL.
+    Null,
+    /// A value.
+    Value(Raw<'m>),
+    /// A structure.
+    Struct(Structure<'m>),
+    /// A union: those of its arms that are set.
+    Union(Structure<'m>),
+    /// A union that goes by its own name.
+    Either(Structure<'m>),
+    /// Text or structures in a row.
+    List(Vec<Part<'m>>),
+}
+
+impl<'m> Structure<'m> {
+    /// What the catalogue says of it.
+    pub fn members(&self) -> &'static [Member] {
+        self.members
+    }
+
+    /// The members that messages of this version have, and of a union those that are set.
+    pub fn parts(self) -> impl Iterator<Item = (&'static Member, Part<'m>)> {
+        self.members
+            .iter()
+            .filter(move |member| member.since <= self.version)
+            .filter_map(move |member| Some((member, self.part(member)?)))
+    }
+
+    fn part(self, member: &'static Member) -> Option<Part<'m>> {
+        let of = |base, members| Structure {
+            base,
+            members,
+            ..self
+        };
+        // SAFETY: the rows are such that a member's `get` takes the structure which the member is listed
+        // for: `members!` makes them of one name. The version was looked at, and 'm is the message's.
+        let raw = || unsafe { (member.get)(self.base) };
+        Some(match member.kind {
+            Kind::Union(members) => {
+                let union = of(self.base, members);
+                if union.parts().next().is_none() {
+                    return None;
+                }
+                Part::Union(union)
+            }
+            Kind::Either(members) => Part::Either(of(self.base, members)),
+            Kind::Struct(members) => match raw() {
+                Raw::Struct(base) => Part::Struct(of(base, members)),
+                Raw::Absent => return None,
+                _ => Part::Null,
+            },
+            _ => match raw() {
+                Raw::Absent => return None,
+                Raw::Null => Part::Null,
+                Raw::List(list) => {
+                    // SAFETY: the list is of this message.
+                    let elements = unsafe { list.iter() };
+                    let element = |raw| match (raw, &member.kind) {
+                        (Raw::Struct(base), Kind::List(members)) => Part::Struct(of(base, members)),
+                        (raw, _) => Part::Value(raw),
+                    };
+                    Part::List(elements.map(element).collect())
+                }
+                raw => Part::Value(raw),
+            },
+        })
+    }
+}
+
+/// What a process of a message points to. Only a message has such structures.
+pub trait ProcessParts {
+    /// The identifier in the code signature.
+    fn signing_id(&self) -> Option<&[u8]>;
+    /// The team in the code signature.
+    fn team_id(&self) -> Option<&[u8]>;
+    /// The image that it runs. It should not be NULL.
+    fn image(&self) -> Option<&c::es_file_t>;
+    /// Its controlling terminal, since message version 2; NULL where there is none.
+    fn terminal(&self, version: u32) -> Option<Option<&c::es_file_t>>;
+    /// `es_cs_validation_category_t`, since message version 10.
+    fn cs_validation_category(&self, version: u32) -> Option<u32>;
+    /// The code directory hash, not cut to 20 bytes, since message version 11; NULL where there is none.
+    fn cdhash_full(&self, version: u32) -> Option<Option<&[u8]>>;
+}
+
+impl ProcessParts for c::es_process_t {
+    fn signing_id(&self) -> Option<&[u8]> {
+        // SAFETY: the message keeps it.
+        unsafe { c::text(&self.signing_id) }
+    }
+
+    fn team_id(&self) -> Option<&[u8]> {
+        // SAFETY: the message keeps it.
+        unsafe { c::text(&self.team_id) }
+    }
+
+    fn image(&self) -> Option<&c::es_file_t> {
+        // SAFETY: the message keeps it.
+        unsafe { self.executable.as_opt() }
+    }
+
+    fn terminal(&self, version: u32) -> Option<Option<&c::es_file_t>> {
+        // SAFETY: the message keeps it.
+        (version >= 2).then(|| unsafe { self.tty.as_ref() })
+    }
+
+    fn cs_validation_category(&self, version: u32) -> Option<u32> {
+        let long = (&raw const *self).cast::<c::es_process_v11_t>();
+        // SAFETY: messages have it from this version on.
+        (version >= 10).then(|| unsafe { (*long).cs_validation_category })
+    }
+
+    fn cdhash_full(&self, version: u32) -> Option<Option<&[u8]>> {
+        if version < 11 {
+            return None;
+        }
+        let long = (&raw const *self).cast::<c::es_process_v11_t>();
+        // SAFETY: messages have it from this version on.
+        let token = unsafe { &(*long).cdhash_full };
+        if token.data.is_null() {
+            return Some(None);
+        }
+        // SAFETY: a token's data has its size, and the message keeps it.
+        Some(Some(unsafe {
+            std::slice::from_raw_parts(token.data, token.size)
+        }))
+    }
+}
+
+/// What a file of a message points to. Only a message has such structures.
+pub trait FileParts {
+    /// Its path.
+    fn path(&self) -> &[u8];
+}
+
+impl FileParts for c::es_file_t {
+    fn path(&self) -> &[u8] {
+        // SAFETY: the message keeps it.
+        unsafe { c::text(&self.path) }.unwrap_or_default()
+    }
+}
