@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::json::{self, Json};
+use crate::system::security::ACL_OF_MESSAGE;
 use crate::versions::EVENT_TYPES;
 use image::Image;
 use layout::{Layout, Member};
@@ -270,7 +271,8 @@ impl Builder {
             }
             "es_token_t" => self.image.put_token(at, &hex(value)?),
             "acl_t" => {
-                let target = self.image.put_data(bytes(value)?);
+                let acl = [&[ACL_OF_MESSAGE], bytes(value)?].concat();
+                let target = self.image.put_data(&acl);
                 self.image.point(at, target);
             }
             "struct timespec" | "struct timeval" => {

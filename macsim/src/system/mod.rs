@@ -14,7 +14,7 @@ mod information;
 mod mach;
 mod passthrough;
 pub mod processes;
-mod security;
+pub mod security;
 mod signals;
 mod spawn;
 mod terminal;

@@ -31,13 +31,53 @@ members! {
     audit_token_to_pidversion = 7;
 }
 
-/// An access control list is its text here; a copy of it for the caller to free.
+/// What the ACL of a message begins with. An access control list is its text here, and that of a message is not
+/// for the functions that may change one: it has to be copied by `acl_copy_ext` and `acl_copy_int` (ESMessage.h).
+pub const ACL_OF_MESSAGE: u8 = 1;
+
+/// The text of an ACL.
+///
+/// # Safety
+/// It must be one.
+unsafe fn acl_text<'a>(acl: *const c_char) -> &'a [u8] {
+    // SAFETY: an ACL is a string here.
+    let text = unsafe { CStr::from_ptr(acl) }.to_bytes();
+    text.strip_prefix(&[ACL_OF_MESSAGE]).unwrap_or(text)
+}
+
+extern "C" fn acl_size(acl: *const c_char) -> isize {
+    // SAFETY: the caller's ACL, or a message's.
+    unsafe { acl_text(acl) }.len() as isize + 1
+}
+
+extern "C" fn acl_copy_ext(buffer: *mut u8, acl: *const c_char, size: isize) -> isize {
+    // SAFETY: the caller's ACL, or a message's.
+    let text = unsafe { acl_text(acl) };
+    if size <= text.len() as isize {
+        super::errno::fail(libc::ERANGE);
+        return -1;
+    }
+    // SAFETY: the buffer has room for the text and its end.
+    unsafe {
+        buffer.copy_from(text.as_ptr(), text.len());
+        buffer.add(text.len()).write(0);
+    }
+    text.len() as isize + 1
+}
+
+extern "C" fn acl_copy_int(buffer: *const c_char) -> *mut c_char {
+    // SAFETY: what `acl_copy_ext` wrote.
+    unsafe { libc::strdup(buffer) }
+}
+
+/// A copy of the text for the caller to free.
 extern "C" fn acl_to_text(acl: *const c_char, length: *mut isize) -> *mut c_char {
-    if acl.is_null() {
+    // SAFETY: the caller's ACL, or a message's.
+    if acl.is_null() || unsafe { *acl.cast::<u8>() } == ACL_OF_MESSAGE {
         super::errno::fail(libc::EINVAL);
         return std::ptr::null_mut();
     }
-    // SAFETY: a string of the message's, and the caller's variable, NULL allowed.
+    // SAFETY: the caller's ACL, and the caller's variable, NULL allowed.
     unsafe {
         if let Some(length) = length.as_mut() {
             *length = CStr::from_ptr(acl).count_bytes() as isize;
@@ -47,7 +87,7 @@ extern "C" fn acl_to_text(acl: *const c_char, length: *mut isize) -> *mut c_char
 }
 
 extern "C" fn acl_free(memory: *mut c_void) -> c_int {
-    // SAFETY: what `acl_to_text` gave.
+    // SAFETY: what `acl_to_text` or `acl_copy_int` gave.
     unsafe { libc::free(memory) };
     0
 }
@@ -72,6 +112,7 @@ extern "C" fn csr_get_active_config(config: *mut u32) -> c_int {
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
     let mut exports = members();
-    exports.extend(functions![acl_free, acl_to_text, arc4random_buf, csr_get_active_config, CCRandomGenerateBytes]);
+    exports.extend(functions![
+        acl_copy_ext, acl_copy_int, acl_free, acl_size, acl_to_text, arc4random_buf, csr_get_active_config, CCRandomGenerateBytes]);
     exports
 }

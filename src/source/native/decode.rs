@@ -25,6 +25,7 @@ impl Decoder {
     pub fn event<'m>(self, message: &'m Message, arena: &'m Bump) -> Event<'m> {
         let raw = message.get();
         let version = raw.version;
+        let (seq_num, global_seq_num) = message.numbers();
         let event_type = event_type(raw.event_type.0);
         let mut fields = Vec::new();
         if let EventType::Known(row) = event_type {
@@ -47,8 +48,8 @@ impl Decoder {
         Event {
             event_type,
             time: time_of(raw.time),
-            seq_num: Some(raw.seq_num),
-            global_seq_num: (raw.version >= 4).then_some(raw.global_seq_num),
+            seq_num,
+            global_seq_num,
             thread_id: message.thread_id(),
             process: message.process().map(|raw| process(raw, version)),
             fields,

@@ -30,9 +30,12 @@ pub fn push_message(out: &mut Vec<u8>, message: &Message) {
         json.int("action_type", raw.action_type.0);
         json.key("action");
         json.action(raw);
-        json.int("seq_num", raw.seq_num);
-        if raw.version >= 4 {
-            json.int("global_seq_num", raw.global_seq_num);
+        let (seq_num, global_seq_num) = message.numbers();
+        if let Some(number) = seq_num {
+            json.int("seq_num", number);
+        }
+        if let Some(number) = global_seq_num {
+            json.int("global_seq_num", number);
             json.key("thread");
             match message.thread_id() {
                 Some(thread_id) => json.object(|json| json.int("thread_id", thread_id)),

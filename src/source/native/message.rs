@@ -50,6 +50,11 @@ impl Message {
         unsafe { self.get().process.as_opt() }
     }
 
+    /// `seq_num` and `global_seq_num`, where messages of its version have them.
+    pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
+        numbers(self.get())
+    }
+
     /// The thread that did it.
     pub fn thread_id(&self) -> Option<u64> {
         let message = self.get();
@@ -59,6 +64,14 @@ impl Message {
         // SAFETY: a message keeps its thread, which is NULL where there is none.
         unsafe { message.thread.as_ref() }.map(|thread| thread.thread_id)
     }
+}
+
+/// `seq_num`, since message version 2, and `global_seq_num`, since version 4.
+pub fn numbers(message: &c::es_message_t) -> (Option<u64>, Option<u64>) {
+    (
+        (message.version >= 2).then_some(message.seq_num),
+        (message.version >= 4).then_some(message.global_seq_num),
+    )
 }
 
 impl Drop for Message {

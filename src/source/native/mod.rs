@@ -151,11 +151,9 @@ fn handler(
     move |delivered| {
         queue.push(|tally| {
             let message = delivered.get();
-            tally.observe(
-                decode::event_type(message.event_type.0),
-                Some(message.seq_num),
-                (message.version >= 4).then_some(message.global_seq_num),
-            );
+            let (seq_num, global_seq_num) = message::numbers(message);
+            let event_type = decode::event_type(message.event_type.0);
+            tally.observe(event_type, seq_num, global_seq_num);
             // A process that leaves the group must be seen again, and one that joins it not: muting it by
             // its audit token would do neither.
             let is_own = |process: &c::es_process_t| Some(process.group_id) == group;
