@@ -97,12 +97,30 @@ fn push_string(out: &mut Vec<u8>, name: Option<Text<'_>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[track_caller]
     fn becomes(message: &str, redacted: &str) {
         let mut out = Vec::new();
         push_json(&mut out, message.as_bytes()).expect("JSON");
         assert_eq!(String::from_utf8_lossy(&out), redacted);
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_is_left(env in prop::collection::vec(any::<String>(), 0..6), pretty in any::<bool>()) {
+            let message = |env: &[String]| serde_json::json!({ "event": { "su": { "env": env, "uid": 0 } }, "time": "" });
+            let whole = message(&env);
+            let text = if pretty { format!("{whole:#}") } else { whole.to_string() };
+            let mut out = Vec::new();
+            push_json(&mut out, text.as_bytes()).expect("JSON");
+            let redacted: Vec<_> = env.iter().map(|variable| match variable.split_once('=') {
+                Some((name, _)) => format!("{name}={REDACTED}"),
+                None => REDACTED.to_owned(),
+            }).collect();
+            let out: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+            prop_assert_eq!(out, message(&redacted));
+        }
     }
 
     #[test]

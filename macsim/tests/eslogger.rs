@@ -105,7 +105,7 @@ impl Running {
     }
 
     fn signal(&self, signal: &str) {
-        kill(signal, self.child.id());
+        kill(signal, &[self.child.id()]);
     }
 
     /// What it says on standard error until its end, and its exit status.
@@ -126,9 +126,11 @@ fn status(pid: u32) -> Option<(char, String)> {
     Some((after.chars().next()?, after[1..].to_owned()))
 }
 
-fn kill(signal: &str, pid: u32) {
+fn kill(signal: &str, pids: &[u32]) {
+    let pids = pids.iter().map(ToString::to_string);
     let kill = Command::new("kill")
-        .args(["-s", signal, &pid.to_string()])
+        .args(["-s", signal])
+        .args(pids)
         .status();
     assert!(kill.expect("kill runs").success());
 }
@@ -257,8 +259,7 @@ fn a_line_that_is_cut_by_the_end_is_no_damage() {
             running.line();
         }
         // As the terminal does at Ctrl-C, to both, eslogger first.
-        kill("INT", running.eslogger());
-        running.signal("INT");
+        kill("INT", &[running.eslogger(), running.child.id()]);
         while running.lines.recv_timeout(PATIENCE).is_ok() {}
         assert_eq!(running.end(), (String::new(), Some(0)));
     }
