@@ -152,7 +152,7 @@ impl Values {
         out.push(b'}');
     }
 
-    /// `A|B|0x40 (67)`; without a bit, the name of that or `0`.
+    /// `A|B|0x40 (67)`; where no bit is set, the name of that or `0`.
     fn push_flags(&self, out: &mut Vec<u8>, table: &tables::Flags, number: i128) {
         let start = out.len();
         let rest = table.names(bits_of(number), |name| {
@@ -161,16 +161,17 @@ impl Values {
             }
             out.extend_from_slice(name.as_bytes());
         });
-        if out.len() == start && (number != 0 || table.zero.is_none()) {
-            // Without any name the number says it all.
-            push_int(out, number);
-            return;
-        }
         if rest != 0 {
-            push_fmt(out, format_args!("|{rest:#x}"));
+            if out.len() > start {
+                out.push(b'|');
+            }
+            push_hex(out, rest.into());
         }
-        if let (0, Some(zero)) = (number, table.zero) {
-            out.extend_from_slice(zero.as_bytes());
+        if out.len() == start {
+            match table.zero {
+                Some(zero) => out.extend_from_slice(zero.as_bytes()),
+                None => return push_int(out, number),
+            }
         }
         self.push_number(out, number);
     }
