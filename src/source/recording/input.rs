@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::fs::{File, Metadata};
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -20,6 +20,9 @@ const READ_SIZE: usize = 512 << 10;
 
 /// How often a followed file is looked at when there was nothing new.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The size of a page, or a part of it.
+const PAGE: usize = 4096;
 
 /// How many buffers wait to be used again, at the most.
 const KEPT: usize = 16;
@@ -223,6 +226,47 @@ fn decompressed<'r>(mut reader: impl Read + 'r) -> io::Result<Box<dyn BufRead + 
     })
 }
 
-fn buffered<R: Read>(reader: R) -> BufReader<R> {
-    BufReader::with_capacity(READ_SIZE, reader)
+fn buffered<R: Read>(reader: R) -> Buffered<R> {
+    let mut buffer = vec![0; READ_SIZE + PAGE];
+    let start = buffer.as_ptr().align_offset(PAGE).min(PAGE);
+    buffer.truncate(start + READ_SIZE);
+    Buffered {
+        reader,
+        buffer,
+        start,
+        at: start,
+        end: start,
+    }
+}
+
+/// Like the standard library's, save that what is read goes to the beginning of a page: some processors
+/// (AMD's, `rep movsb`) copy to a place shortly after it three times as slowly.
+struct Buffered<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    start: usize,
+    at: usize,
+    end: usize,
+}
+
+impl<R: Read> Read for Buffered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Buffered<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.end {
+            let count = self.reader.read(&mut self.buffer[self.start..])?;
+            (self.at, self.end) = (self.start, self.start + count);
+        }
+        Ok(&self.buffer[self.at..self.end])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at = (self.at + count).min(self.end);
+    }
 }
