@@ -87,21 +87,21 @@ impl Running {
         self.lines.recv_timeout(PATIENCE).expect("a line")
     }
 
-    /// The process ids of its children that run.
-    fn children(&self) -> Vec<u32> {
-        let parent = format!(" {} ", self.child.id());
+    /// The process ids of its children, with their names.
+    fn children(&self) -> Vec<(u32, String)> {
         let processes = std::fs::read_dir("/proc").expect("the folder");
         let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| {
-            status(*pid).is_some_and(|(state, rest)| state != 'Z' && rest.starts_with(&parent))
-        })
-        .collect()
+        let child = |pid| {
+            let process = Process::of(pid)?;
+            (process.parent == self.child.id()).then_some((pid, process.name))
+        };
+        pids.filter_map(child).collect()
     }
 
     fn eslogger(&self) -> u32 {
-        let children = self.children();
-        assert_eq!(children.len(), 1, "{children:?}");
-        children[0]
+        let mut children = self.children().into_iter();
+        let eslogger = children.find(|(_, name)| name == "eslogger");
+        eslogger.expect("eslogger runs").0
     }
 
     fn signal(&self, signal: &str) {
@@ -119,11 +119,22 @@ impl Running {
     }
 }
 
-/// The state of a process, and what follows it in the kernel's table.
-fn status(pid: u32) -> Option<(char, String)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after) = stat.rsplit_once(") ")?;
-    Some((after.chars().next()?, after[1..].to_owned()))
+/// A process that hasn't ended.
+struct Process {
+    name: String,
+    parent: u32,
+}
+
+impl Process {
+    fn of(pid: u32) -> Option<Process> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
+        let mut rest = rest.split(' ');
+        (rest.next()? != "Z").then_some(Process {
+            name: name.to_owned(),
+            parent: rest.next()?.parse().ok()?,
+        })
+    }
 }
 
 fn kill(signal: &str, pids: &[u32]) {
@@ -139,7 +150,7 @@ fn kill(signal: &str, pids: &[u32]) {
 #[track_caller]
 fn is_gone(pid: u32) {
     let began = Instant::now();
-    while status(pid).is_some_and(|(state, _)| state != 'Z') {
+    while Process::of(pid).is_some() {
         assert!(began.elapsed() < PATIENCE, "it goes on");
         thread::sleep(Duration::from_millis(10));
     }
@@ -242,10 +253,14 @@ fn a_signal_ends_both_in_good_order() {
         for _ in 0..3 {
             running.line();
         }
-        let eslogger = running.eslogger();
+        let children = running.children();
+        assert_eq!(children.len(), 2, "{children:?}");
         running.signal(signal);
         assert_eq!(running.end(), (String::new(), Some(0)), "{signal}");
-        assert!(status(eslogger).is_none(), "it was ended and waited for");
+        for (pid, name) in children {
+            let is_there = std::fs::exists(format!("/proc/{pid}")).expect("it can be looked");
+            assert!(!is_there, "{name} was not ended and waited for");
+        }
     }
 }
 
@@ -282,14 +297,20 @@ fn a_reader_that_goes_away_ends_both_quietly() {
 
 #[test]
 fn eslogger_does_not_outlive_a_program_that_is_killed() {
-    let run = traced(&["-F", "line", "-e", "open"], &opens(20))
-        .env("MACSIM_ESLOGGER_REPEAT", "1000000")
-        .env("MACSIM_ESLOGGER_RATE", "1000");
-    let running = Running::new(run);
-    running.line();
-    let eslogger = running.eslogger();
-    running.signal("KILL");
-    is_gone(eslogger);
+    for repeat in ["1", "1000000"] {
+        let run = traced(&["-F", "line", "-e", "open"], &opens(20))
+            .env("MACSIM_ESLOGGER_REPEAT", repeat)
+            .env("MACSIM_ESLOGGER_RATE", "1000");
+        let running = Running::new(run);
+        for _ in 0..20 {
+            running.line();
+        }
+        let children = running.children();
+        running.signal("KILL");
+        for (pid, _) in children {
+            is_gone(pid);
+        }
+    }
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //!
 //! It writes to a pseudo-terminal in raw mode: into a pipe it would write in blocks, so that events came late and
 //! the last ones never, and a terminal that isn't raw cuts long lines. It stays in our process group, whose events
-//! it leaves out: those of the pipeline that we print into. When we are killed the terminal closes with us, and
-//! eslogger fails to write.
+//! it leaves out: those of the pipeline that we print into. When we are killed a shell ends it: by itself it would
+//! notice at its next event that the terminal has closed, if at all.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -61,6 +61,7 @@ pub struct Eslogger {
     errors: Option<JoinHandle<Option<Refusal>>>,
     waiting: Arc<Waiting>,
     is_stopped: Arc<AtomicBool>,
+    guard: Option<Guard>,
 }
 
 impl Eslogger {
@@ -90,12 +91,15 @@ impl Eslogger {
             .stderr(Stdio::piped())
             .spawn()?;
         let errors = child.stderr.take();
-        let eslogger = Eslogger {
+        let pid = child.id();
+        let mut eslogger = Eslogger {
             child: Arc::new(Mutex::new(child)),
             errors: errors.map(|errors| thread::spawn(|| pass_on(errors))),
             waiting: Arc::default(),
             is_stopped: Arc::default(),
+            guard: None,
         };
+        eslogger.guard = Some(Guard::of(pid)?);
         let waiting = Arc::clone(&eslogger.waiting);
         let is_stopped = Arc::clone(&eslogger.is_stopped);
         thread::spawn(move || read(File::from(ours), &waiting, &is_stopped));
@@ -147,6 +151,27 @@ impl Eslogger {
 impl Drop for Eslogger {
     fn drop(&mut self) {
         end(&self.child);
+    }
+}
+
+/// A shell that waits for our end, however it comes, and then ends eslogger.
+struct Guard(Child);
+
+impl Guard {
+    fn of(pid: u32) -> io::Result<Guard> {
+        let mut shell = Command::new("/bin/sh");
+        // What it reads from is a pipe that nobody else holds; nothing is ever written into it.
+        let wait = "trap '' HUP INT TERM; read -r _; kill \"$0\"";
+        shell.args(["-c", wait, &pid.to_string()]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::null());
+        shell.stderr(Stdio::null()).spawn().map(Guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
