@@ -170,26 +170,49 @@ fn without_the_entitlement_it_goes_on_with_eslogger() {
 }
 
 #[test]
-fn what_macos_refuses_eslogger_is_told() {
-    for (refusal, says) in [
-        ("permitted", "a live trace takes Full Disk Access"),
-        ("privileged", "a live trace takes root: use sudo"),
+fn other_refusals_are_told_and_end_it_whichever_source_met_them() {
+    for (result, by_eslogger, says) in [
+        ("4", "permitted", "a live trace takes Full Disk Access"),
+        ("5", "privileged", "a live trace takes root: use sudo"),
+        ("6", "", "macOS already has as many clients"),
     ] {
-        let run = traced(&["-e", "open"], "")
-            .env("MACSIM_ESLOGGER_REFUSE", refusal)
-            .run();
-        assert_eq!((run.out.as_str(), run.status), ("", 4), "{refusal}");
-        let said = run.err.strip_prefix("proctracer: ").expect("a message");
+        let native = Run::new(&["-e", "open"]).option("--new-client");
+        let refused = native.option(result).eslogger(&opens(1)).run();
+        assert_eq!((refused.out.as_str(), refused.status), ("", 4), "{result}");
+        let said = refused.err.strip_prefix("proctracer: ").expect("a message");
         assert!(
             said.starts_with(says) && said.lines().count() == 1,
             "{said}"
         );
+        if !by_eslogger.is_empty() {
+            let run = traced(&["-e", "open"], "").env("MACSIM_ESLOGGER_REFUSE", by_eslogger);
+            assert_eq!(run.run(), refused);
+        }
     }
-    let not_root = traced(&["-e", "open"], "").option("--euid=501").run();
-    assert_eq!(
-        (not_root.err.as_str(), not_root.status),
-        ("proctracer: a live trace takes root: use sudo\n", 4)
-    );
+    for args in [&["-e", "open"][..], &["-e", "open", "--source", "eslogger"]] {
+        let not_root = Run::new(args).option("--euid=501").eslogger("").run();
+        assert_eq!(
+            (not_root.err.as_str(), not_root.status),
+            ("proctracer: a live trace takes root: use sudo\n", 4)
+        );
+    }
+}
+
+#[test]
+fn without_the_entitlement_and_eslogger_it_says_what_to_do() {
+    let forced = Run::new(&["-e", "open", "--source", "native"])
+        .option("--new-client=3")
+        .eslogger("");
+    for run in [forced, Run::new(&["-e", "open"]).option("--new-client=3")] {
+        let refused = run.run();
+        assert_eq!((refused.out.as_str(), refused.status), ("", 4));
+        assert_eq!(
+            refused.err,
+            "proctracer: macOS lets only programs with the entitlement com.apple.developer.endpoint-security.client \
+             trace by themselves, which Apple grants to a developer; a copy without it runs only where both SIP and \
+             AMFI are off. Without: --source eslogger\n"
+        );
+    }
 }
 
 #[test]
