@@ -309,3 +309,23 @@ fn the_handlers_time_is_measured() {
     assert!(run.said.contains("macsim: handler median "), "{run:#?}");
     assert!(run.said.contains(" ns, 99th percentile "), "{run:#?}");
 }
+
+#[test]
+fn a_pid_can_stand_for_the_programs_child() {
+    let events = message(&write("/a"), "/bin/x", 4242) + &message(&write("/b"), "/bin/y", 9);
+    let args = [
+        "es", "new", WRITE, "child", "pause", "continue", "wait", "delete",
+    ];
+    let run = Run::check(&args)
+        .events(&events)
+        .option("--child-pid=4242")
+        .run();
+    let child = run
+        .out
+        .lines()
+        .find_map(|line| line.strip_prefix("child "))
+        .expect("a line");
+    assert!(run.out.contains("before 0\n"), "{run:#?}");
+    assert!(run.out.contains(&format!(" /bin/x[{child}]\n")), "{run:#?}");
+    assert!(run.out.contains(" /bin/y[9]\n"), "{run:#?}");
+}

@@ -11,6 +11,7 @@
 //! | `list` | prints what is muted |
 //! | `leak`, `release-too-often`, `read-after-release`, `slow`, `quiet` | what the handler does |
 //! | `subscribe=EVENTS` | subscribes, and prints an error |
+//! | `child`, `continue` | starts a command that waits, and lets it go |
 //! | `sync` | asks to be called after all messages |
 //! | `has=FUNCTION` | prints whether the system has a function |
 //! | `wait`, `pause` | waits for SIGINT, or a moment |
@@ -275,6 +276,7 @@ fn events(list: &str) -> Vec<es_event_type_t> {
 /// Does what the arguments say.
 pub fn main(args: &[String]) {
     let mut client = ptr::null_mut();
+    let mut child = 0;
     let handler: extern "C" fn(c_int) = interrupt;
     // SAFETY: the handler only sets a flag.
     unsafe { libc::signal(libc::SIGINT, handler as usize) };
@@ -344,6 +346,14 @@ pub fn main(args: &[String]) {
                     type Synchronize = unsafe extern "C" fn(*mut es_client_t, *const Block) -> es_return_t;
                     let function = newer("es_sync_client").expect("a function of 27.0");
                     std::mem::transmute::<NonNull<c_void>, Synchronize>(function)(client, &raw const block);
+                }
+                "child" => {
+                    child = crate::system::spawn("exit 0", crate::system::SUSPENDED);
+                    println!("child {child}");
+                }
+                "continue" => {
+                    println!("before {}", COUNT.load(Ordering::Relaxed));
+                    libc::kill(child, libc::SIGCONT);
                 }
                 "has" => println!("{value} {}", newer(value).is_some()),
                 "wait" => {

@@ -35,11 +35,15 @@ const CHECKS: &[(&str, fn())] = &[
 ];
 
 /// Runs a check.
-pub fn main(name: &str, _: &[String]) {
+pub fn main(name: &str, args: &[String]) {
     match CHECKS.iter().find(|(check, _)| *check == name) {
         Some((_, check)) => check(),
         None if name == "list" => CHECKS.iter().for_each(|(check, _)| println!("{check}")),
         None if name == "missing" => missing(),
+        None if name == "command" => {
+            let status = Command::new(&args[0]).args(&args[1..]).status();
+            println!("{:?}", status.map(|status| status.code()).map_err(|error| error.kind()));
+        }
         None => panic!("no check {name}"),
     }
 }
@@ -356,7 +360,7 @@ fn commands() {
 }
 
 /// Starts `sh -c script` with flags of `posix_spawn`.
-fn spawn(script: &str, flags: c_int) -> i32 {
+pub fn spawn(script: &str, flags: c_int) -> i32 {
     let strings = ["sh", "-c", script].map(|text| CString::new(text).expect("no NUL"));
     let mut args: Vec<_> = strings.iter().map(|text| text.as_ptr().cast_mut()).collect();
     args.push(ptr::null_mut());
@@ -389,7 +393,8 @@ unsafe extern "C" {
     fn mach_absolute_time() -> u64;
 }
 
-const SUSPENDED: c_int = 0x80;
+/// Of `posix_spawn`: the child waits for SIGCONT.
+pub const SUSPENDED: c_int = 0x80;
 const SESSION: c_int = 0x400;
 const CLOSE_BY_DEFAULT: c_int = 0x4000;
 

@@ -1,0 +1,213 @@
+//! The stand-in for eslogger.
+
+mod common;
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::{Output, Run, file, read, wait};
+
+const EVENTS: &str = "tests/data/events.jsonl";
+
+fn eslogger(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_macsim"));
+    command
+        .arg("eslogger")
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+        .env("MACSIM_ESLOGGER_FILE", file(EVENTS))
+        .env("MACSIM_MACOS", "27.0");
+    command
+}
+
+fn ended(mut command: Command) -> Output {
+    wait(command.spawn().expect("macsim starts"))
+}
+
+/// The project's lines of an event.
+fn lines(event: &str) -> String {
+    let text = read(EVENTS);
+    let is = |line: &&str| line.contains(&format!(r#""event":{{"{event}":"#));
+    text.split_inclusive('\n').filter(is).collect()
+}
+
+#[test]
+fn the_events_of_the_system_are_listed() {
+    let mut command = eslogger(&["--list-events"]);
+    command.env("MACSIM_MACOS", "13.0");
+    let run = ended(command);
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    let names: Vec<_> = run.out.lines().collect();
+    assert!(
+        names.contains(&"btm_launch_item_remove")
+            && !names.contains(&"sudo")
+            && !names.contains(&"reserved_0")
+    );
+    assert_eq!(ended(eslogger(&["--list-events"])).out.lines().count(), 106);
+}
+
+#[test]
+fn the_lines_of_the_named_events_are_printed() {
+    let mut command = eslogger(&["exec", "--format", "json", "exit"]);
+    command.env("MACSIM_ESLOGGER_END", "0");
+    let run = ended(command);
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    let count = lines("exec").lines().count() + lines("exit").lines().count();
+    assert_eq!(run.out.lines().count(), count);
+    let mut command = eslogger(&["exit"]);
+    command
+        .env("MACSIM_ESLOGGER_END", "3")
+        .env("MACSIM_ESLOGGER_REPEAT", "2");
+    let run = ended(command);
+    assert_eq!((run.out, run.status), (lines("exit").repeat(2), 3));
+}
+
+#[test]
+fn it_refuses_as_the_real_one() {
+    for (name, word) in [
+        ("permitted", "NOT_PERMITTED"),
+        ("privileged", "NOT_PRIVILEGED"),
+        ("entitled", "NOT_ENTITLED"),
+    ] {
+        let mut command = eslogger(&["exec"]);
+        command.env("MACSIM_ESLOGGER_REFUSE", name);
+        let run = ended(command);
+        assert_eq!((run.out.as_str(), run.status), ("", 1));
+        assert!(
+            run.err
+                .contains(&format!("ES_NEW_CLIENT_RESULT_ERR_{word}")),
+            "{run:#?}"
+        );
+    }
+    let mut command = eslogger(&["exec"]);
+    command.env("MACSIM_EUID", "501");
+    assert!(ended(command).err.contains("NOT_PRIVILEGED"));
+    let mut command = eslogger(&["sudo"]);
+    command.env("MACSIM_MACOS", "13.0");
+    let run = ended(command);
+    assert!(run.err.contains("sudo") && run.status == 1, "{run:#?}");
+}
+
+#[test]
+fn it_writes_in_blocks_and_lives_on() {
+    let mut child = eslogger(&["exec"]).spawn().expect("macsim starts");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().expect("a child").is_none(), "it ended");
+    child.kill().expect("killed");
+    let run = wait(child);
+    let whole = lines("exec").len();
+    assert!(
+        (8192..65536).contains(&whole),
+        "more than a block, less than a pipe holds"
+    );
+    assert_eq!(run.out.len(), whole / 8192 * 8192);
+    assert_eq!(run.status, 128 + 9);
+}
+
+#[test]
+fn it_dies_in_the_middle_of_a_line() {
+    let mut command = eslogger(&["exit"]);
+    command.env("MACSIM_ESLOGGER_CUT", "2");
+    let run = ended(command);
+    let text = lines("exit");
+    let (first, second) = (
+        text.lines().next().expect("a line"),
+        text.lines().nth(1).expect("a line"),
+    );
+    assert_eq!(run.out, format!("{first}\n{}", &second[..second.len() / 2]));
+    assert_eq!(run.status, 128 + 9);
+}
+
+#[test]
+fn it_leaves_its_own_group_out() {
+    let mut command = eslogger(&["exit"]);
+    command.env("MACSIM_ESLOGGER_END", "0").process_group(0);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.jsonl");
+    let line = |group: u32| {
+        format!("{{\"process\":{{\"group_id\":{group}}},\"event\":{{\"exit\":{{\"stat\":0}}}}}}\n")
+    };
+    // Its group is its pid, which is only known when it runs: all that is near.
+    std::fs::write(&path, (1..40_000).map(line).collect::<String>()).expect("written");
+    command.env("MACSIM_ESLOGGER_FILE", &path);
+    let child = command.spawn().expect("macsim starts");
+    let pid = child.id();
+    let run = wait(child);
+    if pid < 40_000 {
+        assert_eq!(run.out.lines().count(), 39_998);
+        assert!(!run.out.contains(&line(pid)));
+    }
+}
+
+#[test]
+fn on_a_terminal_it_writes_line_by_line() {
+    let (mut main, mut other) = (0, 0);
+    // SAFETY: variables of our own.
+    let (mut main, other) = unsafe {
+        let null = std::ptr::null_mut();
+        assert_eq!(
+            libc::openpty(
+                &raw mut main,
+                &raw mut other,
+                null,
+                std::ptr::null(),
+                std::ptr::null()
+            ),
+            0
+        );
+        let mut termios = std::mem::zeroed();
+        libc::tcgetattr(other, &raw mut termios);
+        libc::cfmakeraw(&raw mut termios);
+        libc::tcsetattr(other, libc::TCSANOW, &raw const termios);
+        (
+            std::fs::File::from_raw_fd(main),
+            OwnedFd::from_raw_fd(other),
+        )
+    };
+    let mut command = eslogger(&["settime"]);
+    command.env("MACSIM_ESLOGGER_ECHO", "1").stdout(other);
+    let mut child = command.spawn().expect("macsim starts");
+    drop(command);
+    let expected = format!("^D\x08\x08{}", lines("settime"));
+    let mut found = vec![0; expected.len()];
+    main.read_exact(&mut found).expect("lines");
+    assert_eq!(String::from_utf8_lossy(&found), expected);
+    child.kill().expect("killed");
+    child.wait().expect("its end");
+}
+
+#[test]
+fn a_program_finds_it_under_the_root() {
+    let run = Run::check(&["command", "/usr/bin/eslogger", "exit"])
+        .eslogger(EVENTS)
+        .env("MACSIM_ESLOGGER_END", "0")
+        .run();
+    assert_eq!(run.out, lines("exit") + "Ok(Some(0))\n");
+    let run = Run::check(&["command", "/usr/bin/eslogger"]).run();
+    assert_eq!(run.out, "Err(NotFound)\n");
+}
+
+#[test]
+fn universal_binaries_are_joined_and_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("checks");
+    let args: [OsString; 3] = [
+        "universal".into(),
+        out.clone().into(),
+        common::built("checks").into(),
+    ];
+    let status = Command::new(env!("CARGO_BIN_EXE_macsim"))
+        .args(args)
+        .status()
+        .expect("macsim starts");
+    assert!(status.success());
+    let run = Run::of(out, &["time"]).env("TZ", "XYZ-3").run();
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+}
