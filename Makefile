@@ -37,6 +37,7 @@ test:
 # What is asked of every change.
 check:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --check --manifest-path macsim/programs/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 # proctracer for macOS, both architectures: on a Mac with its own toolchain, on Linux with one that is installed when it is
@@ -54,19 +55,21 @@ else
 	macsim/toolchain/build $* zigbuild --release
 endif
 
-# Joins them to one file, target/proctracer.
+# Joins them to one file, ./proctracer.
 universal: macos
+	rm -f proctracer
 ifeq ($(shell uname),Darwin)
-	lipo -create -output target/proctracer $(MACOS_ARCHS:%=target/%-apple-darwin/release/proctracer)
+	lipo -create -output proctracer $(MACOS_ARCHS:%=$(TARGET_DIR)/%-apple-darwin/release/proctracer)
 else
-	$(CARGO) run -q --release -p macsim -- universal target/proctracer $(MACOS_ARCHS:%=target/%-apple-darwin/release/proctracer)
+	$(CARGO) run -q --release -p macsim -- universal proctracer $(MACOS_ARCHS:%=$(TARGET_DIR)/%-apple-darwin/release/proctracer)
 endif
 
 # Runs the macOS program on Linux, on a simulation of EndpointSecurity.
 test-macos:
-	@echo "builds proctracer for macOS (x86_64 and arm64), then macsim and its checks, and runs the x86_64 binary on it"
+	@echo "Builds proctracer for macOS, x86_64 and arm64; macsim, which stands for macOS; and programs that check it."
+	@echo "Then runs macsim's tests: what it converts, what it simulates, and proctracer's x86_64 binary on it."
 	$(MAKE) macos
-	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --target-dir ../../target
+	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --target-dir "$(abspath $(TARGET_DIR))"
 	$(CARGO) test --release -p macsim
 
 # Speed, side by side with jq, DuckDB and ripgrep, those of them that are installed.

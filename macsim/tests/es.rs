@@ -1,5 +1,7 @@
 //! The simulation of libEndpointSecurity, seen by a client.
 
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
 mod common;
 
 use common::{Output, Run, read};

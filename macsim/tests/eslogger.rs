@@ -1,5 +1,7 @@
 //! eslogger as the source: proctracer with macsim's stand-in for it.
 
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
 mod common;
 
 use std::fmt::Write as _;

@@ -1,5 +1,7 @@
 //! The macOS program reads recordings as it does on any other system.
 
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
 mod common;
 
 use common::{Run, read};

@@ -1,5 +1,7 @@
 //! What macsim converts, each by a program that is built for macOS.
 
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
 mod common;
 
 use common::Run;

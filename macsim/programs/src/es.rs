@@ -82,7 +82,11 @@ fn text(token: &es_string_token_t) -> String {
     bytes.escape_ascii().to_string()
 }
 
-unsafe extern "C" fn handler(_: *const Block, _: *const es_client_t, message: NonNull<es_message_t>) {
+unsafe extern "C" fn handler(
+    _: *const Block,
+    _: *const es_client_t,
+    message: NonNull<es_message_t>,
+) {
     COUNT.fetch_add(1, Ordering::Relaxed);
     if SLOW.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(1));
@@ -114,7 +118,9 @@ unsafe extern "C" fn handler(_: *const Block, _: *const es_client_t, message: No
 unsafe fn describe(message: &es_message_t) -> String {
     // SAFETY: as of the handler; the pointers that the crate wraps may be NULL.
     unsafe {
-        let process: *const es_process_t = (&raw const message.process).cast::<*const es_process_t>().read();
+        let process: *const es_process_t = (&raw const message.process)
+            .cast::<*const es_process_t>()
+            .read();
         let mut line = format!("{} v{}", message.event_type.0, message.version);
         if message.version >= 4 {
             line += &format!(" {}/{}", message.seq_num, message.global_seq_num);
@@ -125,8 +131,14 @@ unsafe fn describe(message: &es_message_t) -> String {
         }
         match process.as_ref() {
             Some(process) => {
-                let file = (&raw const process.executable).cast::<*const es_file_t>().read();
-                line += &format!(" {}[{}]", text(&(*file).path), audit_token_to_pid(process.audit_token));
+                let file = (&raw const process.executable)
+                    .cast::<*const es_file_t>()
+                    .read();
+                line += &format!(
+                    " {}[{}]",
+                    text(&(*file).path),
+                    audit_token_to_pid(process.audit_token)
+                );
             }
             None => line += " NULL",
         }
@@ -134,7 +146,9 @@ unsafe fn describe(message: &es_message_t) -> String {
         if message.event_type == es_event_type_t::ES_EVENT_TYPE_NOTIFY_EXEC {
             exec(&*event.cast(), &mut line);
         }
-        if message.event_type == es_event_type_t::ES_EVENT_TYPE_NOTIFY_CREATE && message.version >= 2 {
+        if message.event_type == es_event_type_t::ES_EVENT_TYPE_NOTIFY_CREATE
+            && message.version >= 2
+        {
             let acl = event.byte_add(56).cast::<*const c_void>().read();
             if !acl.is_null() {
                 let mut length = 0;
@@ -177,7 +191,11 @@ fn xpc(object: *const c_void, line: &mut String) {
         ($name:literal -> $result:ty) => {{
             let function = newer($name).expect($name);
             // SAFETY: the function's type, and an object that it takes.
-            unsafe { std::mem::transmute::<_, unsafe extern "C" fn(*const c_void) -> $result>(function)(object) }
+            unsafe {
+                std::mem::transmute::<_, unsafe extern "C" fn(*const c_void) -> $result>(function)(
+                    object,
+                )
+            }
         }};
     }
     if object.is_null() {
@@ -185,14 +203,20 @@ fn xpc(object: *const c_void, line: &mut String) {
         return;
     }
     let kind = call!("xpc_get_type" -> *mut c_void);
-    let is = |name: &str| newer(&format!("_xpc_type_{name}")).is_some_and(|symbol| symbol.as_ptr() == kind);
+    let is = |name: &str| {
+        newer(&format!("_xpc_type_{name}")).is_some_and(|symbol| symbol.as_ptr() == kind)
+    };
     if is("dictionary") {
         *line += &format!("{}{{", call!("xpc_dictionary_get_count" -> usize));
-        let block = Block::new(member as *const () as *const c_void, ptr::from_mut(line).cast());
+        let block = Block::new(
+            member as *const () as *const c_void,
+            ptr::from_mut(line).cast(),
+        );
         type Apply = unsafe extern "C" fn(*const c_void, *const Block) -> bool;
         // SAFETY: the function's type.
         unsafe {
-            let apply: Apply = std::mem::transmute(newer("xpc_dictionary_apply").expect("a function"));
+            let apply: Apply =
+                std::mem::transmute(newer("xpc_dictionary_apply").expect("a function"));
             apply(object, &raw const block);
         }
         *line += "}";
@@ -202,7 +226,8 @@ fn xpc(object: *const c_void, line: &mut String) {
             type Get = unsafe extern "C" fn(*const c_void, usize) -> *const c_void;
             // SAFETY: the function's type.
             let item = unsafe {
-                let get: Get = std::mem::transmute(newer("xpc_array_get_value").expect("a function"));
+                let get: Get =
+                    std::mem::transmute(newer("xpc_array_get_value").expect("a function"));
                 get(object, index)
             };
             xpc(item, line);
@@ -213,7 +238,9 @@ fn xpc(object: *const c_void, line: &mut String) {
         let pointer = call!("xpc_string_get_string_ptr" -> *const u8);
         let length = call!("xpc_string_get_length" -> usize);
         // SAFETY: so many bytes.
-        *line += &unsafe { std::slice::from_raw_parts(pointer, length) }.escape_ascii().to_string();
+        *line += &unsafe { std::slice::from_raw_parts(pointer, length) }
+            .escape_ascii()
+            .to_string();
     } else if is("bool") {
         *line += &call!("xpc_bool_get_value" -> bool).to_string();
     } else if is("int64") {
@@ -226,7 +253,9 @@ fn xpc(object: *const c_void, line: &mut String) {
         let pointer = call!("xpc_data_get_bytes_ptr" -> *const u8);
         let length = call!("xpc_data_get_length" -> usize);
         // SAFETY: so many bytes.
-        *line += &format!("{:02x?}", unsafe { std::slice::from_raw_parts(pointer, length) });
+        *line += &format!("{:02x?}", unsafe {
+            std::slice::from_raw_parts(pointer, length)
+        });
     } else if is("date") {
         *line += &format!("@{}", call!("xpc_date_get_value" -> i64));
     } else if is("null") {
@@ -238,7 +267,12 @@ fn xpc(object: *const c_void, line: &mut String) {
 
 unsafe extern "C" fn member(block: *const Block, key: *const c_char, value: *const c_void) -> bool {
     // SAFETY: the block has a line, and the key is a string.
-    let (line, key) = unsafe { (&mut *(*block).captured.cast::<String>(), std::ffi::CStr::from_ptr(key)) };
+    let (line, key) = unsafe {
+        (
+            &mut *(*block).captured.cast::<String>(),
+            std::ffi::CStr::from_ptr(key),
+        )
+    };
     *line += &format!("{}:", key.to_string_lossy());
     xpc(value, line);
     *line += ",";
@@ -259,18 +293,25 @@ fn new_client(descendants: bool) -> Result<*mut es_client_t, u32> {
     // SAFETY: the block is of the type that both functions take; they copy it.
     let result = unsafe {
         if descendants {
-            type New = unsafe extern "C" fn(*mut *mut es_client_t, *const Block) -> es_new_client_result_t;
+            type New =
+                unsafe extern "C" fn(*mut *mut es_client_t, *const Block) -> es_new_client_result_t;
             let new = newer("es_new_descendants_client").expect("a function of 27.0");
             std::mem::transmute::<NonNull<c_void>, New>(new)(&raw mut client, &raw const block)
         } else {
             es_new_client(&raw mut client, &*(&raw const block).cast())
         }
     };
-    if result.0 == 0 { Ok(client) } else { Err(result.0) }
+    if result.0 == 0 {
+        Ok(client)
+    } else {
+        Err(result.0)
+    }
 }
 
 fn events(list: &str) -> Vec<es_event_type_t> {
-    list.split(',').map(|number| es_event_type_t(number.parse().expect("a number"))).collect()
+    list.split(',')
+        .map(|number| es_event_type_t(number.parse().expect("a number")))
+        .collect()
 }
 
 /// Does what the arguments say.
@@ -295,7 +336,8 @@ pub fn main(args: &[String]) {
                     }
                 },
                 "clients" => {
-                    let results = (0..part().parse::<u32>().expect("a number")).map(|_| new_client(false).err().unwrap_or(0));
+                    let results = (0..part().parse::<u32>().expect("a number"))
+                        .map(|_| new_client(false).err().unwrap_or(0));
                     println!("clients {:?}", results.collect::<Vec<_>>());
                 }
                 "unmute" => {
@@ -310,7 +352,13 @@ pub fn main(args: &[String]) {
                         "unmute-path" => es_unmute_path(client, path.as_ptr(), kind),
                         _ => {
                             let events = events(part());
-                            es_mute_path_events(client, path.as_ptr(), kind, events.as_ptr(), events.len())
+                            es_mute_path_events(
+                                client,
+                                path.as_ptr(),
+                                kind,
+                                events.as_ptr(),
+                                events.len(),
+                            )
                         }
                     };
                     println!("{name} {}", result.0);
@@ -325,7 +373,11 @@ pub fn main(args: &[String]) {
                 "invert" => {
                     let which = es_mute_inversion_type_t(part().parse().expect("a number"));
                     let result = es_invert_muting(client, which);
-                    println!("invert {} {}", result.0, es_muting_inverted(client, which).0);
+                    println!(
+                        "invert {} {}",
+                        result.0,
+                        es_muting_inverted(client, which).0
+                    );
                 }
                 "list" => list(client),
                 "leak" => LEAK.store(true, Ordering::Relaxed),
@@ -342,10 +394,15 @@ pub fn main(args: &[String]) {
                     }
                 }
                 "sync" => {
-                    let block = Block::new(synchronized as *const () as *const c_void, ptr::null_mut());
-                    type Synchronize = unsafe extern "C" fn(*mut es_client_t, *const Block) -> es_return_t;
+                    let block =
+                        Block::new(synchronized as *const () as *const c_void, ptr::null_mut());
+                    type Synchronize =
+                        unsafe extern "C" fn(*mut es_client_t, *const Block) -> es_return_t;
                     let function = newer("es_sync_client").expect("a function of 27.0");
-                    std::mem::transmute::<NonNull<c_void>, Synchronize>(function)(client, &raw const block);
+                    std::mem::transmute::<NonNull<c_void>, Synchronize>(function)(
+                        client,
+                        &raw const block,
+                    );
                 }
                 "child" => {
                     child = crate::system::spawn("exit 0", crate::system::SUSPENDED);
@@ -384,7 +441,12 @@ unsafe fn list(client: *mut es_client_t) {
         es_muted_paths_events(client, &raw mut paths);
         for index in 0..(*paths).count {
             let path = &*(*paths).paths.add(index);
-            println!("muted {} {} for {}", path.type_.0, text(&path.path), path.event_count);
+            println!(
+                "muted {} {} for {}",
+                path.type_.0,
+                text(&path.path),
+                path.event_count
+            );
         }
         es_release_muted_paths(paths);
         let mut processes = ptr::null_mut();
@@ -392,7 +454,10 @@ unsafe fn list(client: *mut es_client_t) {
         let list = processes.cast::<MutedProcesses>();
         for index in 0..(*list).count {
             let process = &*(*list).processes.add(index);
-            println!("muted process {} for {}", process.audit_token.val[5], process.event_count);
+            println!(
+                "muted process {} for {}",
+                process.audit_token.val[5], process.event_count
+            );
         }
         es_release_muted_processes(processes);
     }

@@ -10,7 +10,12 @@ use endpoint_sec_sys::*;
 
 /// `data/offsets.tsv` as constants.
 mod table {
-    #![allow(non_upper_case_globals, non_camel_case_types, dead_code, reason = "C's names")]
+    #![allow(
+        non_upper_case_globals,
+        non_camel_case_types,
+        dead_code,
+        reason = "C's names"
+    )]
     include!(concat!(env!("OUT_DIR"), "/offsets.rs"));
 }
 

@@ -5,7 +5,9 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -42,7 +44,12 @@ pub fn main(name: &str, args: &[String]) {
         None if name == "missing" => missing(),
         None if name == "command" => {
             let status = Command::new(&args[0]).args(&args[1..]).status();
-            println!("{:?}", status.map(|status| status.code()).map_err(|error| error.kind()));
+            println!(
+                "{:?}",
+                status
+                    .map(|status| status.code())
+                    .map_err(|error| error.kind())
+            );
         }
         None => panic!("no check {name}"),
     }
@@ -67,18 +74,39 @@ fn errno() -> c_int {
 
 fn errors() {
     let folder = folder();
-    assert_eq!(error(File::open(folder.join("none"))), (Some(2), ErrorKind::NotFound));
+    assert_eq!(
+        error(File::open(folder.join("none"))),
+        (Some(2), ErrorKind::NotFound)
+    );
     File::create(folder.join("a")).expect("a file");
-    assert_eq!(error(fs::remove_dir(&folder)), (Some(66), ErrorKind::DirectoryNotEmpty));
-    assert_eq!(error(fs::create_dir(&folder)), (Some(17), ErrorKind::AlreadyExists));
+    assert_eq!(
+        error(fs::remove_dir(&folder)),
+        (Some(66), ErrorKind::DirectoryNotEmpty)
+    );
+    assert_eq!(
+        error(fs::create_dir(&folder)),
+        (Some(17), ErrorKind::AlreadyExists)
+    );
     let long = folder.join("x".repeat(300));
     assert_eq!(error(File::open(long)).0, Some(63));
     let (mut reader, _writer) = io::pipe().expect("a pipe");
     // SAFETY: the descriptor is open.
-    assert_eq!(unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
-    assert_eq!(error(reader.read(&mut [0])), (Some(35), ErrorKind::WouldBlock));
-    assert_eq!(io::Error::from_raw_os_error(66).to_string(), "Directory not empty (os error 66)");
-    assert_eq!(io::Error::from_raw_os_error(35).to_string(), "Resource temporarily unavailable (os error 35)");
+    assert_eq!(
+        unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) },
+        0
+    );
+    assert_eq!(
+        error(reader.read(&mut [0])),
+        (Some(35), ErrorKind::WouldBlock)
+    );
+    assert_eq!(
+        io::Error::from_raw_os_error(66).to_string(),
+        "Directory not empty (os error 66)"
+    );
+    assert_eq!(
+        io::Error::from_raw_os_error(35).to_string(),
+        "Resource temporarily unavailable (os error 35)"
+    );
     // What a program writes there itself stays.
     // SAFETY: this thread's errno.
     unsafe {
@@ -103,25 +131,58 @@ fn files() {
     assert_eq!(data.blksize() % 512, 0);
     let age = SystemTime::now().duration_since(data.modified().expect("a time"));
     assert!(age.expect("the past") < Duration::from_secs(60));
-    assert!(fs::symlink_metadata(folder.join("link")).expect("data").is_symlink());
-    assert_eq!(fs::metadata(folder.join("link")).expect("data").ino(), data.ino());
-    assert_eq!(fs::read_link(folder.join("link")).expect("a link").to_str(), Some("file"));
-    assert_eq!(fs::canonicalize(folder.join("link")).expect("a path").file_name(), path.file_name());
+    assert!(
+        fs::symlink_metadata(folder.join("link"))
+            .expect("data")
+            .is_symlink()
+    );
+    assert_eq!(
+        fs::metadata(folder.join("link")).expect("data").ino(),
+        data.ino()
+    );
+    assert_eq!(
+        fs::read_link(folder.join("link")).expect("a link").to_str(),
+        Some("file")
+    );
+    assert_eq!(
+        fs::canonicalize(folder.join("link"))
+            .expect("a path")
+            .file_name(),
+        path.file_name()
+    );
 
     let null = fs::metadata("/dev/null").expect("data");
     assert!(null.file_type().is_char_device());
     assert_eq!(null.rdev(), 1 << 24 | 3); // Linux's numbers in macOS's form
 
-    let mut names: Vec<_> = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry")).collect();
+    let mut names: Vec<_> = fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry"))
+        .collect();
     names.sort_by_key(fs::DirEntry::file_name);
     let kinds: Vec<_> = names
         .iter()
-        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.file_type().expect("a type").is_symlink()))
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.file_type().expect("a type").is_symlink(),
+            )
+        })
         .collect();
-    assert_eq!(kinds, [("file".into(), false), ("link".into(), true), ("other".into(), false)]);
+    assert_eq!(
+        kinds,
+        [
+            ("file".into(), false),
+            ("link".into(), true),
+            ("other".into(), false)
+        ]
+    );
 
     fs::rename(&path, folder.join("new")).expect("renamed");
-    assert_eq!(fs::read_to_string(folder.join("new")).expect("read"), "0123456789");
+    assert_eq!(
+        fs::read_to_string(folder.join("new")).expect("read"),
+        "0123456789"
+    );
     fs::remove_dir_all(&folder).expect("removed");
     assert!(!folder.exists());
 }
@@ -129,9 +190,17 @@ fn files() {
 fn flags() {
     let folder = folder();
     let path = folder.join("file");
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).expect("a new file");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .expect("a new file");
     file.write_all(b"abc").expect("written");
-    assert_eq!(error(OpenOptions::new().write(true).create_new(true).open(&path)).1, ErrorKind::AlreadyExists);
+    assert_eq!(
+        error(OpenOptions::new().write(true).create_new(true).open(&path)).1,
+        ErrorKind::AlreadyExists
+    );
     let mut file = OpenOptions::new().append(true).open(&path).expect("a file");
     file.write_all(b"def").expect("written");
     assert_eq!(fs::read(&path).expect("read"), b"abcdef");
@@ -140,22 +209,51 @@ fn flags() {
     // SAFETY: the descriptor is open, and the name has room.
     unsafe {
         assert_eq!(libc::fcntl(descriptor, libc::F_GETFD), libc::FD_CLOEXEC);
-        assert_eq!(libc::fcntl(descriptor, libc::F_GETFL), libc::O_WRONLY | libc::O_APPEND);
+        assert_eq!(
+            libc::fcntl(descriptor, libc::F_GETFL),
+            libc::O_WRONLY | libc::O_APPEND
+        );
         assert_eq!(libc::fcntl(descriptor, libc::F_SETFL, libc::O_NONBLOCK), 0);
-        assert_eq!(libc::fcntl(descriptor, libc::F_GETFL), libc::O_WRONLY | libc::O_NONBLOCK);
-        assert_eq!(libc::fcntl(descriptor, libc::F_GETPATH, name.as_mut_ptr()), 0);
+        assert_eq!(
+            libc::fcntl(descriptor, libc::F_GETFL),
+            libc::O_WRONLY | libc::O_NONBLOCK
+        );
+        assert_eq!(
+            libc::fcntl(descriptor, libc::F_GETPATH, name.as_mut_ptr()),
+            0
+        );
         let copy = libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 100);
         assert!(copy >= 100);
         libc::close(copy);
         assert_eq!(libc::fcntl(descriptor, libc::F_FULLFSYNC), 0);
     }
-    let name = CStr::from_bytes_until_nul(&name).expect("a name").to_str().expect("UTF-8");
-    assert_eq!(name, fs::canonicalize(&path).expect("a path").to_str().expect("UTF-8"));
-    drop(OpenOptions::new().write(true).truncate(true).open(&path).expect("a file"));
+    let name = CStr::from_bytes_until_nul(&name)
+        .expect("a name")
+        .to_str()
+        .expect("UTF-8");
+    assert_eq!(
+        name,
+        fs::canonicalize(&path)
+            .expect("a path")
+            .to_str()
+            .expect("UTF-8")
+    );
+    drop(
+        OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(&path)
+            .expect("a file"),
+    );
     assert_eq!(fs::metadata(&path).expect("data").len(), 0);
     let link = folder.join("link");
     std::os::unix::fs::symlink("file", &link).expect("a link");
-    let with = |flags: c_int| OpenOptions::new().read(true).custom_flags(flags).open(&link);
+    let with = |flags: c_int| {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(&link)
+    };
     assert_eq!(error(with(libc::O_NOFOLLOW)).0, Some(62));
     assert_eq!(error(with(libc::O_DIRECTORY)).0, Some(20));
     fs::remove_dir_all(&folder).expect("removed");
@@ -168,17 +266,34 @@ fn memory() {
     let file = File::open(&path).expect("a file");
     // SAFETY: new memory.
     unsafe {
-        let mapped = libc::mmap(ptr::null_mut(), 10_000, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 4096);
+        let mapped = libc::mmap(
+            ptr::null_mut(),
+            10_000,
+            libc::PROT_READ,
+            libc::MAP_PRIVATE,
+            file.as_raw_fd(),
+            4096,
+        );
         assert_ne!(mapped, libc::MAP_FAILED);
         assert_eq!(*mapped.cast::<u8>().add(5000), 7);
         assert_eq!(libc::munmap(mapped, 10_000), 0);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANON;
-        let memory = libc::mmap(ptr::null_mut(), 16384, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        let memory = libc::mmap(
+            ptr::null_mut(),
+            16384,
+            libc::PROT_READ | libc::PROT_WRITE,
+            flags,
+            -1,
+            0,
+        );
         assert_ne!(memory, libc::MAP_FAILED);
         memory.cast::<u8>().add(16383).write(1);
         assert_eq!(libc::mprotect(memory, 4096, libc::PROT_NONE), 0);
         assert_eq!(libc::munmap(memory, 16384), 0);
-        assert_eq!(libc::mmap(ptr::null_mut(), 0, 0, flags, -1, 0), libc::MAP_FAILED);
+        assert_eq!(
+            libc::mmap(ptr::null_mut(), 0, 0, flags, -1, 0),
+            libc::MAP_FAILED
+        );
         assert_eq!(errno(), libc::EINVAL);
         assert_eq!(libc::sysconf(libc::_SC_PAGESIZE), 4096);
     }
@@ -199,7 +314,10 @@ extern "C" fn note_info(signal: c_int, info: *const libc::siginfo_t, _: *const c
     let info = unsafe { &*info };
     // SAFETY: the signal was sent by a process.
     let pid = unsafe { info.si_pid() };
-    assert_eq!((info.si_signo, pid), (signal, std::process::id().cast_signed()));
+    assert_eq!(
+        (info.si_signo, pid),
+        (signal, std::process::id().cast_signed())
+    );
     SEEN.store(1000 + signal, Ordering::Relaxed);
 }
 
@@ -220,7 +338,14 @@ fn signals() {
     let note_info: extern "C" fn(c_int, *const libc::siginfo_t, *const c_void) = note_info;
     // SAFETY: as of each function's documentation.
     unsafe {
-        for signal in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGCHLD, libc::SIGURG, libc::SIGINFO, libc::SIGWINCH] {
+        for signal in [
+            libc::SIGUSR1,
+            libc::SIGUSR2,
+            libc::SIGCHLD,
+            libc::SIGURG,
+            libc::SIGINFO,
+            libc::SIGWINCH,
+        ] {
             let old = handle(signal, note as usize, 0);
             assert_eq!(old.sa_sigaction, libc::SIG_DFL);
             libc::raise(signal);
@@ -236,7 +361,10 @@ fn signals() {
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, libc::SIGUSR2);
         let mut old = 0;
-        assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut old), 0);
+        assert_eq!(
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut old),
+            0
+        );
         assert_eq!(libc::sigismember(&raw const old, libc::SIGUSR2), 0);
         libc::kill(libc::getpid(), libc::SIGUSR2);
         assert_eq!(SEEN.load(Ordering::Relaxed), 0);
@@ -246,7 +374,10 @@ fn signals() {
         let mut found = 0;
         assert_eq!(libc::sigwait(&raw const set, &raw mut found), 0);
         assert_eq!(found, libc::SIGUSR2);
-        assert_eq!(libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, ptr::null_mut()), 0);
+        assert_eq!(
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, ptr::null_mut()),
+            0
+        );
 
         // A handler without SA_RESTART interrupts.
         handle(libc::SIGALRM, note as usize, 0);
@@ -254,25 +385,48 @@ fn signals() {
         assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
         libc::alarm(1);
         assert_eq!(libc::read(pipe[0], (&raw mut found).cast(), 1), -1);
-        assert_eq!((errno(), SEEN.load(Ordering::Relaxed)), (libc::EINTR, libc::SIGALRM));
+        assert_eq!(
+            (errno(), SEEN.load(Ordering::Relaxed)),
+            (libc::EINTR, libc::SIGALRM)
+        );
     }
 }
 
 fn terminal() {
     let (mut main, mut other) = (0, 0);
-    let mut size = libc::winsize { ws_row: 33, ws_col: 99, ws_xpixel: 0, ws_ypixel: 0 };
+    let mut size = libc::winsize {
+        ws_row: 33,
+        ws_col: 99,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: as of each function's documentation.
     unsafe {
-        assert_eq!(libc::openpty(&raw mut main, &raw mut other, ptr::null_mut(), ptr::null_mut(), &raw mut size), 0);
+        assert_eq!(
+            libc::openpty(
+                &raw mut main,
+                &raw mut other,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                &raw mut size
+            ),
+            0
+        );
         assert_eq!((libc::isatty(other), libc::isatty(main)), (1, 1));
         let mut termios: libc::termios = std::mem::zeroed();
         assert_eq!(libc::tcgetattr(other, &raw mut termios), 0);
         let usual = libc::ICANON | libc::ECHO | libc::ISIG | libc::IEXTEN;
         assert_eq!(termios.c_lflag & usual, usual);
-        assert_eq!(termios.c_oflag & (libc::OPOST | libc::ONLCR), libc::OPOST | libc::ONLCR);
+        assert_eq!(
+            termios.c_oflag & (libc::OPOST | libc::ONLCR),
+            libc::OPOST | libc::ONLCR
+        );
         assert_eq!(termios.c_iflag & libc::ICRNL, libc::ICRNL);
         assert_eq!(termios.c_cflag & libc::CSIZE, libc::CS8);
-        assert_eq!((termios.c_cc[libc::VINTR], termios.c_cc[libc::VEOF]), (3, 4));
+        assert_eq!(
+            (termios.c_cc[libc::VINTR], termios.c_cc[libc::VEOF]),
+            (3, 4)
+        );
         let mut found: libc::winsize = std::mem::zeroed();
         assert_eq!(libc::ioctl(other, libc::TIOCGWINSZ, &raw mut found), 0);
         assert_eq!((found.ws_row, found.ws_col), (33, 99));
@@ -314,14 +468,42 @@ fn terminal() {
 }
 
 fn commands() {
-    let output = Command::new("sh").args(["-c", "echo $A; pwd; cat; exit 3"]).env("A", "b").current_dir("/").stdin(Stdio::null()).output().expect("run");
-    assert_eq!((output.stdout.as_slice(), output.status.code()), (&b"b\n/\n"[..], Some(3)));
-    assert_eq!(error(Command::new("no-such-command").status()).1, ErrorKind::NotFound);
-    assert_eq!(error(Command::new("/dev/null").status()).1, ErrorKind::PermissionDenied);
-    let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("run");
-    child.stdin.take().expect("a pipe").write_all(b"hello").expect("written");
+    let output = Command::new("sh")
+        .args(["-c", "echo $A; pwd; cat; exit 3"])
+        .env("A", "b")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+        .expect("run");
+    assert_eq!(
+        (output.stdout.as_slice(), output.status.code()),
+        (&b"b\n/\n"[..], Some(3))
+    );
+    assert_eq!(
+        error(Command::new("no-such-command").status()).1,
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        error(Command::new("/dev/null").status()).1,
+        ErrorKind::PermissionDenied
+    );
+    let mut child = Command::new("cat")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("run");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"hello")
+        .expect("written");
     assert_eq!(child.wait_with_output().expect("its end").stdout, b"hello");
-    let mut child = Command::new("sleep").arg("30").process_group(0).spawn().expect("run");
+    let mut child = Command::new("sleep")
+        .arg("30")
+        .process_group(0)
+        .spawn()
+        .expect("run");
     let pid = child.id().cast_signed();
     // SAFETY: the child isn't waited for yet.
     unsafe {
@@ -362,20 +544,39 @@ fn commands() {
 /// Starts `sh -c script` with flags of `posix_spawn`.
 pub fn spawn(script: &str, flags: c_int) -> i32 {
     let strings = ["sh", "-c", script].map(|text| CString::new(text).expect("no NUL"));
-    let mut args: Vec<_> = strings.iter().map(|text| text.as_ptr().cast_mut()).collect();
+    let mut args: Vec<_> = strings
+        .iter()
+        .map(|text| text.as_ptr().cast_mut())
+        .collect();
     args.push(ptr::null_mut());
     let mut pid = 0;
     // SAFETY: as of each function's documentation.
     unsafe {
         let mut attributes = ptr::null_mut();
         assert_eq!(libc::posix_spawnattr_init(&raw mut attributes), 0);
-        assert_eq!(libc::posix_spawnattr_setflags(&raw mut attributes, flags as i16), 0);
+        assert_eq!(
+            libc::posix_spawnattr_setflags(&raw mut attributes, flags as i16),
+            0
+        );
         let mut actions = ptr::null_mut();
         assert_eq!(libc::posix_spawn_file_actions_init(&raw mut actions), 0);
-        assert_eq!(libc::posix_spawn_file_actions_adddup2(&raw mut actions, 1, 1), 0);
+        assert_eq!(
+            libc::posix_spawn_file_actions_adddup2(&raw mut actions, 1, 1),
+            0
+        );
         let environment = *_NSGetEnviron();
         let path = c"/bin/sh".as_ptr();
-        assert_eq!(libc::posix_spawn(&raw mut pid, path, &raw const actions, &raw const attributes, args.as_ptr(), environment), 0);
+        assert_eq!(
+            libc::posix_spawn(
+                &raw mut pid,
+                path,
+                &raw const actions,
+                &raw const attributes,
+                args.as_ptr(),
+                environment
+            ),
+            0
+        );
         libc::posix_spawnattr_destroy(&raw mut attributes);
         libc::posix_spawn_file_actions_destroy(&raw mut actions);
     }
@@ -414,7 +615,11 @@ fn suspended() {
     let mut status = 0;
     // SAFETY: a child of ours.
     unsafe {
-        assert_eq!(libc::waitpid(pid, &raw mut status, libc::WNOHANG | libc::WUNTRACED), 0, "the stop isn't told");
+        assert_eq!(
+            libc::waitpid(pid, &raw mut status, libc::WNOHANG | libc::WUNTRACED),
+            0,
+            "the stop isn't told"
+        );
         assert_eq!(libc::kill(pid, libc::SIGCONT), 0);
     }
     assert_eq!(libc::WEXITSTATUS(ended(pid)), 4);
@@ -432,8 +637,14 @@ fn suspended() {
     // Standard output is passed on, all else is closed.
     // SAFETY: a descriptor that the child would inherit.
     let open = unsafe { OwnedFd::from_raw_fd(libc::dup(2)) };
-    let script = format!("test -e /dev/fd/{} && exit 1; test -e /dev/fd/1", open.as_raw_fd());
-    assert_eq!(libc::WEXITSTATUS(ended(spawn(&script, CLOSE_BY_DEFAULT))), 0);
+    let script = format!(
+        "test -e /dev/fd/{} && exit 1; test -e /dev/fd/1",
+        open.as_raw_fd()
+    );
+    assert_eq!(
+        libc::WEXITSTATUS(ended(spawn(&script, CLOSE_BY_DEFAULT))),
+        0
+    );
     assert_eq!(libc::WEXITSTATUS(ended(spawn(&script, 0))), 1);
 }
 
@@ -454,19 +665,30 @@ fn processes() {
     }
     let path = std::env::current_exe().expect("a path");
     assert_eq!(path.file_name().expect("a name"), "checks");
-    let child = Command::new("sh").args(["-c", "exit 7"]).spawn().expect("run");
+    let child = Command::new("sh")
+        .args(["-c", "exit 7"])
+        .spawn()
+        .expect("run");
     // SAFETY: plain numbers, and the child isn't waited for yet.
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         let options = libc::WEXITED | libc::WNOWAIT;
-        assert_eq!(libc::waitid(libc::P_PID, child.id(), &raw mut info, options), 0);
+        assert_eq!(
+            libc::waitid(libc::P_PID, child.id(), &raw mut info, options),
+            0
+        );
         assert_eq!((info.si_signo, info.si_status()), (libc::SIGCHLD, 7));
         let mut usage: libc::rusage = std::mem::zeroed();
         let mut status = 0;
-        assert_eq!(libc::wait4(child.id().cast_signed(), &raw mut status, 0, &raw mut usage), child.id().cast_signed());
+        assert_eq!(
+            libc::wait4(child.id().cast_signed(), &raw mut status, 0, &raw mut usage),
+            child.id().cast_signed()
+        );
         assert_eq!(libc::WEXITSTATUS(status), 7);
         assert!(usage.ru_maxrss > 100_000, "bytes: {}", usage.ru_maxrss);
-        assert!(libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) == 0 && usage.ru_maxrss > 100_000);
+        assert!(
+            libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) == 0 && usage.ru_maxrss > 100_000
+        );
     }
 }
 
@@ -475,21 +697,28 @@ fn threads() {
     let workers: Vec<_> = (0..4)
         .map(|_| {
             let total = Arc::clone(&total);
-            thread::Builder::new().name("worker with a long name".into()).spawn(move || {
-                for _ in 0..10_000 {
-                    *total.lock().expect("no panic") += 1;
-                }
-                thread::current().name().map(str::len)
-            })
+            thread::Builder::new()
+                .name("worker with a long name".into())
+                .spawn(move || {
+                    for _ in 0..10_000 {
+                        *total.lock().expect("no panic") += 1;
+                    }
+                    thread::current().name().map(str::len)
+                })
         })
         .collect();
     for worker in workers {
-        assert_eq!(worker.expect("a thread").join().expect("no panic"), Some(23));
+        assert_eq!(
+            worker.expect("a thread").join().expect("no panic"),
+            Some(23)
+        );
     }
     assert_eq!(*total.lock().expect("no panic"), 40_000);
 
     let (sender, receiver) = mpsc::sync_channel(4);
-    let producer = thread::spawn(move || (0..10_000_u64).for_each(|number| sender.send(number).expect("a receiver")));
+    let producer = thread::spawn(move || {
+        (0..10_000_u64).for_each(|number| sender.send(number).expect("a receiver"))
+    });
     assert_eq!(receiver.iter().sum::<u64>(), 49_995_000);
     producer.join().expect("no panic");
 
@@ -507,7 +736,10 @@ fn threads() {
     });
     let began = Instant::now();
     let guard = pair.0.lock().expect("no panic");
-    let (guard, timeout) = pair.1.wait_timeout(guard, Duration::from_millis(50)).expect("no panic");
+    let (guard, timeout) = pair
+        .1
+        .wait_timeout(guard, Duration::from_millis(50))
+        .expect("no panic");
     drop(guard);
     assert!(timeout.timed_out() && began.elapsed() >= Duration::from_millis(49));
     thread::park_timeout(Duration::ZERO); // takes what an earlier wake has left
@@ -567,10 +799,16 @@ fn locks() {
             while (&raw const locks.value).read_volatile() < 300 {
                 libc::pthread_cond_wait(&raw mut locks.condition, &raw mut locks.mutex);
             }
-            assert_eq!(libc::pthread_mutex_trylock(&raw mut locks.mutex), libc::EBUSY, "round {round}");
+            assert_eq!(
+                libc::pthread_mutex_trylock(&raw mut locks.mutex),
+                libc::EBUSY,
+                "round {round}"
+            );
             libc::pthread_mutex_unlock(&raw mut locks.mutex);
         }
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().expect("no panic"));
     }
     // SAFETY: variables of our own.
     unsafe {
@@ -579,12 +817,30 @@ fn locks() {
         libc::pthread_mutexattr_settype(&raw mut attributes, libc::PTHREAD_MUTEX_RECURSIVE);
         let mut mutex = libc::PTHREAD_MUTEX_INITIALIZER;
         libc::pthread_mutex_init(&raw mut mutex, &raw const attributes);
-        assert_eq!((libc::pthread_mutex_lock(&raw mut mutex), libc::pthread_mutex_lock(&raw mut mutex)), (0, 0));
-        assert_eq!((libc::pthread_mutex_unlock(&raw mut mutex), libc::pthread_mutex_unlock(&raw mut mutex)), (0, 0));
+        assert_eq!(
+            (
+                libc::pthread_mutex_lock(&raw mut mutex),
+                libc::pthread_mutex_lock(&raw mut mutex)
+            ),
+            (0, 0)
+        );
+        assert_eq!(
+            (
+                libc::pthread_mutex_unlock(&raw mut mutex),
+                libc::pthread_mutex_unlock(&raw mut mutex)
+            ),
+            (0, 0)
+        );
         let mut condition = libc::PTHREAD_COND_INITIALIZER;
         libc::pthread_mutex_lock(&raw mut mutex);
-        let past = libc::timespec { tv_sec: 1, tv_nsec: 0 };
-        assert_eq!(libc::pthread_cond_timedwait(&raw mut condition, &raw mut mutex, &raw const past), libc::ETIMEDOUT);
+        let past = libc::timespec {
+            tv_sec: 1,
+            tv_nsec: 0,
+        };
+        assert_eq!(
+            libc::pthread_cond_timedwait(&raw mut condition, &raw mut mutex, &raw const past),
+            libc::ETIMEDOUT
+        );
     }
 }
 
@@ -640,7 +896,12 @@ fn time() {
     // SAFETY: variables of our own.
     unsafe {
         let mut spec: libc::timespec = std::mem::zeroed();
-        for clock in [libc::CLOCK_REALTIME, libc::CLOCK_MONOTONIC, libc::CLOCK_PROCESS_CPUTIME_ID, libc::CLOCK_UPTIME_RAW] {
+        for clock in [
+            libc::CLOCK_REALTIME,
+            libc::CLOCK_MONOTONIC,
+            libc::CLOCK_PROCESS_CPUTIME_ID,
+            libc::CLOCK_UPTIME_RAW,
+        ] {
             assert_eq!(libc::clock_gettime(clock, &raw mut spec), 0);
             assert!(spec.tv_sec > 0 || spec.tv_nsec > 0);
         }
@@ -650,7 +911,10 @@ fn time() {
         let mut broken: libc::tm = std::mem::zeroed();
         let seconds = 1_767_225_600; // 2026-01-01T00:00:00Z
         assert!(!libc::localtime_r(&raw const seconds, &raw mut broken).is_null());
-        assert_eq!((broken.tm_year, broken.tm_hour, broken.tm_gmtoff), (126, 3, 10_800)); // TZ is three hours east
+        assert_eq!(
+            (broken.tm_year, broken.tm_hour, broken.tm_gmtoff),
+            (126, 3, 10_800)
+        ); // TZ is three hours east
         let (first, second) = (mach_absolute_time(), mach_absolute_time());
         assert!(second >= first);
     }
@@ -663,7 +927,10 @@ fn panics() {
         deep(10)
     });
     let payload = caught.expect_err("a panic");
-    assert_eq!(payload.downcast_ref::<String>().map(String::as_str), Some("at the bottom: 55"));
+    assert_eq!(
+        payload.downcast_ref::<String>().map(String::as_str),
+        Some("at the bottom: 55")
+    );
     assert_eq!(DROPPED.load(Ordering::Relaxed), 1);
     assert!(thread::spawn(|| panic!("in a thread")).join().is_err());
     let poisoned = Arc::new(Mutex::new(0));
@@ -695,7 +962,11 @@ fn deep(level: u64) -> u64 {
 
 fn waiting() {
     let (mut reader, mut writer) = io::pipe().expect("a pipe");
-    let mut poll = libc::pollfd { fd: reader.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd: reader.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
     // SAFETY: variables of our own.
     unsafe {
         assert_eq!(libc::poll(&raw mut poll, 1, 10), 0);
@@ -704,11 +975,23 @@ fn waiting() {
         assert_eq!(poll.revents, libc::POLLIN);
         let mut set: libc::fd_set = std::mem::zeroed();
         libc::FD_SET(reader.as_raw_fd(), &raw mut set);
-        let mut limit = libc::timeval { tv_sec: 1, tv_usec: 0 };
-        let ready = libc::select(reader.as_raw_fd() + 1, &raw mut set, ptr::null_mut(), ptr::null_mut(), &raw mut limit);
+        let mut limit = libc::timeval {
+            tv_sec: 1,
+            tv_usec: 0,
+        };
+        let ready = libc::select(
+            reader.as_raw_fd() + 1,
+            &raw mut set,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut limit,
+        );
         assert_eq!(ready, 1);
         let mut available: c_int = 0;
-        assert_eq!(libc::ioctl(reader.as_raw_fd(), libc::FIONREAD, &raw mut available), 0);
+        assert_eq!(
+            libc::ioctl(reader.as_raw_fd(), libc::FIONREAD, &raw mut available),
+            0
+        );
         assert_eq!(available, 1);
         reader.read_exact(&mut [0]).expect("read");
         drop(writer);
@@ -716,7 +999,10 @@ fn waiting() {
         assert_eq!(libc::poll(&raw mut poll, 1, 1000), 1);
         assert_eq!(poll.revents & libc::POLLHUP, libc::POLLHUP);
         let mut pair = [0; 2];
-        assert_eq!(libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()), 0);
+        assert_eq!(
+            libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()),
+            0
+        );
         assert_eq!(libc::write(pair[0], c"y".as_ptr().cast(), 1), 1);
     }
 }
@@ -726,23 +1012,82 @@ fn identity() {
     let mut count = 8;
     // SAFETY: the buffers have room.
     unsafe {
-        assert_eq!(task_info(mach_task_self_, 15, token.as_mut_ptr(), &raw mut count), 0);
+        assert_eq!(
+            task_info(mach_task_self_, 15, token.as_mut_ptr(), &raw mut count),
+            0
+        );
         assert_eq!((token[5], token[1]), (std::process::id(), libc::geteuid()));
-        println!("auid {} euid {} pidversion {}", token[0], token[1], token[7]);
+        println!(
+            "auid {} euid {} pidversion {}",
+            token[0], token[1], token[7]
+        );
         let mut account: libc::passwd = std::mem::zeroed();
         let mut buffer = [0_i8; 1024];
         let mut result = ptr::null_mut();
-        assert_eq!(libc::getpwnam_r(c"root".as_ptr(), &raw mut account, buffer.as_mut_ptr(), 1024, &raw mut result), 0);
-        assert_eq!((account.pw_uid, CStr::from_ptr(account.pw_dir)), (0, c"/root"));
-        assert_eq!(libc::getpwnam_r(c"root".as_ptr(), &raw mut account, buffer.as_mut_ptr(), 8, &raw mut result), libc::ERANGE);
-        assert_eq!(libc::getpwnam_r(c"no-such-user".as_ptr(), &raw mut account, buffer.as_mut_ptr(), 1024, &raw mut result), 0);
+        assert_eq!(
+            libc::getpwnam_r(
+                c"root".as_ptr(),
+                &raw mut account,
+                buffer.as_mut_ptr(),
+                1024,
+                &raw mut result
+            ),
+            0
+        );
+        assert_eq!(
+            (account.pw_uid, CStr::from_ptr(account.pw_dir)),
+            (0, c"/root")
+        );
+        assert_eq!(
+            libc::getpwnam_r(
+                c"root".as_ptr(),
+                &raw mut account,
+                buffer.as_mut_ptr(),
+                8,
+                &raw mut result
+            ),
+            libc::ERANGE
+        );
+        assert_eq!(
+            libc::getpwnam_r(
+                c"no-such-user".as_ptr(),
+                &raw mut account,
+                buffer.as_mut_ptr(),
+                1024,
+                &raw mut result
+            ),
+            0
+        );
         assert!(result.is_null());
         let mut version = [0_u8; 32];
         let mut size = version.len();
         let name = c"kern.osproductversion".as_ptr();
-        assert_eq!(libc::sysctlbyname(name, version.as_mut_ptr().cast(), &raw mut size, ptr::null_mut(), 0), 0);
-        println!("macOS {}", CStr::from_bytes_until_nul(&version).expect("a text").to_string_lossy());
-        assert_eq!(libc::sysctlbyname(c"no.such.name".as_ptr(), ptr::null_mut(), &raw mut size, ptr::null_mut(), 0), -1);
+        assert_eq!(
+            libc::sysctlbyname(
+                name,
+                version.as_mut_ptr().cast(),
+                &raw mut size,
+                ptr::null_mut(),
+                0
+            ),
+            0
+        );
+        println!(
+            "macOS {}",
+            CStr::from_bytes_until_nul(&version)
+                .expect("a text")
+                .to_string_lossy()
+        );
+        assert_eq!(
+            libc::sysctlbyname(
+                c"no.such.name".as_ptr(),
+                ptr::null_mut(),
+                &raw mut size,
+                ptr::null_mut(),
+                0
+            ),
+            -1
+        );
         assert_eq!(errno(), libc::ENOENT);
         let mut limit: libc::rlimit = std::mem::zeroed();
         assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
@@ -753,7 +1098,10 @@ fn identity() {
     assert!(thread::available_parallelism().expect("a number").get() >= 1);
     let mut random = [0_u8; 16];
     // SAFETY: the buffer has room.
-    assert_eq!(unsafe { libc::CCRandomGenerateBytes(random.as_mut_ptr().cast(), 16) }, 0);
+    assert_eq!(
+        unsafe { libc::CCRandomGenerateBytes(random.as_mut_ptr().cast(), 16) },
+        0
+    );
     assert_ne!(random, [0; 16]);
 }
 
