@@ -52,6 +52,9 @@ unsafe extern "C" {
     static _NSConcreteStackBlock: [usize; 32];
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
     fn acl_to_text(acl: *const c_void, length: *mut isize) -> *mut c_char;
+    fn acl_size(acl: *const c_void) -> isize;
+    fn acl_copy_ext(buffer: *mut u8, acl: *const c_void, size: isize) -> isize;
+    fn acl_copy_int(buffer: *const u8) -> *mut c_void;
     fn acl_free(memory: *mut c_void) -> c_int;
 }
 
@@ -151,11 +154,17 @@ unsafe fn describe(message: &es_message_t) -> String {
         {
             let acl = event.byte_add(56).cast::<*const c_void>().read();
             if !acl.is_null() {
+                // A message's list can only be copied.
+                assert!(acl_to_text(acl, ptr::null_mut()).is_null());
+                let mut copy = vec![0; acl_size(acl) as usize];
+                assert!(acl_copy_ext(copy.as_mut_ptr(), acl, copy.len() as isize) > 0);
+                let own = acl_copy_int(copy.as_ptr());
                 let mut length = 0;
-                let converted = acl_to_text(acl, &raw mut length);
+                let converted = acl_to_text(own, &raw mut length);
                 let bytes = std::slice::from_raw_parts(converted.cast::<u8>(), length as usize);
                 line += &format!(" acl {}", bytes.escape_ascii());
                 acl_free(converted.cast());
+                acl_free(own);
             }
         }
         line
