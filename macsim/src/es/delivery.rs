@@ -152,7 +152,7 @@ impl<'a> Delivery<'a> {
                 None => return message.discard(),
             }
         }
-        let (sequence, global) = self.sequence(record.event_type);
+        let (sequence, global) = self.sequence(record.event_type, record.version);
         message.number(record.version, sequence, global);
         if self.is_dropped() {
             DROPPED.fetch_add(1, Ordering::Relaxed);
@@ -181,15 +181,16 @@ impl<'a> Delivery<'a> {
         *self.muted[index].get_or_insert_with(|| client.state().muting.mutes(record))
     }
 
-    /// The next numbers: of this type and of all, dropped ones included.
-    fn sequence(&mut self, event: u32) -> (u64, u64) {
+    /// The next numbers: of this type and of all, dropped ones included. A message of a version that lacks a number isn't
+    /// counted by it: systems have one version, but a file can have several.
+    fn sequence(&mut self, event: u32, version: u32) -> (u64, u64) {
         let next = match self.known.get_mut(event as usize) {
             Some(next) => next,
             None => self.sequences.entry(event).or_default(),
         };
         let numbers = (*next, self.global);
-        *next += 1;
-        self.global += 1;
+        *next += u64::from(version >= 2);
+        self.global += u64::from(version >= 4);
         numbers
     }
 
