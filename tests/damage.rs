@@ -414,6 +414,24 @@ fn a_line_without_end_is_given_up() {
 }
 
 #[test]
+fn objects_without_any_newline_are_read_piece_by_piece() {
+    let [open, exec] = ["open", "exec"].map(message);
+    let large = exec.replace("\"--color=auto\"", &format!("\"{}\"", "{}".repeat(700_000)));
+    let objects: Vec<_> = (0..1500)
+        .map(|at| if at % 500 == 77 { &large } else { &open })
+        .collect();
+    let lines = given(
+        objects
+            .iter()
+            .fold(String::new(), |all, one| all + one + "\n"),
+    );
+    assert_eq!((lines.err.as_str(), lines.status), ("", 0));
+    let run = given(objects.iter().fold(String::new(), |all, one| all + one));
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    common::assert_same(&run.out, &lines.out);
+}
+
+#[test]
 fn a_large_object_is_read() {
     let exec = message("exec").replace(
         "\"--color=auto\"",

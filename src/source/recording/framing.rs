@@ -14,6 +14,9 @@ use super::{is_harmless, is_message};
 /// times that with every byte escaped.
 pub const MAX_OBJECT: usize = 8 << 20;
 
+/// An object of this size, in bytes, isn't copied to go with others.
+const LARGE: usize = 64 << 10;
+
 /// How deep the brackets of an object may be nested while it is collected.
 const MAX_DEPTH: usize = 128;
 
@@ -125,7 +128,13 @@ impl Framer {
         }
     }
 
-    /// Takes whole lines, and the last piece of a recording even if no newline ends it.
+    /// Whether this piece of a line may be pushed before the rest of the line is there.
+    pub fn takes_piece(&self, piece: &[u8]) -> bool {
+        let is_object = || piece.iter().find(|byte| !is_harmless(**byte)) == Some(&b'{');
+        self.open.is_some() || is_object()
+    }
+
+    /// Takes whole lines, pieces of a line that is long, and the last line even if no newline ends it.
     pub fn push(&mut self, text: &[u8], emit: &mut impl FnMut(Chunk)) {
         let mut at = 0;
         while at < text.len() {
@@ -146,10 +155,11 @@ impl Framer {
     }
 
     fn push_line(&mut self, line: &[u8], emit: &mut impl FnMut(Chunk)) {
-        // Several objects may begin in it. How it ends is looked at once.
+        // Several objects may begin in it. How it ends is looked at once; the end of a piece says nothing.
         let mut rest = line;
         let last = line.iter().rposition(|byte| !is_harmless(*byte));
-        let ends_like_an_object = last.is_some_and(|last| line[last] == b'}');
+        let ends_like_an_object =
+            line.ends_with(b"\n") && last.is_some_and(|last| line[last] == b'}');
         while !rest.is_empty() {
             let Some(mut open) = self.open.take() else {
                 match Look::of_beginning(rest, ends_like_an_object) {
@@ -169,7 +179,7 @@ impl Framer {
                     return;
                 }
                 Progress::Done(length) => {
-                    if open.first_line == self.line {
+                    if open.first_line == self.line && open.text.len() < LARGE {
                         // Of several in a line.
                         self.add_to_run(&open.text, self.line, &Look::Whole);
                     } else {

@@ -108,7 +108,10 @@ fn read_from(
         let count = data.len();
         let (whole, rest) = data.split_at(memrchr(b'\n', data).map_or(0, |newline| newline + 1));
         text.extend_from_slice(whole);
-        if !whole.is_empty() || text.len() > MAX_OBJECT {
+        let is_long = |text: &[u8]| {
+            text.len() > MAX_OBJECT || text.len() > READ_SIZE && framer.takes_piece(text)
+        };
+        if !whole.is_empty() || is_long(&text) {
             framer.push_buffer(&mut text, &mut emit);
             buffers.give(std::mem::replace(&mut text, buffers.take()));
         }
