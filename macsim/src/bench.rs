@@ -48,7 +48,18 @@ macro_rules! call {
 /// Delivers a file's messages to a handler, and says what each took.
 pub fn run(events: &Path, repeat: u64) -> ExitCode {
     let repeat = repeat.to_string();
-    let mut options = Options::parse_from(["macsim", "--static", "--macos", "27.0", "--end", "NONE", "--linger-ms", "0", "--repeat", &repeat]);
+    let mut options = Options::parse_from([
+        "macsim",
+        "--static",
+        "--macos",
+        "27.0",
+        "--end",
+        "NONE",
+        "--linger-ms",
+        "0",
+        "--repeat",
+        &repeat,
+    ]);
     options.settings.events = vec![events.to_path_buf()];
     settings::set(options.settings);
 

@@ -24,7 +24,12 @@ enum Command {
         #[command(flatten)]
         settings: Box<Settings>,
         /// The executable and its arguments
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+        #[arg(
+            required = true,
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "PROGRAM"
+        )]
         program: Vec<OsString>,
     },
     /// Stand in for /usr/bin/eslogger; so does macsim under the name eslogger

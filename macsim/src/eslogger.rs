@@ -45,8 +45,15 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let Ok(macos) = macos.parse::<Version>() else {
         return failed("MACSIM_MACOS: not a version");
     };
-    let known = || EVENT_TYPES.iter().filter(|row| row.kind == "NOTIFY" && row.since <= macos);
-    let args: Vec<String> = args.into_iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let known = || {
+        EVENT_TYPES
+            .iter()
+            .filter(|row| row.kind == "NOTIFY" && row.since <= macos)
+    };
+    let args: Vec<String> = args
+        .into_iter()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
     if args.iter().any(|arg| arg == "--list-events") {
         for EventType { name, .. } in known() {
             println!("{name}");
@@ -65,14 +72,19 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     if names.is_empty() {
         return failed("Missing events; see eslogger --list-events");
     }
-    if let Some(name) = names.iter().find(|name| known().all(|row| row.name != **name)) {
+    if let Some(name) = names
+        .iter()
+        .find(|name| known().all(|row| row.name != **name))
+    {
         return failed(&format!("Unrecognized event: {name}"));
     }
     let refused = match variable("MACSIM_ESLOGGER_REFUSE").as_deref() {
         Some("permitted") => Some("ES_NEW_CLIENT_RESULT_ERR_NOT_PERMITTED"),
         Some("entitled") => Some("ES_NEW_CLIENT_RESULT_ERR_NOT_ENTITLED"),
         Some("privileged") => Some("ES_NEW_CLIENT_RESULT_ERR_NOT_PRIVILEGED"),
-        _ if number("MACSIM_EUID").unwrap_or(0) != 0 => Some("ES_NEW_CLIENT_RESULT_ERR_NOT_PRIVILEGED"),
+        _ if number("MACSIM_EUID").unwrap_or(0) != 0 => {
+            Some("ES_NEW_CLIENT_RESULT_ERR_NOT_PRIVILEGED")
+        }
         _ => None,
     };
     if let Some(refused) = refused {
@@ -146,9 +158,14 @@ fn print(names: &[String]) -> io::Result<()> {
         let Some(Ok((_, value))) = json::values(line).next() else {
             return !line.trim_ascii().is_empty(); // damage is passed on
         };
-        let own = value.get("process").and_then(|process| process.get("group_id")).and_then(Json::int);
+        let own = value
+            .get("process")
+            .and_then(|process| process.get("group_id"))
+            .and_then(Json::int);
         match value.get("event") {
-            Some(Json::Object(members)) => own != Some(group) && members.iter().any(|(name, _)| names.contains(name)),
+            Some(Json::Object(members)) => {
+                own != Some(group) && members.iter().any(|(name, _)| names.contains(name))
+            }
             _ => true,
         }
     };
@@ -158,7 +175,10 @@ fn print(names: &[String]) -> io::Result<()> {
     if output.terminal && variable("MACSIM_ESLOGGER_ECHO").is_some() {
         output.write(b"^D\x08\x08")?;
     }
-    let (rate, cut) = (number("MACSIM_ESLOGGER_RATE").unwrap_or(0), number("MACSIM_ESLOGGER_CUT"));
+    let (rate, cut) = (
+        number("MACSIM_ESLOGGER_RATE").unwrap_or(0),
+        number("MACSIM_ESLOGGER_CUT"),
+    );
     let began = Instant::now();
     let mut count: u64 = 0;
     for _ in 0..number("MACSIM_ESLOGGER_REPEAT").unwrap_or(1) {

@@ -281,14 +281,13 @@ mod tests {
 
     fn read(text: &str) -> Vec<Result<Json, Error>> {
         let values = values(text.as_bytes());
-        values
-            .map(|value| value.map(|(_, value)| value))
-            .collect()
+        values.map(|value| value.map(|(_, value)| value)).collect()
     }
 
     #[test]
     fn order_and_whole_numbers_are_kept() {
-        let text = r#"{"z":18446744073709551615,"a":-9223372036854775808,"f":0.5,"n":null,"t":[true,[]]}"#;
+        let text =
+            r#"{"z":18446744073709551615,"a":-9223372036854775808,"f":0.5,"n":null,"t":[true,[]]}"#;
         let expected = Json::Object(vec![
             ("z".into(), Json::Int(u64::MAX.into())),
             ("a".into(), Json::Int(i64::MIN.into())),
@@ -305,12 +304,7 @@ mod tests {
     #[test]
     fn surrogates_are_pairs_or_raw_bytes() {
         let text = r#""\ud83c\udf89 \udcff\udc80\u00fc\/""#;
-        let expected = [
-            "\u{1f389} ".as_bytes(),
-            b"\xff\x80",
-            "ü/".as_bytes(),
-        ]
-        .concat();
+        let expected = ["\u{1f389} ".as_bytes(), b"\xff\x80", "ü/".as_bytes()].concat();
         assert_eq!(read(text), [Ok(Json::String(expected))]);
     }
 

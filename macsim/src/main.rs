@@ -19,13 +19,27 @@
 //! What it can't show: how a real kernel times and orders events, TCC and code signing. It doesn't run arm64 code.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-macro_rules! modules {
-    ($($name:ident),*) => { $(mod $name;)* };
-}
+mod bench;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-modules!(
-    bench, builder, command, es, eslogger, json, loader, settings, system, universal, versions
-);
+mod builder;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod command;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod es;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod eslogger;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod json;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod loader;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod settings;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod system;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod universal;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod versions;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn main() -> std::process::ExitCode {

@@ -18,7 +18,12 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", env = "MACSIM_EVENTS")]
     pub events: Vec<PathBuf>,
     /// The macOS that is simulated: newer functions are absent, newer event types refused
-    #[arg(long, value_name = "VERSION", env = "MACSIM_MACOS", default_value = "15.4")]
+    #[arg(
+        long,
+        value_name = "VERSION",
+        env = "MACSIM_MACOS",
+        default_value = "15.4"
+    )]
     pub macos: Version,
     /// Look for the paths that the program opens, stats or spawns under DIR first; again for more
     #[arg(long, value_name = "DIR", env = "MACSIM_ROOT")]
@@ -42,16 +47,33 @@ pub struct Settings {
     #[arg(long, value_name = "N", env = "MACSIM_RATE", default_value_t = 0)]
     pub rate: u64,
     /// With --rate: so many messages can wait, one more is dropped
-    #[arg(long, value_name = "N", env = "MACSIM_QUEUE", default_value_t = 100_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MACSIM_QUEUE",
+        default_value_t = 100_000
+    )]
     pub queue: u64,
     /// Drop every Nth message
     #[arg(long, value_name = "N", env = "MACSIM_DROP", default_value_t = 0)]
     pub drop: u64,
     /// The signal that the program gets when all is delivered
-    #[arg(long, value_name = "SIGNAL", env = "MACSIM_END", value_enum, default_value = "INT", ignore_case = true)]
+    #[arg(
+        long,
+        value_name = "SIGNAL",
+        env = "MACSIM_END",
+        value_enum,
+        default_value = "INT",
+        ignore_case = true
+    )]
     pub end: End,
     /// Wait so long before the signal
-    #[arg(long, value_name = "MS", env = "MACSIM_LINGER_MS", default_value_t = 300)]
+    #[arg(
+        long,
+        value_name = "MS",
+        env = "MACSIM_LINGER_MS",
+        default_value_t = 300
+    )]
     pub linger_ms: u64,
     /// Wait so long after the first subscription before messages come
     #[arg(long, value_name = "MS", env = "MACSIM_START_MS", default_value_t = 0)]
@@ -103,5 +125,7 @@ pub fn set(settings: Settings) {
 
 /// The settings of this run.
 pub fn get() -> &'static Settings {
-    SETTINGS.get().expect("settings are set before the program starts")
+    SETTINGS
+        .get()
+        .expect("settings are set before the program starts")
 }

@@ -10,15 +10,20 @@ const CPU_ARM64: u32 = 0x0100_000c;
 
 /// Joins files, and makes the result executable.
 pub fn join(out: &Path, files: &[PathBuf]) -> Result<(), String> {
-    let context = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let context =
+        |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let mut slices = Vec::new();
     for file in files {
         slices.push((file, fs::read(file).map_err(|error| context(file, &error))?));
     }
-    let slices: Vec<_> = slices.iter().map(|(file, bytes)| (file.as_path(), bytes.as_slice())).collect();
+    let slices: Vec<_> = slices
+        .iter()
+        .map(|(file, bytes)| (file.as_path(), bytes.as_slice()))
+        .collect();
     let joined = universal(&slices)?;
     fs::write(out, joined).map_err(|error| context(out, &error))?;
-    fs::set_permissions(out, fs::Permissions::from_mode(0o755)).map_err(|error| context(out, &error))
+    fs::set_permissions(out, fs::Permissions::from_mode(0o755))
+        .map_err(|error| context(out, &error))
 }
 
 fn universal(slices: &[(&Path, &[u8])]) -> Result<Vec<u8>, String> {
@@ -28,10 +33,16 @@ fn universal(slices: &[(&Path, &[u8])]) -> Result<Vec<u8>, String> {
     for (path, bytes) in slices {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let (Some(MAGIC_64), Some(cpu), Some(subtype)) = (word(0), word(4), word(8)) else {
-            return Err(format!("{}: not a Mach-O file of one architecture", path.display()));
+            return Err(format!(
+                "{}: not a Mach-O file of one architecture",
+                path.display()
+            ));
         };
         if header[2..].chunks(5).any(|entry| entry[0] == cpu) {
-            return Err(format!("{}: this architecture is there already", path.display()));
+            return Err(format!(
+                "{}: this architecture is there already",
+                path.display()
+            ));
         }
         // A slice begins on a page; arm64's are larger.
         let align: u32 = if cpu == CPU_ARM64 { 14 } else { 12 };
@@ -50,7 +61,10 @@ mod tests {
     use super::*;
 
     fn slice(cpu: u32, size: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> = [MAGIC_64, cpu, 3].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut bytes: Vec<u8> = [MAGIC_64, cpu, 3]
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect();
         bytes.resize(size, cpu as u8);
         bytes
     }

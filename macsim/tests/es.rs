@@ -187,6 +187,16 @@ fn misuse_is_found() {
         "{run:#?}"
     );
     assert_eq!(run.status, 125);
+    let run = client(&["new", "delete", "unmute"], &events);
+    assert_eq!(
+        (
+            run.status,
+            run.said
+                .contains("es_unmute_all_paths: this is no client, or it was deleted")
+        ),
+        (125, true),
+        "{run:#?}"
+    );
     let run = client(
         &["new", "read-after-release", WRITE, "wait", "delete"],
         &events,

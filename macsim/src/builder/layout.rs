@@ -85,7 +85,10 @@ mod tests {
     fn the_table_is_whole() {
         assert_eq!(of("es_message_t").size, 224);
         assert_eq!(offset("es_message_t", "event"), 104);
-        assert_eq!(of("es_process_t").member("cdhash_full").expect("one").since, 11);
+        assert_eq!(
+            of("es_process_t").member("cdhash_full").expect("one").since,
+            11
+        );
         for (name, layout) in LAYOUTS.iter() {
             for member in &layout.members {
                 let end = member.offset + member.size;

@@ -60,7 +60,13 @@ pub fn read(path: &Path, child: Option<i32>) -> std::io::Result<(Vec<Record>, Ve
     };
     let (mut records, mut failures) = (Vec::new(), Vec::new());
     for value in json::values(&text) {
-        let line = |at: usize| text[..at.min(text.len())].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line = |at: usize| {
+            text[..at.min(text.len())]
+                .iter()
+                .filter(|&&byte| byte == b'\n')
+                .count()
+                + 1
+        };
         match value {
             Ok((at, value)) => match message(&value, child) {
                 Ok(record) => records.push(record),
@@ -89,11 +95,17 @@ pub fn message(json: &Json, child: Option<i32>) -> Result<Record, String> {
         return Err("event: not an object".into());
     };
     let (name, event) = members.first().ok_or("event: empty")?;
-    let row = EVENT_TYPES.iter().find(|row| row.kind == "NOTIFY" && row.name == name);
+    let row = EVENT_TYPES
+        .iter()
+        .find(|row| row.kind == "NOTIFY" && row.name == name);
     let event_type = match (json.get("event_type").and_then(Json::int), row) {
         (Some(number), _) => number as u32,
         (None, Some(row)) => row.number,
-        (None, None) => return Err(format!("event: {name} is not known, and event_type is missing")),
+        (None, None) => {
+            return Err(format!(
+                "event: {name} is not known, and event_type is missing"
+            ));
+        }
     };
 
     builder.head(json, event_type)?;
@@ -102,7 +114,9 @@ pub fn message(json: &Json, child: Option<i32>) -> Result<Record, String> {
         let context = |reason| format!("{name}.{reason}");
         match member.ctype.strip_suffix('*') {
             Some(structure) => builder.pointer(place, structure, event).map_err(context)?,
-            None => builder.structure(place, layout::of(member.ctype), event).map_err(context)?,
+            None => builder
+                .structure(place, layout::of(member.ctype), event)
+                .map_err(context)?,
         }
     }
     if name == "exec" {
@@ -114,9 +128,13 @@ pub fn message(json: &Json, child: Option<i32>) -> Result<Record, String> {
         event_type,
         version,
         image: builder.image,
-        executable: process.and_then(|process| path_of(process.get("executable")?)).unwrap_or_default(),
+        executable: process
+            .and_then(|process| path_of(process.get("executable")?))
+            .unwrap_or_default(),
         token: process.and_then(|process| audit_token(process.get("audit_token")?)),
-        targets: row.map(|row| targets(&row.targets, event)).unwrap_or_default(),
+        targets: row
+            .map(|row| targets(&row.targets, event))
+            .unwrap_or_default(),
         entitlements: event.get("entitlements").filter(|_| version >= 11).cloned(),
         child_pids: builder.child_pids,
     })
@@ -124,7 +142,16 @@ pub fn message(json: &Json, child: Option<i32>) -> Result<Record, String> {
 
 /// The audit token's eight numbers, from an object or an array.
 fn audit_token(json: &Json) -> Option<[u32; 8]> {
-    const NAMES: [&str; 8] = ["auid", "euid", "egid", "ruid", "rgid", "pid", "asid", "pidversion"];
+    const NAMES: [&str; 8] = [
+        "auid",
+        "euid",
+        "egid",
+        "ruid",
+        "rgid",
+        "pid",
+        "asid",
+        "pidversion",
+    ];
     let mut token = [0; 8];
     for (index, name) in NAMES.iter().enumerate() {
         let value = match json {
@@ -143,7 +170,9 @@ fn path_of(file: &Json) -> Option<Vec<u8>> {
 /// The paths that the members named in `data/events.tsv` hold: `member`, `process.executable`, `directory/name`, and
 /// `destination`, which is a file or a directory and a name.
 fn targets(expressions: &[&str], event: &Json) -> Vec<Vec<u8>> {
-    let joined = |directory: &Json, name: &Json| Some([&path_of(directory)?, b"/".as_slice(), name.bytes()?].concat());
+    let joined = |directory: &Json, name: &Json| {
+        Some([&path_of(directory)?, b"/".as_slice(), name.bytes()?].concat())
+    };
     let target = |expression: &&str| {
         if *expression == "destination" {
             let destination = event.get("destination")?;
@@ -199,8 +228,12 @@ impl Builder {
     fn result(&mut self, at: usize, json: Option<&Json>) {
         let layout = layout::of("es_result_t");
         for name in ["result_type", "result.auth", "result.flags"] {
-            let value = name.split('.').try_fold(json, |json, key| Some(json?.get(key)));
-            if let (Some(member), Some(value)) = (layout.member(name), value.flatten().and_then(Json::int)) {
+            let value = name
+                .split('.')
+                .try_fold(json, |json, key| Some(json?.get(key)));
+            if let (Some(member), Some(value)) =
+                (layout.member(name), value.flatten().and_then(Json::int))
+            {
                 self.image.put_int(at + member.offset, member.size, value);
             }
         }
@@ -209,19 +242,24 @@ impl Builder {
     fn exec(&mut self, event: &Json) -> Built {
         for (place, name) in [(exec::ARGS, "args"), (exec::ENV, "env")] {
             if let Some(value) = event.get(name) {
-                let count = self.strings(place + 8, value).map_err(|reason| format!("exec.{name}: {reason}"))?;
+                let count = self
+                    .strings(place + 8, value)
+                    .map_err(|reason| format!("exec.{name}: {reason}"))?;
                 self.image.put_int(place, 8, count as i128);
             }
         }
         if let Some(value) = event.get("fds") {
-            let count = self.structures(exec::FDS + 8, layout::of("es_fd_t"), value).map_err(|reason| format!("exec.fds: {reason}"))?;
+            let count = self
+                .structures(exec::FDS + 8, layout::of("es_fd_t"), value)
+                .map_err(|reason| format!("exec.fds: {reason}"))?;
             self.image.put_int(exec::FDS, 8, count as i128);
         }
         Ok(())
     }
 
     fn structure(&mut self, at: usize, layout: &'static Layout, json: &Json) -> Built {
-        let own = |member: &&Member| !member.name.contains('.') && !member.name.starts_with("reserved");
+        let own =
+            |member: &&Member| !member.name.contains('.') && !member.name.starts_with("reserved");
         for member in layout.members.iter().filter(own) {
             self.versioned(layout, at, member, json.get(member.name))?;
             if matches!(member.ctype, "union{}") && member.since <= self.version {
@@ -232,24 +270,38 @@ impl Builder {
     }
 
     /// A member, or garbage where the message is too old for it.
-    fn versioned(&mut self, layout: &'static Layout, at: usize, member: &Member, value: Option<&Json>) -> Built {
+    fn versioned(
+        &mut self,
+        layout: &'static Layout,
+        at: usize,
+        member: &Member,
+        value: Option<&Json>,
+    ) -> Built {
         let place = at + member.offset;
         if member.since > self.version {
             self.image.bytes[place..place + member.size].fill(GARBAGE);
             return Ok(());
         }
         match value {
-            Some(value) if member.ctype != "union{}" => self.member(layout, at, member, value).map_err(|reason| {
-                let mut text = member.name.to_string();
-                let joint = if reason.contains(": ") { "." } else { ": " };
-                write!(text, "{joint}{reason}").expect("a String takes all");
-                text
-            }),
+            Some(value) if member.ctype != "union{}" => {
+                self.member(layout, at, member, value).map_err(|reason| {
+                    let mut text = member.name.to_string();
+                    let joint = if reason.contains(": ") { "." } else { ": " };
+                    write!(text, "{joint}{reason}").expect("a String takes all");
+                    text
+                })
+            }
             _ => Ok(()),
         }
     }
 
-    fn member(&mut self, layout: &'static Layout, base: usize, member: &Member, value: &Json) -> Built {
+    fn member(
+        &mut self,
+        layout: &'static Layout,
+        base: usize,
+        member: &Member,
+        value: &Json,
+    ) -> Built {
         let at = base + member.offset;
         match member.ctype {
             "es_string_token_t" => self.image.put_token(at, bytes(value)?),
@@ -278,9 +330,14 @@ impl Builder {
             "struct timespec" | "struct timeval" => {
                 let time = value.text().and_then(time::parse);
                 let (seconds, nanoseconds) = time.ok_or("not a time")?;
-                let fraction = if member.ctype == "struct timeval" { nanoseconds / 1000 } else { nanoseconds };
+                let fraction = if member.ctype == "struct timeval" {
+                    nanoseconds / 1000
+                } else {
+                    nanoseconds
+                };
                 self.image.put_int(at, 8, seconds.into());
-                self.image.put_int(at + 8, member.size.min(12) - 8, fraction.into());
+                self.image
+                    .put_int(at + 8, member.size.min(12) - 8, fraction.into());
             }
             "fsid_t" => {
                 let Some(Json::Array(numbers)) = value.get("val").or(Some(value)) else {
@@ -313,7 +370,10 @@ impl Builder {
 
     fn int(&mut self, at: usize, member: &Member, value: i128) {
         self.image.put_int(at, member.size, value);
-        if matches!(member.name, "ppid" | "original_ppid" | "group_id" | "session_id") {
+        if matches!(
+            member.name,
+            "ppid" | "original_ppid" | "group_id" | "session_id"
+        ) {
             self.pid(at, value);
         }
     }
@@ -344,7 +404,12 @@ impl Builder {
         self.structure(target, layout, value)
     }
 
-    fn structures(&mut self, at: usize, layout: &'static Layout, value: &Json) -> Result<usize, String> {
+    fn structures(
+        &mut self,
+        at: usize,
+        layout: &'static Layout,
+        value: &Json,
+    ) -> Result<usize, String> {
         let items = array(value)?;
         let start = self.image.allocate(layout.size * items.len().max(1), 8);
         self.image.point(at, start);
@@ -375,11 +440,18 @@ impl Builder {
             _ => "member_count",
         };
         if let Some(member) = layout.member(name) {
-            self.image.put_int(base + member.offset, member.size, count as i128);
+            self.image
+                .put_int(base + member.offset, member.size, count as i128);
         }
     }
 
-    fn union(&mut self, layout: &'static Layout, base: usize, union: &Member, json: &Json) -> Built {
+    fn union(
+        &mut self,
+        layout: &'static Layout,
+        base: usize,
+        union: &Member,
+        json: &Json,
+    ) -> Built {
         let Some(value) = json.get(union.name) else {
             return Ok(());
         };
@@ -421,7 +493,8 @@ impl Builder {
         };
         for (key, value) in members.iter().filter(|(_, value)| *value != Json::Null) {
             if let Some(member) = layout.member(&format!("{prefix}.{key}")) {
-                self.member(layout, base, member, value).map_err(|reason| format!("{key}: {reason}"))?;
+                self.member(layout, base, member, value)
+                    .map_err(|reason| format!("{key}: {reason}"))?;
             }
         }
         Ok(())
@@ -445,9 +518,17 @@ fn array(value: &Json) -> Result<&[Json], String> {
 
 /// The bytes that hexadecimal digits stand for; an UUID's hyphens are left out.
 pub fn hex(value: &Json) -> Result<Vec<u8>, String> {
-    let digits: Vec<u8> = bytes(value)?.iter().copied().filter(|&byte| byte != b'-').collect();
+    let digits: Vec<u8> = bytes(value)?
+        .iter()
+        .copied()
+        .filter(|&byte| byte != b'-')
+        .collect();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    digits.chunks(2).map(byte).collect::<Option<_>>().ok_or_else(|| "not hexadecimal digits".into())
+    digits
+        .chunks(2)
+        .map(byte)
+        .collect::<Option<_>>()
+        .ok_or_else(|| "not hexadecimal digits".into())
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 /// Seconds and nanoseconds since 1970, or `None` where the text isn't a time.
 pub fn parse(text: &str) -> Option<(i64, u32)> {
-    let (date, time) = text.strip_suffix('Z').unwrap_or(text).split_once(['T', ' '])?;
+    let (date, time) = text
+        .strip_suffix('Z')
+        .unwrap_or(text)
+        .split_once(['T', ' '])?;
     let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [year, month, day] = numbers(date, '-')?;
     let [hour, minute, second] = numbers(clock, ':')?;
@@ -35,10 +38,19 @@ mod tests {
     #[test]
     fn times_are_counted_from_1970() {
         assert_eq!(parse("1970-01-01T00:00:00.000000000Z"), Some((0, 0)));
-        assert_eq!(parse("1969-12-31T23:59:59.500000000Z"), Some((-1, 500_000_000)));
+        assert_eq!(
+            parse("1969-12-31T23:59:59.500000000Z"),
+            Some((-1, 500_000_000))
+        );
         assert_eq!(parse("2000-02-29T12:00:00Z"), Some((951_825_600, 0)));
-        assert_eq!(parse("2106-02-07T06:28:15.999999999Z"), Some((4_294_967_295, 999_999_999)));
-        assert_eq!(parse("2026-03-14 08:51:03.700039Z"), Some((1_773_478_263, 700_039_000)));
+        assert_eq!(
+            parse("2106-02-07T06:28:15.999999999Z"),
+            Some((4_294_967_295, 999_999_999))
+        );
+        assert_eq!(
+            parse("2026-03-14 08:51:03.700039Z"),
+            Some((1_773_478_263, 700_039_000))
+        );
         assert_eq!(parse("yesterday"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Clients: what the program asks of one.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -83,14 +84,22 @@ const NOT_PRIVILEGED: u32 = 5;
 const TOO_MANY_CLIENTS: u32 = 6;
 const INVALID_ARGUMENT: u32 = 1;
 /// As many clients as macOS allows.
-const MAX_CLIENTS: u32 = 48;
+const MAX_CLIENTS: usize = 48;
 
-static CLIENTS: AtomicU32 = AtomicU32::new(0);
+/// The clients that are not deleted.
+static CLIENTS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+
+fn clients() -> MutexGuard<'static, BTreeSet<usize>> {
+    CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The program's client; `None` is misuse.
 fn given<'a>(client: *const Client, function: &str) -> Option<&'a Client> {
-    if client.is_null() {
-        misused(format_args!("{function}: the client is NULL"));
+    if !clients().contains(&(client as usize)) {
+        misused(format_args!(
+            "{function}: this is no client, or it was deleted"
+        ));
+        return None;
     }
     // SAFETY: made by es_new_client, and not deleted yet.
     unsafe { client.as_ref() }
@@ -105,13 +114,15 @@ fn new_client(output: *mut *const Client, handler: *mut Block, result: u32) -> u
     if result != SUCCESS {
         return result;
     }
-    if CLIENTS.fetch_add(1, Ordering::Relaxed) >= MAX_CLIENTS {
-        CLIENTS.fetch_sub(1, Ordering::Relaxed);
+    let mut clients = clients();
+    if clients.len() >= MAX_CLIENTS {
         return TOO_MANY_CLIENTS;
     }
     let client = Arc::new(Client {
         handler: _Block_copy(handler),
-        subscribed: (0..versions::known_types()).map(|_| AtomicBool::new(false)).collect(),
+        subscribed: (0..versions::known_types())
+            .map(|_| AtomicBool::new(false))
+            .collect(),
         subscriptions: AtomicU32::new(0),
         state: Mutex::new(State {
             muting: Muting::of_new_client(settings::get().macos),
@@ -121,14 +132,20 @@ fn new_client(output: *mut *const Client, handler: *mut Block, result: u32) -> u
         stopped: AtomicBool::new(false),
         wake: Condvar::new(),
     });
-    // SAFETY: as above. The reference is es_delete_client's to drop.
-    unsafe { output.write(Arc::into_raw(client)) };
+    let client = Arc::into_raw(client); // es_delete_client drops the reference
+    clients.insert(client as usize);
+    // SAFETY: as above.
+    unsafe { output.write(client) };
     SUCCESS
 }
 
 extern "C" fn es_new_client(output: *mut *const Client, handler: *mut Block) -> u32 {
     let settings = settings::get();
-    let unprivileged = if settings.euid == 0 { SUCCESS } else { NOT_PRIVILEGED };
+    let unprivileged = if settings.euid == 0 {
+        SUCCESS
+    } else {
+        NOT_PRIVILEGED
+    };
     new_client(output, handler, settings.new_client.unwrap_or(unprivileged))
 }
 
@@ -147,10 +164,12 @@ extern "C" fn es_delete_client(client: *const Client) -> u32 {
         state.thread.take()
     };
     // The handler itself may delete its client; it can't wait for its own thread.
-    if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+    if let Some(thread) =
+        thread.filter(|thread| thread.thread().id() != std::thread::current().id())
+    {
         _ = thread.join();
     }
-    CLIENTS.fetch_sub(1, Ordering::Relaxed);
+    clients().remove(&(client as usize));
     // SAFETY: the reference that es_new_client gave away.
     drop(unsafe { Arc::from_raw(client) });
     SUCCESS
@@ -187,7 +206,10 @@ extern "C" fn es_subscribe(client: *const Client, types: *const u32, count: u32)
     let macos = settings::get().macos;
     let last = versions::last_type(macos);
     if let Some(newer) = types.iter().find(|event| **event >= last) {
-        misused(format_args!("es_subscribe: macOS {macos} has no event type {newer} ({})", names(&[*newer])));
+        misused(format_args!(
+            "es_subscribe: macOS {macos} has no event type {newer} ({})",
+            names(&[*newer])
+        ));
         return ERROR;
     }
     log(format_args!("subscribe {}", names(types)));
@@ -242,11 +264,17 @@ fn given_away<T: Copy>(items: &[T]) -> *mut T {
     }
 }
 
-extern "C" fn es_subscriptions(client: *const Client, count: *mut usize, output: *mut *mut u32) -> u32 {
+extern "C" fn es_subscriptions(
+    client: *const Client,
+    count: *mut usize,
+    output: *mut *mut u32,
+) -> u32 {
     let Some(found) = given(client, "es_subscriptions") else {
         return ERROR;
     };
-    let subscribed: Vec<u32> = (0..versions::known_types()).filter(|event| found.wants(*event)).collect();
+    let subscribed: Vec<u32> = (0..versions::known_types())
+        .filter(|event| found.wants(*event))
+        .collect();
     // SAFETY: the caller's variables.
     unsafe {
         count.write(subscribed.len());
@@ -276,12 +304,21 @@ fn path(path: *const c_char, kind: u32, function: &str) -> Option<(PathType, Vec
     Some((PathType(kind), bytes.to_vec()))
 }
 
-fn mute_path(client: *const Client, text: *const c_char, kind: u32, types: Option<&[u32]>, function: &str) -> u32 {
+fn mute_path(
+    client: *const Client,
+    text: *const c_char,
+    kind: u32,
+    types: Option<&[u32]>,
+    function: &str,
+) -> u32 {
     let Some(what) = path(text, kind, function) else {
         return ERROR;
     };
     let which = types.map_or("all".to_string(), names);
-    log(format_args!("mute path {kind} {} for {which}", String::from_utf8_lossy(&what.1)));
+    log(format_args!(
+        "mute path {kind} {} for {which}",
+        String::from_utf8_lossy(&what.1)
+    ));
     change(client, function, |muting| {
         muting.paths.mute(what, types);
         true
@@ -292,8 +329,20 @@ extern "C" fn es_mute_path(client: *const Client, path: *const c_char, kind: u32
     mute_path(client, path, kind, None, "es_mute_path")
 }
 
-extern "C" fn es_mute_path_events(client: *const Client, path: *const c_char, kind: u32, types: *const u32, count: usize) -> u32 {
-    mute_path(client, path, kind, Some(events(types, count)), "es_mute_path_events")
+extern "C" fn es_mute_path_events(
+    client: *const Client,
+    path: *const c_char,
+    kind: u32,
+    types: *const u32,
+    count: usize,
+) -> u32 {
+    mute_path(
+        client,
+        path,
+        kind,
+        Some(events(types, count)),
+        "es_mute_path_events",
+    )
 }
 
 extern "C" fn es_mute_path_prefix(client: *const Client, path: *const c_char) -> u32 {
@@ -308,15 +357,25 @@ extern "C" fn es_unmute_path(client: *const Client, text: *const c_char, kind: u
     let Some(what) = path(text, kind, "es_unmute_path") else {
         return ERROR;
     };
-    change(client, "es_unmute_path", |muting| muting.paths.unmute(&what, None))
+    change(client, "es_unmute_path", |muting| {
+        muting.paths.unmute(&what, None)
+    })
 }
 
-extern "C" fn es_unmute_path_events(client: *const Client, text: *const c_char, kind: u32, types: *const u32, count: usize) -> u32 {
+extern "C" fn es_unmute_path_events(
+    client: *const Client,
+    text: *const c_char,
+    kind: u32,
+    types: *const u32,
+    count: usize,
+) -> u32 {
     let Some(what) = path(text, kind, "es_unmute_path_events") else {
         return ERROR;
     };
     let types = events(types, count);
-    change(client, "es_unmute_path_events", |muting| muting.paths.unmute(&what, Some(types)))
+    change(client, "es_unmute_path_events", |muting| {
+        muting.paths.unmute(&what, Some(types))
+    })
 }
 
 extern "C" fn es_unmute_all_paths(client: *const Client) -> u32 {
@@ -335,12 +394,21 @@ extern "C" fn es_unmute_all_target_paths(client: *const Client) -> u32 {
     })
 }
 
-fn mute_process(client: *const Client, token: *const [u32; 8], types: Option<&[u32]>, function: &str) -> u32 {
+fn mute_process(
+    client: *const Client,
+    token: *const [u32; 8],
+    types: Option<&[u32]>,
+    function: &str,
+) -> u32 {
     // SAFETY: the caller's token.
     let Some(token) = (unsafe { token.as_ref() }) else {
         return ERROR;
     };
-    log(format_args!("mute process {} for {}", token[5], types.map_or("all".to_string(), names)));
+    log(format_args!(
+        "mute process {} for {}",
+        token[5],
+        types.map_or("all".to_string(), names)
+    ));
     change(client, function, |muting| {
         muting.processes.mute(*token, types);
         true
@@ -351,34 +419,63 @@ extern "C" fn es_mute_process(client: *const Client, token: *const [u32; 8]) -> 
     mute_process(client, token, None, "es_mute_process")
 }
 
-extern "C" fn es_mute_process_events(client: *const Client, token: *const [u32; 8], types: *const u32, count: usize) -> u32 {
-    mute_process(client, token, Some(events(types, count)), "es_mute_process_events")
+extern "C" fn es_mute_process_events(
+    client: *const Client,
+    token: *const [u32; 8],
+    types: *const u32,
+    count: usize,
+) -> u32 {
+    mute_process(
+        client,
+        token,
+        Some(events(types, count)),
+        "es_mute_process_events",
+    )
 }
 
-fn unmute_process(client: *const Client, token: *const [u32; 8], types: Option<&[u32]>, function: &str) -> u32 {
+fn unmute_process(
+    client: *const Client,
+    token: *const [u32; 8],
+    types: Option<&[u32]>,
+    function: &str,
+) -> u32 {
     // SAFETY: the caller's token.
     let Some(token) = (unsafe { token.as_ref() }) else {
         return ERROR;
     };
-    change(client, function, |muting| muting.processes.unmute(token, types))
+    change(client, function, |muting| {
+        muting.processes.unmute(token, types)
+    })
 }
 
 extern "C" fn es_unmute_process(client: *const Client, token: *const [u32; 8]) -> u32 {
     unmute_process(client, token, None, "es_unmute_process")
 }
 
-extern "C" fn es_unmute_process_events(client: *const Client, token: *const [u32; 8], types: *const u32, count: usize) -> u32 {
-    unmute_process(client, token, Some(events(types, count)), "es_unmute_process_events")
+extern "C" fn es_unmute_process_events(
+    client: *const Client,
+    token: *const [u32; 8],
+    types: *const u32,
+    count: usize,
+) -> u32 {
+    unmute_process(
+        client,
+        token,
+        Some(events(types, count)),
+        "es_unmute_process_events",
+    )
 }
 
 extern "C" fn es_invert_muting(client: *const Client, which: u32) -> u32 {
     log(format_args!("invert muting {which}"));
-    change(client, "es_invert_muting", |muting| match muting.inverted.get_mut(which as usize) {
-        Some(inverted) => {
-            *inverted = !*inverted;
-            true
+    change(client, "es_invert_muting", |muting| {
+        match muting.inverted.get_mut(which as usize) {
+            Some(inverted) => {
+                *inverted = !*inverted;
+                true
+            }
+            None => false,
         }
-        None => false,
     })
 }
 
@@ -386,7 +483,9 @@ extern "C" fn es_muting_inverted(client: *const Client, which: u32) -> u32 {
     const INVERTED: u32 = 0;
     const NOT_INVERTED: u32 = 1;
     const FAILED: u32 = 2;
-    match given(client, "es_muting_inverted").and_then(|client| client.state().muting.inverted.get(which as usize).copied()) {
+    match given(client, "es_muting_inverted")
+        .and_then(|client| client.state().muting.inverted.get(which as usize).copied())
+    {
         Some(true) => INVERTED,
         Some(false) => NOT_INVERTED,
         None => FAILED,
@@ -429,13 +528,16 @@ struct List<T> {
 }
 
 /// The types that an entry is for; all, where it is muted altogether.
-fn event_list(events: Option<&std::collections::BTreeSet<u32>>) -> (usize, *const u32) {
+fn event_list(events: Option<&BTreeSet<u32>>) -> (usize, *const u32) {
     let all = || (0..versions::last_type(settings::get().macos)).collect::<Vec<_>>();
     let list = events.map_or_else(all, |events| events.iter().copied().collect());
     (list.len(), given_away(&list))
 }
 
-extern "C" fn es_muted_paths_events(client: *const Client, output: *mut *mut List<MutedPath>) -> u32 {
+extern "C" fn es_muted_paths_events(
+    client: *const Client,
+    output: *mut *mut List<MutedPath>,
+) -> u32 {
     let Some(found) = given(client, "es_muted_paths_events") else {
         return ERROR;
     };
@@ -457,7 +559,10 @@ extern "C" fn es_muted_paths_events(client: *const Client, output: *mut *mut Lis
     give_list(output, &items.collect::<Vec<_>>())
 }
 
-extern "C" fn es_muted_processes_events(client: *const Client, output: *mut *mut List<MutedProcess>) -> u32 {
+extern "C" fn es_muted_processes_events(
+    client: *const Client,
+    output: *mut *mut List<MutedProcess>,
+) -> u32 {
     let Some(found) = given(client, "es_muted_processes_events") else {
         return ERROR;
     };
@@ -508,11 +613,22 @@ extern "C" fn es_release_muted_processes(list: *mut List<MutedProcess>) {
     release(list, |item| [item.events.cast(), ptr::null()]);
 }
 
-extern "C" fn es_muted_processes(client: *const Client, count: *mut usize, output: *mut *mut [u32; 8]) -> u32 {
+extern "C" fn es_muted_processes(
+    client: *const Client,
+    count: *mut usize,
+    output: *mut *mut [u32; 8],
+) -> u32 {
     let Some(found) = given(client, "es_muted_processes") else {
         return ERROR;
     };
-    let tokens: Vec<_> = found.state().muting.processes.0.iter().map(|entry| entry.what).collect();
+    let tokens: Vec<_> = found
+        .state()
+        .muting
+        .processes
+        .0
+        .iter()
+        .map(|entry| entry.what)
+        .collect();
     // SAFETY: the caller's variables.
     unsafe {
         count.write(tokens.len());

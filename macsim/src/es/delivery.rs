@@ -29,7 +29,9 @@ type Handler = extern "C" fn(*const Block, *const Client, *const u8);
 /// Starts a client's thread.
 pub fn start(client: Arc<Client>) -> std::io::Result<JoinHandle<()>> {
     BUSY.fetch_add(1, Ordering::Relaxed);
-    thread::Builder::new().name("es delivery".into()).spawn(move || run(&client))
+    thread::Builder::new()
+        .name("es delivery".into())
+        .spawn(move || run(&client))
 }
 
 fn run(client: &Client) {
@@ -45,12 +47,20 @@ fn run(client: &Client) {
             delivery.offer(index, record);
         }
     }
-    let Delivery { delivered, times, .. } = delivery;
+    let Delivery {
+        delivered, times, ..
+    } = delivery;
     if settings.check {
         let seconds = began.elapsed().as_secs_f64();
-        eprintln!("macsim: all delivered: {delivered} messages in {seconds:.3} s, {:.0} a second", delivered as f64 / seconds);
+        eprintln!(
+            "macsim: all delivered: {delivered} messages in {seconds:.3} s, {:.0} a second",
+            delivered as f64 / seconds
+        );
     }
-    TIMES.lock().unwrap_or_else(PoisonError::into_inner).extend(times);
+    TIMES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .extend(times);
     pause(client, settings.linger_ms);
     // The program ends when the last client has had its messages.
     if BUSY.fetch_sub(1, Ordering::AcqRel) == 1 && !client.stopped.load(Ordering::Acquire) {
@@ -75,7 +85,11 @@ fn run(client: &Client) {
 fn pause(client: &Client, milliseconds: u64) {
     let waits = |_: &mut _| !client.stopped.load(Ordering::Acquire);
     let duration = Duration::from_millis(milliseconds);
-    drop(client.wake.wait_timeout_while(client.state(), duration, waits));
+    drop(
+        client
+            .wake
+            .wait_timeout_while(client.state(), duration, waits),
+    );
 }
 
 /// Calls the blocks that wait.
@@ -89,7 +103,9 @@ pub fn call(block: &Sync) {
     // SAFETY: the program's block, of the type that es_sync_client takes.
     unsafe {
         let function = (*block.0).invoke();
-        std::mem::transmute::<*const std::ffi::c_void, extern "C" fn(*const Block)>(function)(block.0);
+        std::mem::transmute::<*const std::ffi::c_void, extern "C" fn(*const Block)>(function)(
+            block.0,
+        );
     }
     _Block_release(block.0);
 }
@@ -225,10 +241,14 @@ fn ticks() -> u64 {
 /// Median and 99th percentile of what handlers took, in nanoseconds.
 pub fn handler_times() -> Option<(u64, u64)> {
     let mut times = std::mem::take(&mut *TIMES.lock().unwrap_or_else(PoisonError::into_inner));
-    let (began, first) = CLOCK.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let (began, first) = CLOCK
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()?;
     let passed = ticks().wrapping_sub(first).max(1);
     let scale = began.elapsed().as_nanos() as f64 / passed as f64;
     times.sort_unstable();
-    let at = |percent: usize| Some((f64::from(*times.get(times.len() * percent / 100)?) * scale) as u64);
+    let at =
+        |percent: usize| Some((f64::from(*times.get(times.len() * percent / 100)?) * scale) as u64);
     Some((at(50)?, at(99)?))
 }

@@ -10,7 +10,7 @@ use super::misused;
 use crate::builder::{Record, exec, layout};
 use crate::json::Json;
 use crate::settings;
-use crate::system::{functions, xpc, Export};
+use crate::system::{Export, functions, xpc};
 
 /// What lies before each message.
 #[repr(C, align(16))]
@@ -68,7 +68,8 @@ unsafe impl Send for Message {}
 unsafe impl Sync for Message {}
 
 fn memory(size: usize) -> Layout {
-    Layout::from_size_align(size_of::<Head>() + size, align_of::<Head>()).expect("messages are small")
+    Layout::from_size_align(size_of::<Head>() + size, align_of::<Head>())
+        .expect("messages are small")
 }
 
 impl Message {
@@ -95,7 +96,9 @@ impl Message {
     pub fn prebuilt(index: usize) -> Self {
         static MESSAGES: LazyLock<Vec<Message>> = LazyLock::new(|| {
             let records = records().iter().enumerate();
-            records.map(|(index, record)| Message::new(index, record, true)).collect()
+            records
+                .map(|(index, record)| Message::new(index, record, true))
+                .collect()
         });
         MESSAGES[index]
     }
@@ -108,7 +111,10 @@ impl Message {
     /// Puts the sequence numbers in, where the message's version has them.
     pub fn number(self, version: u32, sequence: u64, global: u64) {
         static PLACES: LazyLock<(usize, usize)> = LazyLock::new(|| {
-            (layout::offset("es_message_t", "seq_num"), layout::offset("es_message_t", "global_seq_num"))
+            (
+                layout::offset("es_message_t", "seq_num"),
+                layout::offset("es_message_t", "global_seq_num"),
+            )
         });
         let (own, all) = *PLACES;
         // SAFETY: both lie within the message, and it isn't delivered yet.
@@ -126,7 +132,12 @@ impl Message {
     pub fn put_pid(self, places: &[u32], pid: i32) {
         for &place in places {
             // SAFETY: places lie within the message.
-            unsafe { self.0.add(place as usize).cast::<i32>().write_unaligned(pid) };
+            unsafe {
+                self.0
+                    .add(place as usize)
+                    .cast::<i32>()
+                    .write_unaligned(pid)
+            };
         }
     }
 
@@ -141,7 +152,11 @@ impl Message {
         match head.state.load(Ordering::Relaxed) {
             STATIC => return,
             LIVE => _ = HELD.fetch_add(1, Ordering::Relaxed),
-            _ => return misused(format_args!("a handler released its message more often than it retained it")),
+            _ => {
+                return misused(format_args!(
+                    "a handler released its message more often than it retained it"
+                ));
+            }
         }
         self.release();
     }
@@ -214,13 +229,17 @@ fn live<'a>(message: *const u8, function: &str) -> Option<&'a Head> {
 }
 
 extern "C" fn es_retain_message(message: *const u8) {
-    if let Some(head) = live(message, "es_retain_message").filter(|head| head.state.load(Ordering::Relaxed) == LIVE) {
+    if let Some(head) =
+        live(message, "es_retain_message").filter(|head| head.state.load(Ordering::Relaxed) == LIVE)
+    {
         head.references.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 extern "C" fn es_release_message(message: *const u8) {
-    if let Some(head) = live(message, "es_release_message").filter(|head| head.state.load(Ordering::Relaxed) == LIVE) {
+    if let Some(head) = live(message, "es_release_message")
+        .filter(|head| head.state.load(Ordering::Relaxed) == LIVE)
+    {
         if head.references.load(Ordering::Relaxed) <= 0 {
             misused(format_args!("es_release_message: released too often"));
         } else {
@@ -270,7 +289,10 @@ fn array(event: *const u8, place: usize, function: &str) -> (u32, *const u8) {
     // SAFETY: every message has room for these.
     unsafe {
         let count = message.add(place).cast::<u64>().read();
-        (count as u32, message.add(place + 8).cast::<*const u8>().read())
+        (
+            count as u32,
+            message.add(place + 8).cast::<*const u8>().read(),
+        )
     }
 }
 
@@ -286,7 +308,13 @@ fn element(event: *const u8, place: usize, index: u32, function: &str) -> *const
 
 fn token(event: *const u8, place: usize, index: u32, function: &str) -> Token {
     // SAFETY: an element of an array of tokens, or NULL.
-    unsafe { element(event, place, index, function).cast::<Token>().as_ref() }.copied().unwrap_or(EMPTY)
+    unsafe {
+        element(event, place, index, function)
+            .cast::<Token>()
+            .as_ref()
+    }
+    .copied()
+    .unwrap_or(EMPTY)
 }
 
 extern "C" fn es_exec_arg_count(event: *const u8) -> u32 {
@@ -319,7 +347,10 @@ extern "C" fn es_exec_entitlements(event: *const u8) -> *const c_void {
     let Some((_, head)) = message_of(event, "es_exec_entitlements") else {
         return std::ptr::null();
     };
-    let Some(json @ Json::Object(_)) = records().get(head.record).and_then(|record| record.entitlements.as_ref()) else {
+    let Some(json @ Json::Object(_)) = records()
+        .get(head.record)
+        .and_then(|record| record.entitlements.as_ref())
+    else {
         return std::ptr::null();
     };
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);

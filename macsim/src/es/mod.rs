@@ -37,7 +37,9 @@ pub fn report() -> Option<i32> {
     let delivered = delivery::DELIVERED.load(Ordering::Relaxed);
     let dropped = delivery::DROPPED.load(Ordering::Relaxed);
     let (held, misused) = (message::held(), MISUSED.load(Ordering::Relaxed));
-    eprintln!("macsim: delivered {delivered} dropped {dropped} unreleased {held} misused {misused}");
+    eprintln!(
+        "macsim: delivered {delivered} dropped {dropped} unreleased {held} misused {misused}"
+    );
     (held > 0 || misused > 0).then_some(125)
 }
 

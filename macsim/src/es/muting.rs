@@ -30,7 +30,9 @@ pub struct Entry<T> {
 
 impl<T: PartialEq> Entry<T> {
     fn covers(&self, event: u32) -> bool {
-        self.events.as_ref().is_none_or(|events| events.contains(&event))
+        self.events
+            .as_ref()
+            .is_none_or(|events| events.contains(&event))
     }
 }
 
@@ -64,7 +66,9 @@ impl<T: PartialEq> Entries<T> {
         };
         let entry = &mut self.0[index];
         if let Some(events) = events {
-            let muted = entry.events.get_or_insert_with(|| (0..known_types()).collect());
+            let muted = entry
+                .events
+                .get_or_insert_with(|| (0..known_types()).collect());
             muted.retain(|event| !events.contains(event));
         } else {
             entry.events = Some(BTreeSet::new());
@@ -96,23 +100,34 @@ impl Muting {
         let mut muting = Muting::default();
         for columns in table(include_str!("../../data/muted.tsv")) {
             let kind = PathType(columns[0].parse().expect("a number"));
-            let events = columns[2].split_whitespace().map(|number| number.parse().expect("a number"));
+            let events = columns[2]
+                .split_whitespace()
+                .map(|number| number.parse().expect("a number"));
             let events: Vec<u32> = events.filter(|event| *event < last_type(macos)).collect();
             let events = (!events.is_empty()).then_some(events.as_slice());
-            muting.paths.mute((kind, columns[1].as_bytes().to_vec()), events);
+            muting
+                .paths
+                .mute((kind, columns[1].as_bytes().to_vec()), events);
         }
         muting
     }
 
     /// Unmutes all paths of processes, or of targets.
     pub fn unmute_all_paths(&mut self, target: bool) {
-        self.paths.0.retain(|entry| entry.what.0.is_target() != target);
+        self.paths
+            .0
+            .retain(|entry| entry.what.0.is_target() != target);
     }
 
     /// Whether a message is kept from the client.
     pub fn mutes(&self, record: &Record) -> bool {
         let event = record.event_type;
-        let process = |token| self.processes.0.iter().any(|entry| entry.what == token && entry.covers(event));
+        let process = |token| {
+            self.processes
+                .0
+                .iter()
+                .any(|entry| entry.what == token && entry.covers(event))
+        };
         if record.token.is_some_and(process) != self.inverted[0] {
             return true;
         }
@@ -120,7 +135,10 @@ impl Muting {
             return true;
         }
         // An event with several paths is muted where all of them are, and where it is inverted, selected by any of them.
-        let mut targets = record.targets.iter().map(|target| self.has_path(target, true, event));
+        let mut targets = record
+            .targets
+            .iter()
+            .map(|target| self.has_path(target, true, event));
         if self.inverted[2] {
             !targets.any(|muted| muted)
         } else {
@@ -133,7 +151,11 @@ impl Muting {
             let (kind, muted) = &entry.what;
             kind.is_target() == target
                 && entry.covers(event)
-                && if kind.is_literal() { path == muted.as_slice() } else { path.starts_with(muted) }
+                && if kind.is_literal() {
+                    path == muted.as_slice()
+                } else {
+                    path.starts_with(muted)
+                }
         })
     }
 }
@@ -164,11 +186,19 @@ mod tests {
         assert!(!muting.mutes(&record));
         muting.paths.mute((LITERAL, b"/usr/bin".to_vec()), None);
         assert!(!muting.mutes(&record));
-        muting.paths.mute((PREFIX, b"/usr/b".to_vec()), Some(&[CLONE + 1]));
+        muting
+            .paths
+            .mute((PREFIX, b"/usr/b".to_vec()), Some(&[CLONE + 1]));
         assert!(!muting.mutes(&record));
-        muting.paths.mute((PREFIX, b"/usr/b".to_vec()), Some(&[CLONE]));
+        muting
+            .paths
+            .mute((PREFIX, b"/usr/b".to_vec()), Some(&[CLONE]));
         assert!(muting.mutes(&record));
-        assert!(muting.paths.unmute(&(PREFIX, b"/usr/b".to_vec()), Some(&[CLONE])));
+        assert!(
+            muting
+                .paths
+                .unmute(&(PREFIX, b"/usr/b".to_vec()), Some(&[CLONE]))
+        );
         assert!(!muting.mutes(&record));
         assert!(!muting.paths.unmute(&(PREFIX, b"/other".to_vec()), None));
     }

@@ -41,7 +41,12 @@ impl Opcodes<'_> {
 }
 
 /// Runs classic binding opcodes.
-pub fn opcodes(image: &mut Image, segments: &[Segment], opcodes: &[u8], resolve: &mut Resolve) -> Result<(), String> {
+pub fn opcodes(
+    image: &mut Image,
+    segments: &[Segment],
+    opcodes: &[u8],
+    resolve: &mut Resolve,
+) -> Result<(), String> {
     let mut reader = Opcodes {
         bytes: Bytes(opcodes),
         at: 0,
@@ -63,7 +68,9 @@ pub fn opcodes(image: &mut Image, segments: &[Segment], opcodes: &[u8], resolve:
             }
             0x60 => addend = reader.sleb()?,
             0x70 => {
-                let segment = segments.get(usize::from(immediate)).ok_or("a binding to no segment")?;
+                let segment = segments
+                    .get(usize::from(immediate))
+                    .ok_or("a binding to no segment")?;
                 address = segment.address.wrapping_add(reader.uleb()?);
             }
             0x80 => address = address.wrapping_add(reader.uleb()?),
@@ -109,7 +116,8 @@ pub fn chained(image: &mut Image, fixups: &[u8], resolve: &mut Resolve) -> Resul
         for page in 0..usize::from(bytes.u16(at + 20)?) {
             let start = bytes.u16(at + 22 + 2 * page)?;
             if start != NO_FIXUP {
-                let offset = bytes.u64(at + 8)? + page as u64 * u64::from(page_size) + u64::from(start);
+                let offset =
+                    bytes.u64(at + 8)? + page as u64 * u64::from(page_size) + u64::from(start);
                 chain(image, image.base() + offset, format, &targets)?;
             }
         }
@@ -127,13 +135,21 @@ fn imports(bytes: Bytes, resolve: &mut Resolve) -> Result<Vec<(u64, u64)>, Strin
             1 | 2 => {
                 let at = table + index * if format == 1 { 4 } else { 8 };
                 let import = bytes.u32(at)?;
-                let addend = if format == 1 { 0 } else { bytes.u32(at + 4)? as i32 };
+                let addend = if format == 1 {
+                    0
+                } else {
+                    bytes.u32(at + 4)? as i32
+                };
                 (import >> 9, import & 0x100 != 0, i64::from(addend) as u64)
             }
             3 => {
                 let at = table + index * 16;
                 let import = bytes.u64(at)?;
-                ((import >> 32) as u32, import & 0x1_0000 != 0, bytes.u64(at + 8)?)
+                (
+                    (import >> 32) as u32,
+                    import & 0x1_0000 != 0,
+                    bytes.u64(at + 8)?,
+                )
             }
             _ => return Err(format!("an unknown format of imports: {format}")),
         };
@@ -153,10 +169,16 @@ fn chain(image: &mut Image, start: u64, format: u16, targets: &[(u64, u64)]) -> 
             let (target, addend) = targets.get(index).ok_or("a fixup of no import")?;
             match target {
                 0 => 0,
-                _ => target.wrapping_add(*addend).wrapping_add(pointer >> 24 & 0xff),
+                _ => target
+                    .wrapping_add(*addend)
+                    .wrapping_add(pointer >> 24 & 0xff),
             }
         } else {
-            let base = if format == POINTER_64_OFFSET { image.base() } else { 0 };
+            let base = if format == POINTER_64_OFFSET {
+                image.base()
+            } else {
+                0
+            };
             base.wrapping_add(pointer & 0xf_ffff_ffff) | (pointer >> 36 & 0xff) << 56
         };
         image.set_pointer(address, value)?;
@@ -199,7 +221,9 @@ mod tests {
         text.extend_from_slice(b"\x40_close\0\x60\x00\xc0\x02\x08"); // twice, 8 bytes apart
         text.extend_from_slice(b"\x41_absent\0\xb0\x00");
         opcodes(&mut image, &segments, &text, &mut resolve).expect("bound");
-        let pointers: Vec<_> = (0..8).map(|index| image.pointer(BASE + 8 * index).expect("inside")).collect();
+        let pointers: Vec<_> = (0..8)
+            .map(|index| image.pointer(BASE + 8 * index).expect("inside"))
+            .collect();
         assert_eq!(pointers[1..4], [0xfff, 0x2000, u64::MAX]);
         assert_eq!(pointers[4..7], [0x2000, u64::MAX, 0]);
         assert!(opcodes(&mut image, &segments, b"\x7f\x00", &mut resolve).is_err());
@@ -209,14 +233,17 @@ mod tests {
     #[test]
     fn chained_fixups_bind_and_rebase() {
         let mut memory = vec![0; 64];
-        let mut put = |at: usize, value: u64| memory[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        let mut put =
+            |at: usize, value: u64| memory[at..at + 8].copy_from_slice(&value.to_le_bytes());
         put(8, 1 << 63 | 4 << 51 | 5 << 24); // _open + 5, the next one 16 bytes on
         put(24, 2 << 51 | 0xab << 36 | 0x30); // the header + 0x30, tagged; the next one 8 bytes on
         put(32, 1 << 63 | 1); // the weak one
         let mut image = Image::of(BASE, memory);
 
         let mut fixups = Vec::new();
-        let words = |fixups: &mut Vec<u8>, words: &[u32]| words.iter().for_each(|word| fixups.extend_from_slice(&word.to_le_bytes()));
+        let words = |fixups: &mut Vec<u8>, words: &[u32]| {
+            fixups.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        };
         words(&mut fixups, &[0, 28, 64, 72, 2, 1, 0]); // starts at 28, imports at 64, names at 72
         words(&mut fixups, &[1, 8]); // one segment, 8 bytes from here
         fixups.extend_from_slice(&24_u32.to_le_bytes());

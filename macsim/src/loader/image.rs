@@ -28,14 +28,24 @@ impl Image {
         };
         if place as u64 != span.start || size == 0 {
             let error = std::io::Error::last_os_error();
-            return Err(format!("no memory at {:#x}, where the program wants to be: {error}", span.start));
+            return Err(format!(
+                "no memory at {:#x}, where the program wants to be: {error}",
+                span.start
+            ));
         }
         // SAFETY: just mapped, and never unmapped.
         let bytes = unsafe { std::slice::from_raw_parts_mut(place.cast::<u8>(), size) };
-        let mut image = Image { base: span.start, bytes };
+        let mut image = Image {
+            base: span.start,
+            bytes,
+        };
         for segment in executable.mapped() {
-            let data = file.get(segment.file.clone()).ok_or("the file ends within a segment")?;
-            image.slice_mut(segment.address, data.len())?.copy_from_slice(data);
+            let data = file
+                .get(segment.file.clone())
+                .ok_or("the file ends within a segment")?;
+            image
+                .slice_mut(segment.address, data.len())?
+                .copy_from_slice(data);
         }
         Ok(image)
     }
@@ -43,7 +53,10 @@ impl Image {
     /// An image of given bytes, for tests.
     #[cfg(test)]
     pub fn of(base: u64, bytes: Vec<u8>) -> Self {
-        Image { base, bytes: bytes.leak() }
+        Image {
+            base,
+            bytes: bytes.leak(),
+        }
     }
 
     /// The address of the Mach-O header.
@@ -53,8 +66,11 @@ impl Image {
 
     fn range(&self, address: u64, size: usize) -> Result<Range<usize>, String> {
         let start = address.wrapping_sub(self.base) as usize;
-        let end = start.checked_add(size).filter(|&end| end <= self.bytes.len());
-        end.map(|end| start..end).ok_or_else(|| format!("{address:#x} is outside of the program"))
+        let end = start
+            .checked_add(size)
+            .filter(|&end| end <= self.bytes.len());
+        end.map(|end| start..end)
+            .ok_or_else(|| format!("{address:#x} is outside of the program"))
     }
 
     /// The memory at an address.
@@ -76,20 +92,31 @@ impl Image {
 
     /// Writes a pointer.
     pub fn set_pointer(&mut self, address: u64, value: u64) -> Result<(), String> {
-        self.slice_mut(address, 8)?.copy_from_slice(&value.to_le_bytes());
+        self.slice_mut(address, 8)?
+            .copy_from_slice(&value.to_le_bytes());
         Ok(())
     }
 
     /// Gives a segment the protection that its file asks for.
     pub fn protect(segment: &Segment) -> Result<(), String> {
-        let rights = [(1, libc::PROT_READ), (2, libc::PROT_WRITE), (4, libc::PROT_EXEC)];
-        let asked = rights.iter().filter(|(bit, _)| segment.protection & bit != 0);
+        let rights = [
+            (1, libc::PROT_READ),
+            (2, libc::PROT_WRITE),
+            (4, libc::PROT_EXEC),
+        ];
+        let asked = rights
+            .iter()
+            .filter(|(bit, _)| segment.protection & bit != 0);
         let protection = asked.fold(0, |sum, (_, right)| sum | right);
         let size = segment.size.next_multiple_of(4096) as usize;
         // SAFETY: the segment is the program's own memory; nothing of macsim is in it.
         match unsafe { libc::mprotect(segment.address as *mut libc::c_void, size, protection) } {
             0 => Ok(()),
-            _ => Err(format!("{}: {}", segment.name, std::io::Error::last_os_error())),
+            _ => Err(format!(
+                "{}: {}",
+                segment.name,
+                std::io::Error::last_os_error()
+            )),
         }
     }
 }

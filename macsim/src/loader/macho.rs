@@ -41,7 +41,10 @@ impl<'a> Bytes<'a> {
     /// A string that ends in a NUL.
     pub fn string(self, at: usize) -> Result<&'a str, String> {
         let rest = self.0.get(at..).unwrap_or_default();
-        let end = rest.iter().position(|&byte| byte == 0).ok_or("a string has no end")?;
+        let end = rest
+            .iter()
+            .position(|&byte| byte == 0)
+            .ok_or("a string has no end")?;
         std::str::from_utf8(&rest[..end]).map_err(|_| "a name isn't UTF-8".into())
     }
 }
@@ -107,7 +110,8 @@ const EXECUTE: u32 = 2;
 
 /// The `x86_64` slice of a file, universal or not.
 pub fn slice(file: &[u8]) -> Result<&[u8], String> {
-    let big = |at: usize| -> Result<u64, String> { Ok(u32::swap_bytes(Bytes(file).u32(at)?).into()) };
+    let big =
+        |at: usize| -> Result<u64, String> { Ok(u32::swap_bytes(Bytes(file).u32(at)?).into()) };
     let wide = match Bytes(file).u32(0).map(u32::swap_bytes) {
         Ok(0xcafe_babe) => false,
         Ok(0xcafe_babf) => true,
@@ -118,7 +122,10 @@ pub fn slice(file: &[u8]) -> Result<&[u8], String> {
         let at = 8 + index * entry;
         if big(at)? == u64::from(CPU_X86_64) {
             let (offset, size) = if wide {
-                ((big(at + 8)? << 32) | big(at + 12)?, (big(at + 16)? << 32) | big(at + 20)?)
+                (
+                    (big(at + 8)? << 32) | big(at + 12)?,
+                    (big(at + 16)? << 32) | big(at + 20)?,
+                )
             } else {
                 (big(at + 8)?, big(at + 12)?)
             };
@@ -190,19 +197,30 @@ impl Executable {
 
     /// The segments that take memory.
     pub fn mapped(&self) -> impl Iterator<Item = &Segment> {
-        self.segments.iter().filter(|segment| segment.name != "__PAGEZERO" && segment.size > 0)
+        self.segments
+            .iter()
+            .filter(|segment| segment.name != "__PAGEZERO" && segment.size > 0)
     }
 
     /// The addresses from the first mapped segment to the end of the last.
     pub fn span(&self) -> Range<u64> {
-        let start = self.mapped().map(|segment| segment.address).min().unwrap_or(0);
-        let end = self.mapped().map(|segment| segment.address + segment.size).max();
+        let start = self
+            .mapped()
+            .map(|segment| segment.address)
+            .min()
+            .unwrap_or(0);
+        let end = self
+            .mapped()
+            .map(|segment| segment.address + segment.size)
+            .max();
         start..end.unwrap_or(0)
     }
 
     /// The sections of a type.
     pub fn of_kind(&self, kind: u8) -> impl Iterator<Item = &Section> {
-        self.sections.iter().filter(move |section| section.kind == kind)
+        self.sections
+            .iter()
+            .filter(move |section| section.kind == kind)
     }
 
     /// The section of a name.
@@ -217,7 +235,11 @@ mod tests {
 
     #[test]
     fn what_is_no_executable_is_refused() {
-        for file in [&b""[..], b"\x7fELF", &[0xcf, 0xfa, 0xed, 0xfe, 7, 0, 0, 1, 0, 0, 0, 0, 6]] {
+        for file in [
+            &b""[..],
+            b"\x7fELF",
+            &[0xcf, 0xfa, 0xed, 0xfe, 7, 0, 0, 1, 0, 0, 0, 0, 6],
+        ] {
             assert!(Executable::parse(file).is_err());
         }
     }
@@ -225,7 +247,9 @@ mod tests {
     #[test]
     fn the_x86_64_slice_of_a_universal_binary_is_taken() {
         let mut file = vec![0; 4096];
-        let put = |file: &mut Vec<u8>, at: usize, value: u32| file[at..at + 4].copy_from_slice(&value.to_be_bytes());
+        let put = |file: &mut Vec<u8>, at: usize, value: u32| {
+            file[at..at + 4].copy_from_slice(&value.to_be_bytes())
+        };
         put(&mut file, 0, 0xcafe_babe);
         put(&mut file, 4, 2);
         put(&mut file, 8, 0x0100_000c);

@@ -33,11 +33,15 @@ fn load(executable: &Executable, file: &[u8]) -> Result<(u64, Vec<u64>), String>
     let mut image = Image::map(executable, file)?;
     let mut resolve = |name: &str, weak: bool| system::resolve(name, weak) as u64;
     for range in &executable.bindings {
-        let opcodes = file.get(range.clone()).ok_or("the file ends within its bindings")?;
+        let opcodes = file
+            .get(range.clone())
+            .ok_or("the file ends within its bindings")?;
         bind::opcodes(&mut image, &executable.segments, opcodes, &mut resolve)?;
     }
     if let Some(range) = &executable.chained {
-        let fixups = file.get(range.clone()).ok_or("the file ends within its fixups")?;
+        let fixups = file
+            .get(range.clone())
+            .ok_or("the file ends within its fixups")?;
         bind::chained(&mut image, fixups, &mut resolve)?;
     }
     tlv::set_up(&mut image, executable)?;
@@ -54,21 +58,37 @@ fn load(executable: &Executable, file: &[u8]) -> Result<(u64, Vec<u64>), String>
     Ok((image.base() + executable.entry, initializers))
 }
 
-type Main = extern "C" fn(c_int, *const *const c_char, *const *const c_char, *const *const c_char) -> c_int;
+type Main =
+    extern "C" fn(c_int, *const *const c_char, *const *const c_char, *const *const c_char) -> c_int;
 
 fn start(path: &Path, program: &[OsString], entry: u64, initializers: &[u64]) -> ! {
-    let string = |text: &[u8]| CString::new(text).expect("arguments have no NUL").into_raw().cast_const();
-    let mut args: Vec<_> = program.iter().map(|arg| string(&arg.clone().into_vec())).collect();
+    let string = |text: &[u8]| {
+        CString::new(text)
+            .expect("arguments have no NUL")
+            .into_raw()
+            .cast_const()
+    };
+    let mut args: Vec<_> = program
+        .iter()
+        .map(|arg| string(&arg.clone().into_vec()))
+        .collect();
     args.push(ptr::null());
     let args = args.leak();
-    let apple = [string(path.as_os_str().as_bytes()), ptr::null()].to_vec().leak();
+    let apple = [string(path.as_os_str().as_bytes()), ptr::null()]
+        .to_vec()
+        .leak();
     dyld::set_program(path, program.len() as c_int, args);
     let call = |address: u64| {
         // SAFETY: the file says that there is a function of this type. It runs as if it were linked with this program.
         let function = unsafe { std::mem::transmute::<u64, Main>(address) };
         // SAFETY: glibc's own; no thread changes the environment yet.
         let environment = unsafe { system::dyld::environ };
-        function(program.len() as c_int, args.as_ptr(), environment.cast_const().cast(), apple.as_ptr())
+        function(
+            program.len() as c_int,
+            args.as_ptr(),
+            environment.cast_const().cast(),
+            apple.as_ptr(),
+        )
     };
     // SAFETY: Rust ignores SIGPIPE from the start; the program begins as one that a shell starts.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };

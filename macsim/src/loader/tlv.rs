@@ -88,12 +88,21 @@ struct Line(#[expect(dead_code, reason = "it is memory for the program")] [u8; 6
 
 /// Takes the template from the image, and puts the thunk into the descriptors.
 pub fn set_up(image: &mut Image, executable: &Executable) -> Result<(), String> {
-    let data = || executable.of_kind(kind::THREAD_DATA).chain(executable.of_kind(kind::THREAD_ZERO));
+    let data = || {
+        executable
+            .of_kind(kind::THREAD_DATA)
+            .chain(executable.of_kind(kind::THREAD_ZERO))
+    };
     let start = data().map(|section| section.address).min().unwrap_or(0);
-    let end = data().map(|section| section.address + section.size).max().unwrap_or(0);
+    let end = data()
+        .map(|section| section.address + section.size)
+        .max()
+        .unwrap_or(0);
     if end > start {
         let template = image.slice(start, (end - start) as usize)?.to_vec();
-        TEMPLATE.set(template).map_err(|_| "one program at a time")?;
+        TEMPLATE
+            .set(template)
+            .map_err(|_| "one program at a time")?;
     }
     for section in executable.of_kind(kind::THREAD_VARIABLES) {
         for index in 0..section.size / size_of::<Descriptor>() as u64 {

@@ -76,11 +76,17 @@ fn functions(image: &Image, table: Bytes) -> Result<Vec<Function>, String> {
 
     let mut entries = Vec::new();
     for entry in 0..last {
-        let (base, page) = (table.u32(index + 12 * entry)?, number(index + 12 * entry + 4)?);
+        let (base, page) = (
+            table.u32(index + 12 * entry)?,
+            number(index + 12 * entry + 4)?,
+        );
         if page == 0 {
             continue;
         }
-        let (offset, count) = (usize::from(table.u16(page + 4)?), usize::from(table.u16(page + 6)?));
+        let (offset, count) = (
+            usize::from(table.u16(page + 4)?),
+            usize::from(table.u16(page + 6)?),
+        );
         match table.u32(page)? {
             2 => {
                 for at in (page + offset..).step_by(8).take(count) {
@@ -114,7 +120,11 @@ fn functions(image: &Image, table: Bytes) -> Result<Vec<Function>, String> {
                 image.pointer(image.base() + u64::from(slot))?
             }
         };
-        let lsda = if encoding & HAS_LSDA == 0 { None } else { lsdas.get(start) };
+        let lsda = if encoding & HAS_LSDA == 0 {
+            None
+        } else {
+            lsdas.get(start)
+        };
         functions.push(Function {
             start: image.base() + u64::from(*start),
             end: image.base() + u64::from(end),
@@ -139,7 +149,11 @@ fn rbp_frame(encoding: u32) -> Vec<u8> {
     let mut instructions = vec![0x0c, 6, 16, 0x86, 2]; // CFA is rbp + 16; rbp is saved at CFA - 16
     let offset = encoding >> 16 & 0xff;
     for slot in 0..5 {
-        saved(&mut instructions, encoding >> (3 * slot) & 7, (2 + offset).saturating_sub(slot));
+        saved(
+            &mut instructions,
+            encoding >> (3 * slot) & 7,
+            (2 + offset).saturating_sub(slot),
+        );
     }
     instructions
 }
@@ -174,10 +188,14 @@ fn frameless(image: &Image, function: &Function) -> Result<Vec<u8>, String> {
 
 /// The instructions of a frame that compact unwind could not say: the file has it in DWARF.
 fn dwarf(image: &Image, executable: &Executable, offset: u32) -> Result<Vec<u8>, String> {
-    let section = executable.section("__eh_frame").ok_or("DWARF frames without __eh_frame")?;
+    let section = executable
+        .section("__eh_frame")
+        .ok_or("DWARF frames without __eh_frame")?;
     let bytes = Bytes(image.slice(section.address, section.size as usize)?);
     let frame = offset as usize;
-    let common = (frame + 4).checked_sub(bytes.u32(frame + 4)? as usize).ok_or("a frame without its head")?;
+    let common = (frame + 4)
+        .checked_sub(bytes.u32(frame + 4)? as usize)
+        .ok_or("a frame without its head")?;
     let mut instructions = body(bytes, common, true)?;
     instructions.extend(body(bytes, frame, false)?);
     Ok(instructions)
@@ -225,7 +243,8 @@ impl Output {
         while !(body.len() + 4).is_multiple_of(8) {
             body.push(0); // DW_CFA_nop
         }
-        self.bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
+        self.bytes
+            .extend_from_slice(&(body.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(&body);
     }
 
@@ -250,7 +269,9 @@ impl Output {
 
     fn function(&mut self, function: &Function, instructions: &[u8]) {
         let head = self.head(function.personality);
-        let mut body = ((self.bytes.len() + 4 - head) as u32).to_le_bytes().to_vec();
+        let mut body = ((self.bytes.len() + 4 - head) as u32)
+            .to_le_bytes()
+            .to_vec();
         body.extend_from_slice(&function.start.to_le_bytes());
         body.extend_from_slice(&(function.end - function.start).to_le_bytes());
         if function.personality == 0 {
@@ -272,7 +293,10 @@ mod tests {
     fn compact_encodings_become_instructions() {
         // rbx at the lowest slot, r14 and r15 above it, 3 slots below rbp
         let encoding = MODE_RBP_FRAME | 3 << 16 | 1 | 4 << 3 | 5 << 6;
-        assert_eq!(rbp_frame(encoding), [0x0c, 6, 16, 0x86, 2, 0x83, 5, 0x8e, 4, 0x8f, 3]);
+        assert_eq!(
+            rbp_frame(encoding),
+            [0x0c, 6, 16, 0x86, 2, 0x83, 5, 0x8e, 4, 0x8f, 3]
+        );
 
         let function = |encoding| Function {
             start: 0,

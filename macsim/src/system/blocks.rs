@@ -69,9 +69,13 @@ pub extern "C" fn _Block_copy(block: *mut Block) -> *mut Block {
         if copy.is_null() {
             return copy;
         }
-        copy.cast::<u8>().copy_from_nonoverlapping(block.cast::<u8>(), descriptor.size);
+        copy.cast::<u8>()
+            .copy_from_nonoverlapping(block.cast::<u8>(), descriptor.size);
         (*copy).isa = (&raw const _NSConcreteMallocBlock).cast();
-        (*copy).flags.store(flags & !(REFERENCES | 1) | NEEDS_FREE | REFERENCE, Ordering::Relaxed);
+        (*copy).flags.store(
+            flags & !(REFERENCES | 1) | NEEDS_FREE | REFERENCE,
+            Ordering::Relaxed,
+        );
         if let Some(capture) = descriptor.copy.filter(|_| flags & HAS_COPY_DISPOSE != 0) {
             capture(copy, block);
         }
@@ -105,9 +109,18 @@ pub extern "C" fn _Block_release(block: *mut Block) {
 pub fn exports() -> Vec<Export> {
     let mut exports = functions![_Block_copy, _Block_release].to_vec();
     exports.extend([
-        ("_NSConcreteStackBlock", &raw const _NSConcreteStackBlock as usize),
-        ("_NSConcreteGlobalBlock", &raw const _NSConcreteGlobalBlock as usize),
-        ("_NSConcreteMallocBlock", &raw const _NSConcreteMallocBlock as usize),
+        (
+            "_NSConcreteStackBlock",
+            &raw const _NSConcreteStackBlock as usize,
+        ),
+        (
+            "_NSConcreteGlobalBlock",
+            &raw const _NSConcreteGlobalBlock as usize,
+        ),
+        (
+            "_NSConcreteMallocBlock",
+            &raw const _NSConcreteMallocBlock as usize,
+        ),
     ]);
     exports
 }

@@ -73,11 +73,19 @@ extern "C" fn _dyld_image_count() -> u32 {
 const BASE: usize = 0x1_0000_0000;
 
 extern "C" fn _dyld_get_image_header(index: u32) -> *const c_void {
-    if index == 0 { BASE as *const c_void } else { ptr::null() }
+    if index == 0 {
+        BASE as *const c_void
+    } else {
+        ptr::null()
+    }
 }
 
 extern "C" fn _dyld_get_image_name(index: u32) -> *const c_char {
-    if index == 0 { program().path.as_ptr() } else { ptr::null() }
+    if index == 0 {
+        program().path.as_ptr()
+    } else {
+        ptr::null()
+    }
 }
 
 extern "C" fn _dyld_get_image_vmaddr_slide(_: u32) -> isize {

@@ -115,7 +115,11 @@ extern "C" fn __error() -> *mut c_int {
 extern "C" fn strerror_r(error: c_int, buffer: *mut c_char, size: usize) -> c_int {
     let text = std::io::Error::from_raw_os_error(from_mac(error)).to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
-    if put_string(buffer, size, text.as_bytes()) { 0 } else { libc::ERANGE }
+    if put_string(buffer, size, text.as_bytes()) {
+        0
+    } else {
+        libc::ERANGE
+    }
 }
 
 extern "C" fn strerror(error: c_int) -> *mut c_char {

@@ -32,13 +32,19 @@ pub fn open_flags(flags: c_int) -> c_int {
 /// macOS's status flags of a descriptor from Linux's.
 fn status_flags(flags: c_int) -> c_int {
     let status = [libc::O_NONBLOCK, libc::O_APPEND, libc::O_ASYNC];
-    let set = OPEN_FLAGS.iter().filter(|(_, linux)| status.contains(linux) && flags & linux != 0);
+    let set = OPEN_FLAGS
+        .iter()
+        .filter(|(_, linux)| status.contains(linux) && flags & linux != 0);
     set.fold(flags & libc::O_ACCMODE, |sum, (mac, _)| sum | mac)
 }
 
 /// The descriptor that stands for the working directory.
 fn directory(descriptor: c_int) -> c_int {
-    if descriptor == -2 { libc::AT_FDCWD } else { descriptor }
+    if descriptor == -2 {
+        libc::AT_FDCWD
+    } else {
+        descriptor
+    }
 }
 
 extern "C" fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
@@ -61,19 +67,37 @@ extern "C" fn access(path: *const c_char, mode: c_int) -> c_int {
 
 extern "C" fn faccessat(at: c_int, path: *const c_char, mode: c_int, flags: c_int) -> c_int {
     let path = Rooted::new(path);
-    let effective = if flags & 0x10 == 0 { 0 } else { libc::AT_EACCESS };
+    let effective = if flags & 0x10 == 0 {
+        0
+    } else {
+        libc::AT_EACCESS
+    };
     // SAFETY: as C asks of the caller.
     unsafe { libc::faccessat(directory(at), path.as_ptr(), mode, effective) }
 }
 
 extern "C" fn unlinkat(at: c_int, path: *const c_char, flags: c_int) -> c_int {
-    let remove = if flags & 0x80 == 0 { 0 } else { libc::AT_REMOVEDIR };
+    let remove = if flags & 0x80 == 0 {
+        0
+    } else {
+        libc::AT_REMOVEDIR
+    };
     // SAFETY: as C asks of the caller.
     unsafe { libc::unlinkat(directory(at), path, remove) }
 }
 
-extern "C" fn linkat(from: c_int, path: *const c_char, to: c_int, new: *const c_char, flags: c_int) -> c_int {
-    let follow = if flags & 0x40 == 0 { 0 } else { libc::AT_SYMLINK_FOLLOW };
+extern "C" fn linkat(
+    from: c_int,
+    path: *const c_char,
+    to: c_int,
+    new: *const c_char,
+    flags: c_int,
+) -> c_int {
+    let follow = if flags & 0x40 == 0 {
+        0
+    } else {
+        libc::AT_SYMLINK_FOLLOW
+    };
     // SAFETY: as C asks of the caller.
     unsafe { libc::linkat(directory(from), path, directory(to), new, follow) }
 }
@@ -95,7 +119,9 @@ extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: c_long) -> c_in
     // SAFETY: the argument is a number, or for F_GETPATH a buffer of 1024 bytes.
     unsafe {
         match command {
-            libc::F_DUPFD | libc::F_GETFD | libc::F_SETFD => libc::fcntl(descriptor, command, argument),
+            libc::F_DUPFD | libc::F_GETFD | libc::F_SETFD => {
+                libc::fcntl(descriptor, command, argument)
+            }
             libc::F_GETFL => match libc::fcntl(descriptor, libc::F_GETFL) {
                 -1 => -1,
                 flags => status_flags(flags),
@@ -103,7 +129,7 @@ extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: c_long) -> c_in
             libc::F_SETFL => libc::fcntl(descriptor, libc::F_SETFL, open_flags(argument as c_int)),
             67 => libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, argument),
             51 | 85 => libc::fsync(descriptor), // F_FULLFSYNC, F_BARRIERFSYNC
-            45 | 48 | 73 | 74 => 0,             // F_RDAHEAD, F_NOCACHE, F_SETNOSIGPIPE, F_GETNOSIGPIPE
+            45 | 48 | 73 | 74 => 0, // F_RDAHEAD, F_NOCACHE, F_SETNOSIGPIPE, F_GETNOSIGPIPE
             F_GETPATH => {
                 let link = format!("/proc/self/fd/{descriptor}\0");
                 let buffer = argument as *mut c_char;
@@ -202,9 +228,15 @@ extern "C" fn fstat(descriptor: c_int, output: *mut Stat) -> c_int {
 
 extern "C" fn fstatat(at: c_int, path: *const c_char, output: *mut Stat, flags: c_int) -> c_int {
     let path = Rooted::new(path);
-    let follow = if flags & 0x20 == 0 { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+    let follow = if flags & 0x20 == 0 {
+        0
+    } else {
+        libc::AT_SYMLINK_NOFOLLOW
+    };
     // SAFETY: as C asks of the caller.
-    converted(output, |stat| unsafe { libc::fstatat(directory(at), path.as_ptr(), stat, follow) })
+    converted(output, |stat| unsafe {
+        libc::fstatat(directory(at), path.as_ptr(), stat, follow)
+    })
 }
 
 /// macOS's `struct dirent`.
@@ -234,7 +266,11 @@ extern "C" fn rewinddir(directory: *mut libc::DIR) {
     unsafe { libc::rewinddir(directory) }
 }
 
-extern "C" fn readdir_r(directory: *mut libc::DIR, entry: *mut Dirent, result: *mut *mut Dirent) -> c_int {
+extern "C" fn readdir_r(
+    directory: *mut libc::DIR,
+    entry: *mut Dirent,
+    result: *mut *mut Dirent,
+) -> c_int {
     // SAFETY: as C asks of the caller; the entry is valid until the directory is read again.
     unsafe {
         fail(0);
@@ -243,13 +279,16 @@ extern "C" fn readdir_r(directory: *mut libc::DIR, entry: *mut Dirent, result: *
             result.write(std::ptr::null_mut());
             return last();
         }
-        let name = std::ffi::CStr::from_ptr((&raw const (*found).d_name).cast()).to_bytes_with_nul();
+        let name =
+            std::ffi::CStr::from_ptr((&raw const (*found).d_name).cast()).to_bytes_with_nul();
         (*entry).ino = (*found).d_ino;
         (*entry).seekoff = 0;
         (*entry).reclen = size_of::<Dirent>() as u16;
         (*entry).namlen = name.len() as u16 - 1;
         (*entry).kind = (*found).d_type;
-        (&raw mut (*entry).name).cast::<u8>().copy_from_nonoverlapping(name.as_ptr(), name.len());
+        (&raw mut (*entry).name)
+            .cast::<u8>()
+            .copy_from_nonoverlapping(name.as_ptr(), name.len());
         result.write(entry);
     }
     0
@@ -269,8 +308,19 @@ extern "C" fn readdir(directory: *mut libc::DIR) -> *mut Dirent {
     result
 }
 
-extern "C" fn mmap(place: *mut c_void, size: usize, protection: c_int, flags: c_int, descriptor: c_int, offset: i64) -> *mut c_void {
-    let anonymous = if flags & 0x1000 == 0 { 0 } else { libc::MAP_ANONYMOUS };
+extern "C" fn mmap(
+    place: *mut c_void,
+    size: usize,
+    protection: c_int,
+    flags: c_int,
+    descriptor: c_int,
+    offset: i64,
+) -> *mut c_void {
+    let anonymous = if flags & 0x1000 == 0 {
+        0
+    } else {
+        libc::MAP_ANONYMOUS
+    };
     let flags = flags & (libc::MAP_SHARED | libc::MAP_PRIVATE | libc::MAP_FIXED) | anonymous;
     // SAFETY: as C asks of the caller.
     unsafe { libc::mmap(place, size, protection, flags, descriptor, offset) }
@@ -312,11 +362,19 @@ impl Timeval {
 
 type Set = *mut libc::fd_set;
 
-extern "C" fn select(count: c_int, read: Set, write: Set, error: Set, timeout: *const Timeval) -> c_int {
+extern "C" fn select(
+    count: c_int,
+    read: Set,
+    write: Set,
+    error: Set,
+    timeout: *const Timeval,
+) -> c_int {
     // SAFETY: as C asks of the caller; sets of descriptors have the same bits.
     unsafe {
         let mut limit = timeout.as_ref().map(|timeout| timeout.linux());
-        let limit = limit.as_mut().map_or(std::ptr::null_mut(), |limit| &raw mut *limit);
+        let limit = limit
+            .as_mut()
+            .map_or(std::ptr::null_mut(), |limit| &raw mut *limit);
         libc::select(count, read, write, error, limit)
     }
 }
@@ -324,8 +382,9 @@ extern "C" fn select(count: c_int, read: Set, write: Set, error: Set, timeout: *
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
     functions![
-        access, faccessat, fcntl, fdopendir, fstat, fstatat, linkat, lstat, madvise, mmap, open, openat, opendir, poll,
-        readdir, readdir_r, readlink, realpath, rewinddir, select, stat, unlinkat,
+        access, faccessat, fcntl, fdopendir, fstat, fstatat, linkat, lstat, madvise, mmap, open,
+        openat, opendir, poll, readdir, readdir_r, readlink, realpath, rewinddir, select, stat,
+        unlinkat,
     ]
     .to_vec()
 }
@@ -336,8 +395,14 @@ mod tests {
 
     #[test]
     fn open_flags_go_there_and_back() {
-        assert_eq!(open_flags(0x100_0601), libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC);
-        assert_eq!(status_flags(libc::O_RDWR | libc::O_NONBLOCK | libc::O_APPEND), 2 | 4 | 8);
+        assert_eq!(
+            open_flags(0x100_0601),
+            libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC
+        );
+        assert_eq!(
+            status_flags(libc::O_RDWR | libc::O_NONBLOCK | libc::O_APPEND),
+            2 | 4 | 8
+        );
     }
 
     #[test]

@@ -34,7 +34,13 @@ struct Account {
 }
 
 /// Writes an account with its strings in the caller's buffer.
-fn account(found: *const libc::passwd, account: *mut Account, buffer: *mut c_char, size: usize, result: *mut *mut Account) -> c_int {
+fn account(
+    found: *const libc::passwd,
+    account: *mut Account,
+    buffer: *mut c_char,
+    size: usize,
+    result: *mut *mut Account,
+) -> c_int {
     // SAFETY: glibc's structure, which is valid until the next look-up, and the caller's.
     unsafe {
         result.write(ptr::null_mut());
@@ -47,7 +53,9 @@ fn account(found: *const libc::passwd, account: *mut Account, buffer: *mut c_cha
             let place = buffer.wrapping_add(used);
             used += text.len();
             if used <= size {
-                place.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), text.len());
+                place
+                    .cast::<u8>()
+                    .copy_from_nonoverlapping(text.as_ptr(), text.len());
             }
             place
         };
@@ -72,14 +80,32 @@ fn account(found: *const libc::passwd, account: *mut Account, buffer: *mut c_cha
     }
 }
 
-extern "C" fn getpwuid_r(uid: u32, output: *mut Account, buffer: *mut c_char, size: usize, result: *mut *mut Account) -> c_int {
+extern "C" fn getpwuid_r(
+    uid: u32,
+    output: *mut Account,
+    buffer: *mut c_char,
+    size: usize,
+    result: *mut *mut Account,
+) -> c_int {
     // SAFETY: as C asks of the caller.
     account(unsafe { libc::getpwuid(uid) }, output, buffer, size, result)
 }
 
-extern "C" fn getpwnam_r(name: *const c_char, output: *mut Account, buffer: *mut c_char, size: usize, result: *mut *mut Account) -> c_int {
+extern "C" fn getpwnam_r(
+    name: *const c_char,
+    output: *mut Account,
+    buffer: *mut c_char,
+    size: usize,
+    result: *mut *mut Account,
+) -> c_int {
     // SAFETY: as C asks of the caller.
-    account(unsafe { libc::getpwnam(name) }, output, buffer, size, result)
+    account(
+        unsafe { libc::getpwnam(name) },
+        output,
+        buffer,
+        size,
+        result,
+    )
 }
 
 /// The functions that give a structure of their own are told apart by nothing but that.
@@ -89,7 +115,9 @@ struct Own {
 }
 
 /// Memory for one account, given away; programs look up few.
-fn own(look_up: impl FnOnce(*mut Account, *mut c_char, usize, *mut *mut Account) -> c_int) -> *mut Account {
+fn own(
+    look_up: impl FnOnce(*mut Account, *mut c_char, usize, *mut *mut Account) -> c_int,
+) -> *mut Account {
     let own = Box::leak(Box::new(Own {
         account: Account {
             name: ptr::null_mut(),
@@ -106,7 +134,12 @@ fn own(look_up: impl FnOnce(*mut Account, *mut c_char, usize, *mut *mut Account)
         buffer: [0; 4096],
     }));
     let mut result = ptr::null_mut();
-    look_up(&raw mut own.account, own.buffer.as_mut_ptr(), own.buffer.len(), &raw mut result);
+    look_up(
+        &raw mut own.account,
+        own.buffer.as_mut_ptr(),
+        own.buffer.len(),
+        &raw mut result,
+    );
     result
 }
 
@@ -119,7 +152,12 @@ extern "C" fn getpwnam(name: *const c_char) -> *mut Account {
 }
 
 /// The groups of an account; macOS's numbers are `int`.
-extern "C" fn getgrouplist(name: *const c_char, group: c_int, groups: *mut c_int, count: *mut c_int) -> c_int {
+extern "C" fn getgrouplist(
+    name: *const c_char,
+    group: c_int,
+    groups: *mut c_int,
+    count: *mut c_int,
+) -> c_int {
     // SAFETY: as C asks of the caller.
     match unsafe { libc::getgrouplist(name, group as u32, groups.cast(), count) } {
         -1 => -1,
@@ -129,7 +167,19 @@ extern "C" fn getgrouplist(name: *const c_char, group: c_int, groups: *mut c_int
 
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
-    functions![getegid, geteuid, getgid, getgrouplist, getpwnam, getpwnam_r, getpwuid, getpwuid_r, getuid, issetugid].to_vec()
+    functions![
+        getegid,
+        geteuid,
+        getgid,
+        getgrouplist,
+        getpwnam,
+        getpwnam_r,
+        getpwuid,
+        getpwuid_r,
+        getuid,
+        issetugid
+    ]
+    .to_vec()
 }
 
 extern "C" fn getgid() -> u32 {

@@ -31,13 +31,18 @@ fn value(name: &str) -> Option<Value> {
         "kern.osrelease" => Value::Text(darwin(macos)),
         "kern.ostype" => Value::Text("Darwin".into()),
         "kern.osversion" => Value::Text(build(macos)),
-        "kern.version" => Value::Text(format!("Darwin Kernel Version {}: simulated", darwin(macos))),
+        "kern.version" => Value::Text(format!(
+            "Darwin Kernel Version {}: simulated",
+            darwin(macos)
+        )),
         "kern.hostname" => Value::Text("simulated.local".into()),
         "hw.machine" => Value::Text("x86_64".into()),
         "hw.model" => Value::Text("Simulated1,1".into()),
         "kern.argmax" => Value::Int(1_048_576),
         "kern.maxfilesperproc" => Value::Int(61_440),
-        "hw.ncpu" | "hw.logicalcpu" | "hw.physicalcpu" | "hw.activecpu" => Value::Int(processors() as i32),
+        "hw.ncpu" | "hw.logicalcpu" | "hw.physicalcpu" | "hw.activecpu" => {
+            Value::Int(processors() as i32)
+        }
         "hw.pagesize" => Value::Long(4096),
         "hw.memsize" => Value::Long(pages() * 4096),
         "sysctl.proc_translated" | "hw.optional.arm64" => Value::Int(0),
@@ -77,20 +82,35 @@ fn answer(value: Option<Value>, output: *mut c_void, size: *mut usize) -> c_int 
                 if room < bytes.len() {
                     return fail(libc::ENOMEM);
                 }
-                output.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+                output
+                    .cast::<u8>()
+                    .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
             }
         }
     }
     0
 }
 
-extern "C" fn sysctlbyname(name: *const c_char, output: *mut c_void, size: *mut usize, _: *const c_void, _: usize) -> c_int {
+extern "C" fn sysctlbyname(
+    name: *const c_char,
+    output: *mut c_void,
+    size: *mut usize,
+    _: *const c_void,
+    _: usize,
+) -> c_int {
     // SAFETY: a string of the caller's.
     let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default();
     answer(value(name), output, size)
 }
 
-extern "C" fn sysctl(name: *const c_int, count: c_uint, output: *mut c_void, size: *mut usize, _: *const c_void, _: usize) -> c_int {
+extern "C" fn sysctl(
+    name: *const c_int,
+    count: c_uint,
+    output: *mut c_void,
+    size: *mut usize,
+    _: *const c_void,
+    _: usize,
+) -> c_int {
     // SAFETY: an array of the caller's.
     let name = unsafe { std::slice::from_raw_parts(name, count as usize) };
     let name = match name {
@@ -111,7 +131,13 @@ extern "C" fn sysctl(name: *const c_int, count: c_uint, output: *mut c_void, siz
 }
 
 extern "C" fn uname(output: *mut [[c_char; 256]; 5]) -> c_int {
-    let names = ["kern.ostype", "kern.hostname", "kern.osrelease", "kern.version", "hw.machine"];
+    let names = [
+        "kern.ostype",
+        "kern.hostname",
+        "kern.osrelease",
+        "kern.version",
+        "hw.machine",
+    ];
     for (index, name) in names.iter().enumerate() {
         if let Some(Value::Text(text)) = value(name) {
             // SAFETY: the caller's structure has five strings.
@@ -124,15 +150,15 @@ extern "C" fn uname(output: *mut [[c_char; 256]; 5]) -> c_int {
 
 extern "C" fn sysconf(name: c_int) -> c_long {
     match name {
-        1 => 1_048_576,                 // _SC_ARG_MAX
-        3 => 100,                       // _SC_CLK_TCK
-        4 => 16,                        // _SC_NGROUPS_MAX
-        5 => open_files(),              // _SC_OPEN_MAX
-        29 | 70 | 71 => 4096,           // _SC_PAGESIZE, _SC_GETGR_R_SIZE_MAX, _SC_GETPW_R_SIZE_MAX
-        56 => 1024,                     // _SC_IOV_MAX
-        57 | 58 => processors(),        // _SC_NPROCESSORS_CONF, _SC_NPROCESSORS_ONLN
-        72 => 255,                      // _SC_HOST_NAME_MAX
-        200 => pages(),                 // _SC_PHYS_PAGES
+        1 => 1_048_576,          // _SC_ARG_MAX
+        3 => 100,                // _SC_CLK_TCK
+        4 => 16,                 // _SC_NGROUPS_MAX
+        5 => open_files(),       // _SC_OPEN_MAX
+        29 | 70 | 71 => 4096,    // _SC_PAGESIZE, _SC_GETGR_R_SIZE_MAX, _SC_GETPW_R_SIZE_MAX
+        56 => 1024,              // _SC_IOV_MAX
+        57 | 58 => processors(), // _SC_NPROCESSORS_CONF, _SC_NPROCESSORS_ONLN
+        72 => 255,               // _SC_HOST_NAME_MAX
+        200 => pages(),          // _SC_PHYS_PAGES
         _ => fail(libc::EINVAL).into(),
     }
 }
@@ -187,7 +213,13 @@ extern "C" fn setrlimit(which: c_int, limit: *const libc::rlimit) -> c_int {
     let Some(resource) = resource(which) else {
         return fail(libc::EINVAL);
     };
-    let convert = |limit: u64| if limit >= INFINITY { libc::RLIM_INFINITY } else { limit };
+    let convert = |limit: u64| {
+        if limit >= INFINITY {
+            libc::RLIM_INFINITY
+        } else {
+            limit
+        }
+    };
     // SAFETY: as C asks of the caller.
     unsafe {
         let limit = libc::rlimit {
@@ -204,7 +236,17 @@ extern "C" fn getpagesize() -> c_int {
 
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
-    functions![confstr, getpagesize, getrlimit, setrlimit, sysconf, sysctl, sysctlbyname, uname].to_vec()
+    functions![
+        confstr,
+        getpagesize,
+        getrlimit,
+        setrlimit,
+        sysconf,
+        sysctl,
+        sysctlbyname,
+        uname
+    ]
+    .to_vec()
 }
 
 #[cfg(test)]

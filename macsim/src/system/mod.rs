@@ -65,7 +65,9 @@ static EXPORTS: LazyLock<HashMap<&str, (usize, bool)>> = LazyLock::new(|| {
     ];
     let with = |sets_errno| move |(name, address)| (name, (address, sets_errno));
     let plain = plain.into_iter().flatten().map(with(false));
-    plain.chain(failing.into_iter().flatten().map(with(true))).collect()
+    plain
+        .chain(failing.into_iter().flatten().map(with(true)))
+        .collect()
 });
 
 /// The address of a function or of data by its name in C, or 0.
@@ -85,7 +87,11 @@ pub fn find(name: &str) -> usize {
     if address == 0 {
         return 0;
     }
-    let address = if sets_errno { with_errno(address) } else { address };
+    let address = if sets_errno {
+        with_errno(address)
+    } else {
+        address
+    };
     found.insert(name.to_string(), address);
     address
 }
@@ -166,7 +172,10 @@ fn missing(name: &str) -> usize {
 extern "C" fn die(name: *const c_char) -> ! {
     // SAFETY: the name that the stub was made with.
     let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
-    _ = writeln!(std::io::stderr(), "macsim: call of an import that is not implemented: {name}");
+    _ = writeln!(
+        std::io::stderr(),
+        "macsim: call of an import that is not implemented: {name}"
+    );
     // SAFETY: nothing of the program runs any more.
     unsafe { libc::_exit(126) }
 }
@@ -215,7 +224,9 @@ pub fn put_string(buffer: *mut c_char, size: usize, text: &[u8]) -> bool {
     }
     // SAFETY: the program's buffer has `size` bytes.
     unsafe {
-        buffer.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), text.len());
+        buffer
+            .cast::<u8>()
+            .copy_from_nonoverlapping(text.as_ptr(), text.len());
         buffer.add(text.len()).write(0);
     }
     true

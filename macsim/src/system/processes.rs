@@ -21,7 +21,10 @@ static CHILD_CHANGED: Condvar = Condvar::new();
 /// A child was started.
 pub fn spawned(pid: i32, suspended: bool) {
     let mut child = CHILD.lock().unwrap_or_else(PoisonError::into_inner);
-    child.get_or_insert(Child { pid, runs: !suspended });
+    child.get_or_insert(Child {
+        pid,
+        runs: !suspended,
+    });
     CHILD_CHANGED.notify_all();
 }
 
@@ -83,7 +86,11 @@ fn wait_status(status: c_int) -> c_int {
 }
 
 fn wait_options(options: c_int) -> c_int {
-    let pairs = [(0x1, libc::WNOHANG), (0x2, libc::WUNTRACED), (0x10, libc::WCONTINUED)];
+    let pairs = [
+        (0x1, libc::WNOHANG),
+        (0x2, libc::WUNTRACED),
+        (0x10, libc::WCONTINUED),
+    ];
     let set = pairs.iter().filter(|(mac, _)| options & mac != 0);
     set.fold(0, |sum, (_, linux)| sum | linux)
 }
@@ -141,7 +148,11 @@ extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c
             let status = found.si_status();
             let exited = found.si_code == libc::CLD_EXITED;
             *info = Info {
-                signal: if found.si_signo == 0 { 0 } else { number(found.si_signo) },
+                signal: if found.si_signo == 0 {
+                    0
+                } else {
+                    number(found.si_signo)
+                },
                 errno: 0,
                 code: found.si_code,
                 pid: found.si_pid(),
@@ -210,7 +221,11 @@ extern "C" fn proc_pidpath(pid: c_int, buffer: *mut c_char, size: u32) -> c_int 
 extern "C" fn proc_name(pid: c_int, buffer: *mut c_char, size: u32) -> c_int {
     let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name = name.trim_ascii_end();
-    if put_string(buffer, size as usize, name) { name.len() as c_int } else { 0 }
+    if put_string(buffer, size as usize, name) {
+        name.len() as c_int
+    } else {
+        0
+    }
 }
 
 /// The numbers of `/proc/PID/stat` after the name: state, parent, group, session and so on.
@@ -218,7 +233,12 @@ fn status(pid: i32) -> Option<(u8, Vec<i64>)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.get(text.rfind(')')? + 2..)?.split(' ');
     let state = *fields.next()?.as_bytes().first()?;
-    Some((state, fields.map(|field| field.trim_end().parse().unwrap_or(0)).collect()))
+    Some((
+        state,
+        fields
+            .map(|field| field.trim_end().parse().unwrap_or(0))
+            .collect(),
+    ))
 }
 
 /// All processes, those of a group (2) or of a parent (6).
@@ -271,7 +291,13 @@ struct BsdInfo {
 }
 
 /// What is known of a process: `PROC_PIDTBSDINFO` (3) alone.
-extern "C" fn proc_pidinfo(pid: c_int, flavor: c_int, _: u64, buffer: *mut c_void, size: c_int) -> c_int {
+extern "C" fn proc_pidinfo(
+    pid: c_int,
+    flavor: c_int,
+    _: u64,
+    buffer: *mut c_void,
+    size: c_int,
+) -> c_int {
     const BSD_INFO: c_int = 3;
     let Some((state, fields)) = status(pid) else {
         fail(libc::ESRCH);

@@ -113,6 +113,14 @@ extern "C" fn csr_get_active_config(config: *mut u32) -> c_int {
 pub fn exports() -> Vec<Export> {
     let mut exports = members();
     exports.extend(functions![
-        acl_copy_ext, acl_copy_int, acl_free, acl_size, acl_to_text, arc4random_buf, csr_get_active_config, CCRandomGenerateBytes]);
+        acl_copy_ext,
+        acl_copy_int,
+        acl_free,
+        acl_size,
+        acl_to_text,
+        arc4random_buf,
+        csr_get_active_config,
+        CCRandomGenerateBytes
+    ]);
     exports
 }

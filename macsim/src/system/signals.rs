@@ -103,10 +103,18 @@ extern "C" fn handle(signal: c_int, info: *const libc::siginfo_t, context: *mut 
             pid: if fault { 0 } else { (*info).si_pid() },
             uid: if fault { 0 } else { (*info).si_uid() },
             status: 0,
-            address: if fault { (*info).si_addr() } else { std::ptr::null_mut() },
+            address: if fault {
+                (*info).si_addr()
+            } else {
+                std::ptr::null_mut()
+            },
             rest: [0; 9],
         };
-        std::mem::transmute::<usize, WithInfo>(function)(number(signal), &raw mut converted, context);
+        std::mem::transmute::<usize, WithInfo>(function)(
+            number(signal),
+            &raw mut converted,
+            context,
+        );
     }
 }
 
@@ -184,7 +192,9 @@ pub fn mask_from_mac(mask: u32) -> libc::sigset_t {
 fn mask_to_mac(set: &libc::sigset_t) -> u32 {
     // SAFETY: the set is initialised.
     let has = |signal: &c_int| unsafe { libc::sigismember(set, from_mac(*signal)) == 1 };
-    (1..32).filter(has).fold(0, |mask, signal| mask | 1 << (signal - 1))
+    (1..32)
+        .filter(has)
+        .fold(0, |mask, signal| mask | 1 << (signal - 1))
 }
 
 extern "C" fn pthread_sigmask(how: c_int, new: *const u32, old: *mut u32) -> c_int {
@@ -294,7 +304,8 @@ struct Stack {
 extern "C" fn sigaltstack(new: *const Stack, old: *mut Stack) -> c_int {
     // Whether a stack is in use is 1 on both; that there is none is 4 on macOS.
     const DISABLE: c_int = 4;
-    let convert = |flags: c_int, from: c_int, to: c_int| flags & 1 | if flags & from == 0 { 0 } else { to };
+    let convert =
+        |flags: c_int, from: c_int, to: c_int| flags & 1 | if flags & from == 0 { 0 } else { to };
     // SAFETY: the caller's structures.
     unsafe {
         let stack = new.as_ref().map(|new| libc::stack_t {
@@ -302,7 +313,9 @@ extern "C" fn sigaltstack(new: *const Stack, old: *mut Stack) -> c_int {
             ss_flags: convert(new.flags, DISABLE, libc::SS_DISABLE),
             ss_size: new.size,
         });
-        let stack = stack.as_ref().map_or(std::ptr::null(), |stack| &raw const *stack);
+        let stack = stack
+            .as_ref()
+            .map_or(std::ptr::null(), |stack| &raw const *stack);
         let mut before: libc::stack_t = std::mem::zeroed();
         let result = libc::sigaltstack(stack, &raw mut before);
         if let Some(old) = old.as_mut() {
@@ -349,7 +362,10 @@ mod tests {
 
     #[test]
     fn numbers_and_sets_go_there_and_back() {
-        assert_eq!((from_mac(15), from_mac(20), from_mac(19)), (15, libc::SIGCHLD, libc::SIGCONT));
+        assert_eq!(
+            (from_mac(15), from_mac(20), from_mac(19)),
+            (15, libc::SIGCHLD, libc::SIGCONT)
+        );
         for signal in 1..32 {
             assert_eq!(number(from_mac(signal)), signal);
         }

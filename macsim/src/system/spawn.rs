@@ -103,21 +103,40 @@ fn add(actions: *mut *mut Actions, action: Action) -> c_int {
     0
 }
 
-extern "C" fn posix_spawn_file_actions_adddup2(actions: *mut *mut Actions, from: c_int, to: c_int) -> c_int {
+extern "C" fn posix_spawn_file_actions_adddup2(
+    actions: *mut *mut Actions,
+    from: c_int,
+    to: c_int,
+) -> c_int {
     add(actions, Action::Dup2(from, to))
 }
 
-extern "C" fn posix_spawn_file_actions_addclose(actions: *mut *mut Actions, descriptor: c_int) -> c_int {
+extern "C" fn posix_spawn_file_actions_addclose(
+    actions: *mut *mut Actions,
+    descriptor: c_int,
+) -> c_int {
     add(actions, Action::Close(descriptor))
 }
 
-extern "C" fn posix_spawn_file_actions_addinherit_np(actions: *mut *mut Actions, descriptor: c_int) -> c_int {
+extern "C" fn posix_spawn_file_actions_addinherit_np(
+    actions: *mut *mut Actions,
+    descriptor: c_int,
+) -> c_int {
     add(actions, Action::Inherit(descriptor))
 }
 
-extern "C" fn posix_spawn_file_actions_addopen(actions: *mut *mut Actions, descriptor: c_int, name: *const c_char, flags: c_int, mode: u16) -> c_int {
+extern "C" fn posix_spawn_file_actions_addopen(
+    actions: *mut *mut Actions,
+    descriptor: c_int,
+    name: *const c_char,
+    flags: c_int,
+    mode: u16,
+) -> c_int {
     let path = owned(name);
-    add(actions, Action::Open(descriptor, path, open_flags(flags), mode))
+    add(
+        actions,
+        Action::Open(descriptor, path, open_flags(flags), mode),
+    )
 }
 
 /// A copy of the caller's path, at its place under a root.
@@ -127,11 +146,17 @@ fn owned(name: *const c_char) -> CString {
     unsafe { CStr::from_ptr(rooted.as_ptr()) }.to_owned()
 }
 
-extern "C" fn posix_spawn_file_actions_addchdir_np(actions: *mut *mut Actions, name: *const c_char) -> c_int {
+extern "C" fn posix_spawn_file_actions_addchdir_np(
+    actions: *mut *mut Actions,
+    name: *const c_char,
+) -> c_int {
     add(actions, Action::ChangeDirectory(owned(name)))
 }
 
-extern "C" fn posix_spawn_file_actions_addfchdir_np(actions: *mut *mut Actions, descriptor: c_int) -> c_int {
+extern "C" fn posix_spawn_file_actions_addfchdir_np(
+    actions: *mut *mut Actions,
+    descriptor: c_int,
+) -> c_int {
     add(actions, Action::ChangeDirectoryTo(descriptor))
 }
 
@@ -144,7 +169,8 @@ fn search(file: *const c_char) -> CString {
     if name.to_bytes().contains(&b'/') {
         return owned(file);
     }
-    let folders = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin:/usr/sbin:/sbin".into());
+    let folders =
+        std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin:/usr/sbin:/sbin".into());
     for folder in folders.as_encoded_bytes().split(|&byte| byte == b':') {
         let Ok(candidate) = CString::new([folder, b"/", name.to_bytes()].concat()) else {
             continue;
@@ -158,15 +184,36 @@ fn search(file: *const c_char) -> CString {
     name.to_owned()
 }
 
-extern "C" fn posix_spawnp(pid: *mut i32, file: *const c_char, actions: *const *mut Actions, attr: *const *mut Attributes, args: Strings, environment: Strings) -> c_int {
+extern "C" fn posix_spawnp(
+    pid: *mut i32,
+    file: *const c_char,
+    actions: *const *mut Actions,
+    attr: *const *mut Attributes,
+    args: Strings,
+    environment: Strings,
+) -> c_int {
     spawn(pid, &search(file), actions, attr, args, environment)
 }
 
-extern "C" fn posix_spawn(pid: *mut i32, file: *const c_char, actions: *const *mut Actions, attr: *const *mut Attributes, args: Strings, environment: Strings) -> c_int {
+extern "C" fn posix_spawn(
+    pid: *mut i32,
+    file: *const c_char,
+    actions: *const *mut Actions,
+    attr: *const *mut Attributes,
+    args: Strings,
+    environment: Strings,
+) -> c_int {
     spawn(pid, &owned(file), actions, attr, args, environment)
 }
 
-fn spawn(pid: *mut i32, file: &CStr, actions: *const *mut Actions, attr: *const *mut Attributes, args: Strings, environment: Strings) -> c_int {
+fn spawn(
+    pid: *mut i32,
+    file: &CStr,
+    actions: *const *mut Actions,
+    attr: *const *mut Attributes,
+    args: Strings,
+    environment: Strings,
+) -> c_int {
     // SAFETY: the caller's variables, NULL allowed.
     let (actions, attributes) = unsafe {
         let actions = actions.as_ref().and_then(|actions| actions.as_ref());
@@ -222,7 +269,14 @@ fn spawn(pid: *mut i32, file: &CStr, actions: *const *mut Actions, attr: *const 
 }
 
 /// In the child: does what was asked for and becomes the command; gives macOS's number of an error.
-unsafe fn prepare_and_execute(attributes: &Attributes, actions: &[Action], file: &CStr, args: Strings, environment: Strings, suspend: Option<c_int>) -> c_int {
+unsafe fn prepare_and_execute(
+    attributes: &Attributes,
+    actions: &[Action],
+    file: &CStr,
+    args: Strings,
+    environment: Strings,
+    suspend: Option<c_int>,
+) -> c_int {
     let has = |flag: c_short| attributes.flags & flag != 0;
     // SAFETY: as C asks of posix_spawn's caller.
     unsafe {
@@ -242,7 +296,11 @@ unsafe fn prepare_and_execute(attributes: &Attributes, actions: &[Action], file:
             }
         }
         if has(SET_MASK) {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &mask_from_mac(attributes.mask), ptr::null_mut());
+            libc::pthread_sigmask(
+                libc::SIG_SETMASK,
+                &mask_from_mac(attributes.mask),
+                ptr::null_mut(),
+            );
         }
         if has(CLOSE_BY_DEFAULT) {
             for descriptor in 0..1024 {

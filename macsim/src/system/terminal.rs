@@ -109,7 +109,12 @@ fn to_mac(linux: &libc::termios) -> Termios {
         let set = bits.iter().filter(|(_, linux)| value & linux == *linux);
         set.fold(0, |sum, (mac, _)| sum | mac)
     };
-    let speed = |code: libc::speed_t| SPEEDS.iter().find(|(_, linux)| *linux == code).map_or(9600, |(mac, _)| *mac);
+    let speed = |code: libc::speed_t| {
+        SPEEDS
+            .iter()
+            .find(|(_, linux)| *linux == code)
+            .map_or(9600, |(mac, _)| *mac)
+    };
     let mut characters = [DISABLED; 20];
     for &(mac, place) in CHARACTERS {
         characters[mac] = match linux.c_cc[place] {
@@ -145,7 +150,12 @@ fn from_mac(mac: &Termios, linux: &mut libc::termios) {
             character => character,
         };
     }
-    let speed = |number: u64| SPEEDS.iter().find(|(mac, _)| *mac == number).map(|(_, linux)| *linux);
+    let speed = |number: u64| {
+        SPEEDS
+            .iter()
+            .find(|(mac, _)| *mac == number)
+            .map(|(_, linux)| *linux)
+    };
     linux.c_ispeed = speed(mac.input_speed).unwrap_or(linux.c_ispeed);
     linux.c_ospeed = speed(mac.output_speed).unwrap_or(linux.c_ospeed);
 }
@@ -181,7 +191,8 @@ extern "C" fn cfmakeraw(termios: *mut Termios) {
     // As macOS's own: what is kept of input is IMAXBEL, IXOFF and IUTF8, with breaks ignored.
     termios.input = termios.input & (0x2000 | 0x400 | 0x4000) | 0x1;
     termios.output &= !0x1;
-    termios.local &= !(0x2 | 0x4 | 0x1 | 0x8 | 0x10 | 0x40 | 0x20 | 0x200 | 0x80 | 0x100 | 0x400 | 0x2000_0000);
+    termios.local &=
+        !(0x2 | 0x4 | 0x1 | 0x8 | 0x10 | 0x40 | 0x20 | 0x200 | 0x80 | 0x100 | 0x400 | 0x2000_0000);
     termios.control = termios.control & !(0x300 | 0x1000) | 0x300 | 0x800;
     termios.characters[MIN] = 1;
     termios.characters[MIN + 1] = 0;
@@ -203,7 +214,9 @@ extern "C" fn ioctl(descriptor: c_int, request: c_ulong, argument: *mut c_void) 
             0x8004_7476 => libc::ioctl(descriptor, libc::TIOCSPGRP, argument),
             0x4004_7473 => libc::ioctl(descriptor, libc::TIOCOUTQ, argument),
             0x4048_7413 => tcgetattr(descriptor, argument.cast()),
-            set @ 0x8048_7414..=0x8048_7416 => tcsetattr(descriptor, (set - 0x8048_7414) as c_int, argument.cast()),
+            set @ 0x8048_7414..=0x8048_7416 => {
+                tcsetattr(descriptor, (set - 0x8048_7414) as c_int, argument.cast())
+            }
             0x2000_7454 => grantpt(descriptor),
             0x2000_7452 => unlockpt(descriptor),
             0x4080_7453 => match libc::ptsname_r(descriptor, argument.cast(), 128) {
@@ -238,13 +251,23 @@ extern "C" fn ptsname_r(descriptor: c_int, buffer: *mut c_char, size: usize) -> 
     }
 }
 
-extern "C" fn openpty(main: *mut c_int, other: *mut c_int, name: *mut c_char, termios: *const Termios, size: *const libc::winsize) -> c_int {
+extern "C" fn openpty(
+    main: *mut c_int,
+    other: *mut c_int,
+    name: *mut c_char,
+    termios: *const Termios,
+    size: *const libc::winsize,
+) -> c_int {
     // SAFETY: as C asks of the caller, NULL allowed for the last two.
     unsafe {
         if libc::openpty(main, other, name, std::ptr::null(), size) != 0 {
             return -1;
         }
-        if termios.is_null() { 0 } else { tcsetattr(*other, 0, termios) }
+        if termios.is_null() {
+            0
+        } else {
+            tcsetattr(*other, 0, termios)
+        }
     }
 }
 
@@ -270,7 +293,17 @@ extern "C" fn tcdrain(descriptor: c_int) -> c_int {
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
     functions![
-        cfmakeraw, grantpt, ioctl, openpty, posix_openpt, ptsname_r, tcdrain, tcflush, tcgetattr, tcsetattr, ttyname_r,
+        cfmakeraw,
+        grantpt,
+        ioctl,
+        openpty,
+        posix_openpt,
+        ptsname_r,
+        tcdrain,
+        tcflush,
+        tcgetattr,
+        tcsetattr,
+        ttyname_r,
         unlockpt,
     ]
     .to_vec()

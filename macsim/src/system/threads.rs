@@ -46,7 +46,8 @@ fn mutex(mutex: Mutex) -> Mutex {
         _ => return mutex,
     };
     // SAFETY: glibc has the kind at 16. Whoever comes first writes the same, and the state comes last.
-    unsafe { AtomicU32::from_ptr(mutex.cast::<u32>().add(4)) }.store(kind as u32, Ordering::Relaxed);
+    unsafe { AtomicU32::from_ptr(mutex.cast::<u32>().add(4)) }
+        .store(kind as u32, Ordering::Relaxed);
     _ = word.compare_exchange(signature, 0, Ordering::AcqRel, Ordering::Relaxed);
     mutex
 }
@@ -71,7 +72,10 @@ extern "C" fn pthread_mutex_destroy(m: Mutex) -> c_int {
     to_mac(unsafe { libc::pthread_mutex_destroy(mutex(m)) })
 }
 
-extern "C" fn pthread_mutexattr_settype(attributes: *mut libc::pthread_mutexattr_t, kind: c_int) -> c_int {
+extern "C" fn pthread_mutexattr_settype(
+    attributes: *mut libc::pthread_mutexattr_t,
+    kind: c_int,
+) -> c_int {
     let kind = match kind {
         1 => libc::PTHREAD_MUTEX_ERRORCHECK,
         2 => libc::PTHREAD_MUTEX_RECURSIVE,
@@ -103,12 +107,20 @@ extern "C" fn pthread_cond_wait(c: Condition, m: Mutex) -> c_int {
     to_mac(unsafe { libc::pthread_cond_wait(begin(c, CONDITION), mutex(m)) })
 }
 
-extern "C" fn pthread_cond_timedwait(c: Condition, m: Mutex, deadline: *const libc::timespec) -> c_int {
+extern "C" fn pthread_cond_timedwait(
+    c: Condition,
+    m: Mutex,
+    deadline: *const libc::timespec,
+) -> c_int {
     // SAFETY: as C asks of the caller.
     to_mac(unsafe { libc::pthread_cond_timedwait(begin(c, CONDITION), mutex(m), deadline) })
 }
 
-extern "C" fn pthread_cond_timedwait_relative_np(c: Condition, m: Mutex, wait: *const libc::timespec) -> c_int {
+extern "C" fn pthread_cond_timedwait_relative_np(
+    c: Condition,
+    m: Mutex,
+    wait: *const libc::timespec,
+) -> c_int {
     // SAFETY: the caller's structure.
     let wait = unsafe { *wait };
     let deadline = after(wait.tv_sec, wait.tv_nsec);
@@ -119,7 +131,9 @@ extern "C" fn pthread_cond_timedwait_relative_np(c: Condition, m: Mutex, wait: *
 fn after(seconds: i64, nanoseconds_more: c_long) -> libc::timespec {
     let now = nanoseconds(libc::CLOCK_REALTIME);
     let nanoseconds = now % 1_000_000_000 + nanoseconds_more.clamp(0, 999_999_999) as u64;
-    let seconds = seconds.max(0).saturating_add((now / 1_000_000_000 + nanoseconds / 1_000_000_000) as i64);
+    let seconds = seconds
+        .max(0)
+        .saturating_add((now / 1_000_000_000 + nanoseconds / 1_000_000_000) as i64);
     libc::timespec {
         tv_sec: seconds,
         tv_nsec: (nanoseconds % 1_000_000_000) as c_long,
@@ -172,7 +186,11 @@ extern "C" fn pthread_setname_np(name: *const c_char) -> c_int {
     }
 }
 
-extern "C" fn pthread_getname_np(thread: libc::pthread_t, buffer: *mut c_char, size: usize) -> c_int {
+extern "C" fn pthread_getname_np(
+    thread: libc::pthread_t,
+    buffer: *mut c_char,
+    size: usize,
+) -> c_int {
     // SAFETY: as C asks of the caller.
     unsafe { libc::pthread_getname_np(thread, buffer, size) }
 }
@@ -222,7 +240,10 @@ extern "C" fn pthread_key_create(key: *mut c_ulong, destructor: Option<Destructo
     let mut own = 0;
     // SAFETY: as C asks of the caller; the two types of a function differ in nothing.
     unsafe {
-        let destructor = std::mem::transmute::<Option<Destructor>, Option<unsafe extern "C" fn(*mut c_void)>>(destructor);
+        let destructor = std::mem::transmute::<
+            Option<Destructor>,
+            Option<unsafe extern "C" fn(*mut c_void)>,
+        >(destructor);
         let result = libc::pthread_key_create(&raw mut own, destructor);
         key.write(own.into());
         to_mac(result)
@@ -271,7 +292,8 @@ thread_local! {
 }
 
 extern "C" fn _tlv_atexit(destructor: Destructor, object: *mut c_void) {
-    let late = DESTRUCTORS.try_with(|destructors| destructors.0.borrow_mut().push((destructor, object)));
+    let late =
+        DESTRUCTORS.try_with(|destructors| destructors.0.borrow_mut().push((destructor, object)));
     if late.is_err() {
         destructor(object); // the thread's own are already over
     }
@@ -348,7 +370,10 @@ fn futex(lock: &AtomicU32, operation: c_int, value: u32) {
 
 extern "C" fn os_unfair_lock_lock(lock: *mut u32) {
     let lock = word(lock);
-    if lock.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+    if lock
+        .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
+        .is_ok()
+    {
         return;
     }
     while lock.swap(2, Ordering::Acquire) != 0 {
@@ -357,7 +382,9 @@ extern "C" fn os_unfair_lock_lock(lock: *mut u32) {
 }
 
 extern "C" fn os_unfair_lock_trylock(lock: *mut u32) -> bool {
-    word(lock).compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    word(lock)
+        .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
+        .is_ok()
 }
 
 extern "C" fn os_unfair_lock_unlock(lock: *mut u32) {

@@ -18,7 +18,10 @@ fn clock(clock: c_int) -> libc::clockid_t {
 
 /// A clock in nanoseconds.
 pub fn nanoseconds(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: a variable of our own.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
@@ -59,10 +62,21 @@ extern "C" fn mach_wait_until(deadline: u64) -> c_int {
         tv_nsec: (deadline % 1_000_000_000) as c_long,
     };
     // SAFETY: a variable of our own.
-    unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &raw const time, std::ptr::null_mut()) }
+    unsafe {
+        libc::clock_nanosleep(
+            libc::CLOCK_MONOTONIC,
+            libc::TIMER_ABSTIME,
+            &raw const time,
+            std::ptr::null_mut(),
+        )
+    }
 }
 
-extern "C" fn setitimer(which: c_int, new: *const [Timeval; 2], old: *mut libc::itimerval) -> c_int {
+extern "C" fn setitimer(
+    which: c_int,
+    new: *const [Timeval; 2],
+    old: *mut libc::itimerval,
+) -> c_int {
     // SAFETY: as C asks of the caller.
     let Some([interval, value]) = (unsafe { new.as_ref() }) else {
         return fail(libc::EFAULT);
@@ -90,6 +104,7 @@ pub fn exports() -> Vec<Export> {
     .to_vec();
     // The computer never sleeps here.
     let continuous = mach_absolute_time as *const () as usize;
-    exports.extend(["mach_continuous_time", "mach_approximate_time"].map(|name| (name, continuous)));
+    exports
+        .extend(["mach_continuous_time", "mach_approximate_time"].map(|name| (name, continuous)));
     exports
 }

@@ -65,7 +65,10 @@ pub enum Object {
 /// Makes an object.
 pub fn object(json: &Json) -> Object {
     let string = |bytes: &[u8]| {
-        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        let end = bytes
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(bytes.len());
         CString::new(&bytes[..end]).unwrap_or_default()
     };
     match json {
@@ -82,7 +85,8 @@ pub fn object(json: &Json) -> Object {
             [(name, value)] if name == "$data" => Object::Data(hex(value).unwrap_or_default()),
             [(name, Json::Int(value))] if name == "$date" => Object::Date(*value as i64),
             _ => {
-                let member = |(name, value): &(String, Json)| (string(name.as_bytes()), object(value));
+                let member =
+                    |(name, value): &(String, Json)| (string(name.as_bytes()), object(value));
                 Object::Dictionary(members.iter().map(member).collect())
             }
         },
@@ -139,28 +143,41 @@ fn apply<K>(block: *const Block, values: impl Iterator<Item = (K, *const Object)
     let function = unsafe { (*block).invoke() };
     // SAFETY: the block is of the type that the function takes.
     let function = unsafe { std::mem::transmute::<*const c_void, Applier<K>>(function) };
-    values.into_iter().all(|(key, value)| function(block, key, value))
+    values
+        .into_iter()
+        .all(|(key, value)| function(block, key, value))
 }
 
 extern "C" fn xpc_dictionary_apply(dictionary: *const Object, block: *const Block) -> bool {
     let values = members(dictionary).iter();
-    apply(block, values.map(|(name, value)| (name.as_ptr(), ptr::from_ref(value))))
+    apply(
+        block,
+        values.map(|(name, value)| (name.as_ptr(), ptr::from_ref(value))),
+    )
 }
 
 extern "C" fn xpc_dictionary_get_count(dictionary: *const Object) -> usize {
     members(dictionary).len()
 }
 
-extern "C" fn xpc_dictionary_get_value(dictionary: *const Object, key: *const c_char) -> *const Object {
+extern "C" fn xpc_dictionary_get_value(
+    dictionary: *const Object,
+    key: *const c_char,
+) -> *const Object {
     // SAFETY: a string of the caller's.
     let key = unsafe { CStr::from_ptr(key) };
-    let found = members(dictionary).iter().find(|(name, _)| name.as_c_str() == key);
+    let found = members(dictionary)
+        .iter()
+        .find(|(name, _)| name.as_c_str() == key);
     found.map_or(ptr::null(), |(_, value)| value)
 }
 
 extern "C" fn xpc_array_apply(array: *const Object, block: *const Block) -> bool {
     let values = items(array).iter().enumerate();
-    apply(block, values.map(|(index, value)| (index, ptr::from_ref(value))))
+    apply(
+        block,
+        values.map(|(index, value)| (index, ptr::from_ref(value))),
+    )
 }
 
 extern "C" fn xpc_array_get_count(array: *const Object) -> usize {
