@@ -19,7 +19,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run an `x86_64` (or universal) macOS executable
+    /// Run a macOS executable for Intel, universal or not
     Run {
         #[command(flatten)]
         settings: Box<Settings>,
@@ -65,6 +65,12 @@ pub fn main() -> ExitCode {
     }
     match Cli::parse().command {
         Command::Run { settings, program } => {
+            // What the program starts, such as a stand-in for eslogger, is on the same system.
+            // SAFETY: no other thread runs yet.
+            unsafe {
+                std::env::set_var("MACSIM_MACOS", settings.macos.to_string());
+                std::env::set_var("MACSIM_EUID", settings.euid.to_string());
+            }
             settings::set(*settings);
             match loader::run(&program) {
                 Ok(never) => match never {},

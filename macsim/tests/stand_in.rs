@@ -190,6 +190,14 @@ fn a_program_finds_it_under_the_root() {
         .env("MACSIM_ESLOGGER_END", "0")
         .run();
     assert_eq!(run.out, lines("exit") + "Ok(Some(0))\n");
+    let run = Run::check(&["command", "/usr/bin/eslogger", "--list-events"])
+        .eslogger("")
+        .macos("13.0")
+        .run();
+    assert!(
+        run.out.contains("authentication\n") && !run.out.contains("sudo\n"),
+        "{run:#?}"
+    );
     let run = Run::check(&["command", "/usr/bin/eslogger"]).run();
     assert_eq!(run.out, "Err(NotFound)\n");
 }
