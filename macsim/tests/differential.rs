@@ -63,3 +63,19 @@ fn as_text() {
 fn as_lines() {
     prints_the_same(&["--env", "-F", "line"]);
 }
+
+/// Events that a system lacks must not be asked for; the simulation tells, and the run fails.
+#[test]
+fn on_older_systems() {
+    for version in ["13.0", "14.0", "15.0", "15.4", "26.5"] {
+        let native = ["--source", "native", "-e", "all", "-F", "line"];
+        let run = Run::new(&native).events(&messages()).macos(version).run();
+        assert_eq!(
+            (run.err.as_str(), run.status),
+            ("", 0),
+            "{version}: {}",
+            run.said
+        );
+        assert!(run.out.contains(" open "), "{version}");
+    }
+}
