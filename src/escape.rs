@@ -70,17 +70,22 @@ pub fn is_unsafe(c: char) -> bool {
 
 /// Whether every byte is printable ASCII and no backslash, so that nothing need be escaped.
 fn is_plain(bytes: &[u8]) -> bool {
-    let special = |byte: &u8| !(0x20..0x7f).contains(byte) || *byte == b'\\';
-    // In blocks, without a way out of the middle of one: the compiler makes vector code of that.
-    let mut blocks = bytes.chunks_exact(32);
-    blocks.all(|block| {
-        !block
+    // Eight bytes at a time and without a way out of the middle: most texts are short and plain.
+    let (words, rest) = bytes.as_chunks();
+    let found = |found, word: &[u8; 8]| found | special(u64::from_le_bytes(*word));
+    words.iter().fold(0, found) == 0
+        && rest
             .iter()
-            .fold(false, |found, byte| found | special(byte))
-    }) && !blocks
-        .remainder()
-        .iter()
-        .fold(false, |found, byte| found | special(byte))
+            .all(|byte| (0x20..0x7f).contains(byte) && *byte != b'\\')
+}
+
+/// Not 0 where one of the eight bytes is below 0x20, a backslash, 0x7f or above it.
+fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES << 7;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let backslash = below(word ^ (ONES * 0x5c), 1);
+    (below(word, 0x20) | backslash | word | word.wrapping_add(ONES)) & HIGH
 }
 
 /// Appends the inside of a JSON string without the backslashes before slashes; false at any other escape.
@@ -186,6 +191,18 @@ mod tests {
             shown(Text::Bytes(b"\xff\xc3(\xe2\x80")),
             r"\xff\xc3(\xe2\x80"
         );
+    }
+
+    #[test]
+    fn every_byte_is_seen_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            let is_special = byte < 0x20 || byte >= 0x7f || byte == b'\\';
+            for at in 0..19 {
+                let mut bytes = *b"/usr/lib/libz.dylib";
+                bytes[at] = byte;
+                assert_eq!(is_plain(&bytes), !is_special, "{byte:#x} at {at}");
+            }
+        }
     }
 
     #[test]
