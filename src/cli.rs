@@ -81,6 +81,10 @@ pub struct Cli {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     pub color: Color,
 
+    /// Tell what a live trace takes, what of it is missing here, and how to mend that
+    #[arg(long)]
+    pub doctor: bool,
+
     /// List every event: its classes, the first macOS that has it, and what it is
     #[arg(long, action = ArgAction::SetTrue)]
     pub list_events: bool,

@@ -25,6 +25,8 @@ pub enum Task {
     ListEvents,
     /// Explain an event.
     Explain(&'static Row),
+    /// Tell what a live trace takes, and what of it is missing.
+    Doctor,
     /// Print the events of recordings.
     Read(Vec<Input>, Printing),
     /// Print events as they happen.
@@ -68,6 +70,9 @@ impl Task {
     pub fn new(cli: &Cli) -> anyhow::Result<Task> {
         if cli.list_events {
             return Ok(Task::ListEvents);
+        }
+        if cli.doctor {
+            return Ok(Task::Doctor);
         }
         if let Some(name) = &cli.explain {
             let Some(row) = catalogue::by_name(name.as_bytes()) else {

@@ -7,6 +7,12 @@ use crate::exit::{Exit, warn};
 /// Prints events as they happen.
 #[cfg(not(target_os = "macos"))]
 pub fn trace(_: Source, _: Printing) -> Exit {
+    doctor()
+}
+
+/// Tells what a live trace takes, and what of it is missing.
+#[cfg(not(target_os = "macos"))]
+pub fn doctor() -> Exit {
     warn(format_args!(
         "a live trace takes macOS; here, give a recording with -r FILE, or pipe eslogger into -r -"
     ));
@@ -17,7 +23,7 @@ pub fn trace(_: Source, _: Printing) -> Exit {
 mod native;
 
 #[cfg(target_os = "macos")]
-pub use macos::{tell_what_is_lacking, trace};
+pub use macos::{doctor, tell_what_is_lacking, trace};
 
 #[cfg(target_os = "macos")]
 mod macos {
@@ -26,29 +32,45 @@ mod macos {
     use crate::filter::Selection;
     use crate::loss::Origin;
     use crate::refusal::Refusal;
-    use crate::run;
     use crate::source::eslogger::{self, Eslogger};
     use crate::source::recording;
+    use crate::{run, source};
 
     /// Prints events as they happen.
-    pub fn trace(source: Source, mut printing: Printing) -> Exit {
+    pub fn trace(source: Source, printing: Printing) -> Exit {
         let traced = match source {
             Source::Eslogger => eslogger(printing),
-            Source::Native => native::trace(&mut printing),
-            Source::Auto => match native::trace(&mut printing) {
+            Source::Native => native(printing),
+            Source::Auto => match native::start(&printing) {
+                Ok(source) => Ok(native::print(source, printing)),
                 Err(Refusal::NotEntitled) if eslogger::is_there() => {
                     warn(format_args!(
                         "macOS lets only entitled programs trace by themselves; this copy goes on with eslogger"
                     ));
                     eslogger(printing)
                 }
-                traced => traced,
+                Err(refusal) => Err(refusal),
             },
         };
         traced.unwrap_or_else(|refusal| {
             warn(format_args!("{refusal}"));
             refusal.exit()
         })
+    }
+
+    /// Tells what a live trace takes, and what of it is missing.
+    pub fn doctor() -> Exit {
+        let (report, exit) = source::native::findings(eslogger::is_there()).report();
+        match crate::print(&report) {
+            Exit::Done => exit,
+            failed => failed,
+        }
+    }
+
+    /// Prints events from EndpointSecurity itself.
+    fn native(printing: Printing) -> Result<Exit, Refusal> {
+        let source = native::start(&printing)?;
+        Ok(native::print(source, printing))
     }
 
     /// Prints events from eslogger.

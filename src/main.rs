@@ -18,6 +18,8 @@ mod catalogue;
 mod cli;
 mod clock;
 mod config;
+#[cfg(any(target_os = "macos", test))]
+mod doctor;
 mod escape;
 mod event;
 mod exit;
@@ -54,6 +56,7 @@ fn main() -> Exit {
     match Task::new(&cli) {
         Ok(Task::ListEvents) => print(&explain::list()),
         Ok(Task::Explain(row)) => print(&explain::explain(row)),
+        Ok(Task::Doctor) => live::doctor(),
         Ok(Task::Read(inputs, printing)) => run::read(inputs, printing),
         Ok(Task::Trace(source, printing)) => live::trace(source, printing),
         Err(error) => {
@@ -64,7 +67,7 @@ fn main() -> Exit {
 }
 
 /// Prints text that is not events.
-fn print(text: &str) -> Exit {
+pub fn print(text: &str) -> Exit {
     match io::stdout()
         .write_all(text.as_bytes())
         .and_then(|()| io::stdout().flush())

@@ -1,7 +1,7 @@
-//! The way of events that come as JSON: read and framed by one thread, decoded and formatted by several,
-//! written in their order by the main one.
+//! The way of events: read and cut into pieces by one thread, decoded and formatted by several, written in
+//! their order by the main one.
 //!
-//! What is in flight is bounded, by the number of chunks and by their size. A chunk is handed on as soon as
+//! What is in flight is bounded, by the number of pieces and by their size. A piece is handed on as soon as
 //! it is there, so that an event never waits for another one.
 
 use std::io;
@@ -13,29 +13,51 @@ use crate::config::Printing;
 use crate::exit::{Exit, reason, warn};
 use crate::loss::{Losses, Origin, Stretch, Tally};
 use crate::printer::Printer;
+#[cfg(target_os = "macos")]
+use crate::source::native::{self, Message};
 use crate::source::recording::{self, Buffers, Chunk, Damage, Decoder, Input, Prefilter, TOLD};
 
-/// How many chunks may wait to be decoded, and as many to be written, for each thread that decodes.
+/// How many pieces may wait to be decoded, and as many to be written, for each thread that decodes.
 const QUEUE: usize = 2;
 
-/// How many bytes may have been read and not yet been written, unless it is a single chunk.
+/// How many bytes may have been read and not yet been written, unless it is a single piece.
 const IN_FLIGHT: usize = 6 << 20;
 
 /// What comes to the writer, in the order in which it was read.
 enum Item {
     /// What follows is from another source.
     Begin(Box<Stream>),
-    /// A chunk, as soon as somebody has decoded it.
-    Chunk(Receiver<Decoded>),
+    /// A piece, as soon as somebody has decoded it.
+    Piece(Receiver<Decoded>),
     /// The end of the source, or what went wrong with it.
     End(io::Result<()>),
     /// The end of the last one, or a signal to stop.
     Stop,
 }
 
-/// A chunk that is ready to be written.
+/// A part of a stream that can be decoded by itself.
+enum Piece {
+    /// Of a recording, or what eslogger has written.
+    Json(Chunk),
+    /// Of EndpointSecurity, and their numbers.
+    #[cfg(target_os = "macos")]
+    Messages(Vec<Message>, Vec<Stretch>),
+}
+
+impl Piece {
+    /// About how much memory it and what becomes of it take, in bytes.
+    fn size(&self) -> usize {
+        match self {
+            Piece::Json(chunk) => chunk.text.len(),
+            #[cfg(target_os = "macos")]
+            Piece::Messages(messages, _) => messages.len() << 10,
+        }
+    }
+}
+
+/// A piece that is ready to be written.
 struct Decoded {
-    /// How large the chunk was.
+    /// How large the piece was.
     size: usize,
     text: Vec<u8>,
     record: Vec<u8>,
@@ -43,8 +65,8 @@ struct Decoded {
     stretches: Vec<Stretch>,
 }
 
-/// A chunk, and whom to give it to when it is decoded.
-type Job = (Chunk, SyncSender<Decoded>);
+/// A piece, and whom to give it to when it is decoded.
+type Job = (Piece, SyncSender<Decoded>);
 
 /// Prints the events of recordings.
 pub fn read(inputs: Vec<Input>, printing: Printing) -> Exit {
@@ -68,12 +90,12 @@ pub fn read(inputs: Vec<Input>, printing: Printing) -> Exit {
     run(printing, feed, || false)
 }
 
-/// Prints the events that `source` feeds. At a signal `stop` is called: it says whether it made the source end,
-/// so that what is on its way is to be waited for.
+/// Prints the events that `source` feeds. At a signal, and when nothing can be written any more, `stop` is
+/// called: it says whether it made the source end, so that what is on its way is to be waited for.
 pub fn run(
     mut printing: Printing,
     source: impl FnOnce(&Feed) + Send + 'static,
-    mut stop: impl FnMut() -> bool + Send + 'static,
+    stop: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Exit {
     let threads = thread::available_parallelism()
         .map_or(1, usize::from)
@@ -86,10 +108,17 @@ pub fn run(
         let mut worker = Worker::new(&printing, Arc::clone(&to_decode), buffers.clone());
         thread::spawn(move || worker.run());
     }
+    let stop = Arc::new(stop);
+    let at_signal = Arc::clone(&stop);
     let to_writer = items.clone();
+    let mut is_first = true;
     // Without a handler a signal ends the program at once, which loses no event that was printed.
     let _ = ctrlc::set_handler(move || {
-        if !stop() {
+        if !std::mem::take(&mut is_first) {
+            // Who asks twice doesn't want to wait for what is still to be printed.
+            std::process::exit(Exit::Failed as i32);
+        }
+        if !at_signal() {
             let _ = to_writer.send(Item::Stop);
         }
     });
@@ -105,7 +134,7 @@ pub fn run(
         // Nobody may be left to receive it; then all is over anyway.
         let _ = feed.items.send(Item::Stop);
     });
-    write(&to_write, &buffers, &in_flight, &mut printing)
+    write(&to_write, &buffers, &in_flight, &mut printing, &*stop)
 }
 
 /// Where a source gives what it reads. Each way to give says whether more is wanted.
@@ -131,9 +160,19 @@ impl Feed {
 
     /// Goes on with the stream.
     pub fn chunk(&self, chunk: Chunk) -> bool {
-        self.in_flight.add(chunk.text.len());
+        self.piece(Piece::Json(chunk))
+    }
+
+    /// Goes on with the stream: with messages, and with the numbers of those that came, shown or not.
+    #[cfg(target_os = "macos")]
+    pub fn messages(&self, messages: Vec<Message>, stretches: Vec<Stretch>) -> bool {
+        self.piece(Piece::Messages(messages, stretches))
+    }
+
+    fn piece(&self, piece: Piece) -> bool {
+        self.in_flight.add(piece.size());
         let (done, decoded) = sync_channel(1);
-        self.items.send(Item::Chunk(decoded)).is_ok() && self.jobs.send((chunk, done)).is_ok()
+        self.items.send(Item::Piece(decoded)).is_ok() && self.jobs.send((piece, done)).is_ok()
     }
 
     /// Ends the stream.
@@ -147,7 +186,7 @@ impl Feed {
 struct InFlight(Mutex<usize>, Condvar);
 
 impl InFlight {
-    /// Waits until there is room for a chunk.
+    /// Waits until there is room for a piece.
     fn add(&self, size: usize) {
         let is_full = |bytes: &mut usize| *bytes > 0 && *bytes + size > IN_FLIGHT;
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +196,7 @@ impl InFlight {
             .unwrap_or_else(PoisonError::into_inner) += size;
     }
 
-    /// A chunk has been written.
+    /// A piece has been written.
     fn remove(&self, size: usize) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= size;
         self.1.notify_one();
@@ -171,6 +210,10 @@ struct Worker {
     decoder: Decoder,
     printer: Printer,
     tally: Tally,
+    #[cfg(target_os = "macos")]
+    native: native::Decoder,
+    #[cfg(target_os = "macos")]
+    arena: bumpalo::Bump,
     buffers: Buffers,
 }
 
@@ -182,6 +225,10 @@ impl Worker {
             decoder: printing.decoder(),
             printer: printing.printer(),
             tally: Tally::new(),
+            #[cfg(target_os = "macos")]
+            native: printing.native_decoder(),
+            #[cfg(target_os = "macos")]
+            arena: bumpalo::Bump::new(),
             buffers,
         }
     }
@@ -193,23 +240,43 @@ impl Worker {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .recv();
-            let Ok((chunk, done)) = job else { return };
-            let size = chunk.text.len();
-            let mut text = self.buffers.take();
-            let mut record = Vec::new();
-            let tally = &mut self.tally;
-            let damage = recording::decode(&chunk, self.decoder, &self.prefilter, tally, |event| {
-                self.printer.event(event, &mut text, &mut record);
-            });
-            self.buffers.give(chunk.text);
+            let Ok((piece, done)) = job else { return };
             // The writer may have gone, because nobody reads what it writes.
-            let _ = done.send(Decoded {
-                size,
-                text,
-                record,
-                damage,
-                stretches: self.tally.take(),
-            });
+            let _ = done.send(self.decode(piece));
+        }
+    }
+
+    fn decode(&mut self, piece: Piece) -> Decoded {
+        let size = piece.size();
+        let mut text = self.buffers.take();
+        let mut record = Vec::new();
+        let printer = &mut self.printer;
+        let (damage, stretches) = match piece {
+            Piece::Json(chunk) => {
+                let (prefilter, tally) = (&self.prefilter, &mut self.tally);
+                let damage = recording::decode(&chunk, self.decoder, prefilter, tally, |event| {
+                    printer.event(event, &mut text, &mut record)
+                });
+                self.buffers.give(chunk.text);
+                (damage, self.tally.take())
+            }
+            #[cfg(target_os = "macos")]
+            Piece::Messages(messages, stretches) => {
+                for message in messages {
+                    let event = self.native.event(&message, &self.arena);
+                    printer.event(&event, &mut text, &mut record);
+                    drop(event);
+                    self.arena.reset();
+                }
+                (Vec::new(), stretches)
+            }
+        };
+        Decoded {
+            size,
+            text,
+            record,
+            damage,
+            stretches,
         }
     }
 }
@@ -220,33 +287,44 @@ fn write(
     buffers: &Buffers,
     in_flight: &InFlight,
     printing: &mut Printing,
+    stop: &dyn Fn() -> bool,
 ) -> Exit {
     let mut exit = Exit::Done;
     let mut stream = None;
+    let mut failed = None;
     while let Ok(item) = items.recv() {
         match item {
             Item::Begin(another) => stream = Some(another),
-            Item::Chunk(decoded) => {
+            Item::Piece(decoded) => {
                 let Ok(decoded) = decoded.recv() else {
                     warn(format_args!("a thread that decodes has died"));
                     return Exit::Failed;
                 };
+                in_flight.remove(decoded.size);
+                if failed.is_some() {
+                    continue;
+                }
                 if let Err(exit) = printing.write(&decoded.text, &decoded.record, exit) {
-                    return exit;
+                    if !stop() {
+                        return exit;
+                    }
+                    failed = Some(exit);
                 }
                 buffers.give(decoded.text);
-                in_flight.remove(decoded.size);
                 if let Some(stream) = &mut stream {
                     stream.tell(&decoded.damage, &decoded.stretches);
                 }
             }
             Item::End(result) => {
-                if let Some(stream) = stream.take() {
+                if let Some(stream) = stream.take().filter(|_| failed.is_none()) {
                     exit = stream.end(&result, exit, printing.fail_on_drop);
                 }
             }
             Item::Stop => break,
         }
+    }
+    if let Some(exit) = failed {
+        return exit;
     }
     match stream {
         Some(stopped) => stopped.end(&Ok(()), exit, printing.fail_on_drop),

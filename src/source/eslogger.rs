@@ -117,7 +117,7 @@ impl Eslogger {
 
     /// What a signal to us is to do: end eslogger, so that what it has written can be printed. Says false when it
     /// has done so before, and we are not to wait.
-    pub fn stopper(&self) -> impl FnMut() -> bool + Send + 'static {
+    pub fn stopper(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let child = Arc::clone(&self.child);
         let is_stopped = Arc::clone(&self.is_stopped);
         move || {

@@ -25,7 +25,7 @@ pub use c::Get;
 pub(crate) use c::getter;
 pub use decode::Decoder;
 pub use message::Message;
-pub use system::macos_version;
+pub use system::{findings, macos_version};
 
 use crate::filter::Tree;
 use crate::loss::{Stretch, Tally};

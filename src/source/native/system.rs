@@ -1,9 +1,13 @@
 //! What the running system and this process are.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_int, c_void};
+use std::fs::File;
+use std::io::ErrorKind;
 
 use super::c::audit_token_t;
+use super::client::Client;
 use crate::catalogue::MacOs;
+use crate::doctor::Findings;
 
 /// The version of the running macOS; None where it doesn't tell.
 pub fn macos_version() -> Option<MacOs> {
@@ -60,4 +64,43 @@ pub fn own_audit_token() -> Option<audit_token_t> {
 pub fn own_process_group() -> i32 {
     // SAFETY: it takes nothing and can't fail.
     unsafe { libc::getpgrp() }
+}
+
+/// What a live trace takes and what of it is there; `eslogger` says whether that is.
+pub fn findings(eslogger: bool) -> Findings {
+    // SAFETY: it takes nothing and can't fail.
+    let root = unsafe { libc::geteuid() } == 0;
+    Findings {
+        macos: macos_version(),
+        root,
+        client: Client::new(|_| {}).map(drop),
+        full_disk: has_full_disk_access(root),
+        eslogger,
+        sip: is_sip_on(),
+    }
+}
+
+/// Whether macOS lets this process read what only Full Disk Access lets be read.
+fn has_full_disk_access(root: bool) -> Option<bool> {
+    match File::open("/Library/Application Support/com.apple.TCC/TCC.db") {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && root => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// Whether System Integrity Protection is on, by what csrutil(8) asks, too.
+fn is_sip_on() -> Option<bool> {
+    // SAFETY: the name ends in NUL.
+    let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"csr_get_active_config".as_ptr()) };
+    if function.is_null() {
+        return None;
+    }
+    // SAFETY: `int csr_get_active_config(csr_config_t *)`, a 32-bit number.
+    let csr_get_active_config: unsafe extern "C" fn(*mut u32) -> c_int =
+        unsafe { std::mem::transmute(function) };
+    let mut config = 0;
+    // SAFETY: there is room for the number.
+    let result = unsafe { csr_get_active_config(&raw mut config) };
+    (result == 0).then_some(config == 0)
 }
