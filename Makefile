@@ -76,6 +76,11 @@ test-macos:
 bench:
 	$(CARGO) bench --bench recording -- --compare
 
+# Speed as a client of EndpointSecurity: the macOS program on macsim, beside one that writes the same bytes ready-made.
+bench-native: macos-x86_64
+	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --target-dir ../../target
+	$(CARGO) bench -p macsim --bench native
+
 # Writes what the tests expect anew: fixtures' outputs, doc/EVENTS.md, the examples in README.md. Read the difference!
 expected:
 	UPDATE_EXPECTED=1 $(CARGO) test
@@ -84,4 +89,4 @@ clean:
 	$(CARGO) clean
 	rm -f proctracer
 
-.PHONY: all build sign install test check macos universal test-macos bench expected clean
+.PHONY: all build sign install test check macos universal test-macos bench bench-native expected clean

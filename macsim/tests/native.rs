@@ -1,0 +1,557 @@
+//! proctracer as a client of EndpointSecurity: the same messages come natively and as a recording.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod common;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use common::{Output, Run, read};
+use serde_json::{Map, Value};
+
+const EVENTS: &str = "tests/data/events.jsonl";
+const HOUR: &str = "samples/developers-hour.jsonl";
+
+/// What only JSON can say: members and events that the C interface doesn't have.
+const BEYOND_C: [&str; 4] = [
+    "\"quantum_entangle\"",
+    "\"reserved_4\"",
+    "\"provenance\"",
+    "\"boot_session\"",
+];
+
+fn native(args: &[&str], events: &str) -> Run {
+    Run::new(&[&["--source", "native"], args].concat())
+        .events(events)
+        .env("MACSIM_MACOS", "27.0")
+}
+
+/// What a recording of the same prints.
+fn recorded(args: &[&str], lines: &str) -> Output {
+    Run::new(&[args, &["-r", "-"]].concat()).input(lines).run()
+}
+
+/// Nothing was said, and nothing is left.
+#[track_caller]
+fn is_well(run: &Output, messages: usize) {
+    assert_eq!((run.err.as_str(), run.status), ("", 0), "{}", run.said);
+    let end = format!("macsim: delivered {messages} dropped 0 unreleased 0 misused 0\n");
+    assert!(run.said.ends_with(&end), "{}", run.said);
+}
+
+#[track_caller]
+fn is_same(native: &str, recorded: &str) {
+    let differ = |(native, recorded): &(&str, &str)| native != recorded;
+    if let Some((native, recorded)) = native.lines().zip(recorded.lines()).find(differ) {
+        assert_eq!(native, recorded);
+    }
+    assert_eq!(native.lines().count(), recorded.lines().count());
+}
+
+/// A table of the C interface: the second column and what belongs to it.
+fn table(name: &str, value: usize) -> HashMap<String, String> {
+    let text = read(name);
+    let rows = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').collect::<Vec<_>>());
+    rows.map(|row| {
+        let key = row[usize::from(value != 1)];
+        (key.to_owned(), row[value].to_owned())
+    })
+    .collect()
+}
+
+/// The members that messages before `version` don't have, of those that a row of a table lists.
+fn newer(members: &str, version: u64) -> impl Iterator<Item = &str> {
+    members.split(' ').filter_map(move |member| {
+        let (name, rest) = member.split_once(':')?;
+        let since: u64 = rest.split_once("@v")?.1.parse().ok()?;
+        (since > version).then_some(name)
+    })
+}
+
+/// A message as macOS would have sent it in this version.
+fn in_version(message: &Value, version: u64, events: &HashMap<String, String>) -> Value {
+    fn processes(value: &mut Value, version: u64) {
+        if let Value::Object(object) = value {
+            if object.contains_key("audit_token") && object.contains_key("executable") {
+                for (name, since) in [("cs_validation_category", 10), ("cdhash_full", 11)] {
+                    if version < since {
+                        object.remove(name);
+                    }
+                }
+            }
+            object
+                .values_mut()
+                .for_each(|value| processes(value, version));
+        }
+    }
+    let mut message = message.clone();
+    message["version"] = version.into();
+    processes(&mut message, version);
+    let event = message["event"].as_object_mut().expect("an event");
+    for (name, members) in event {
+        let Value::Object(object) = members else {
+            continue;
+        };
+        for member in newer(&events[name], version) {
+            object.remove(member);
+        }
+        if version < 11 {
+            object.remove("entitlements");
+        }
+        let arms = object.get_mut("data").and_then(Value::as_object_mut);
+        for arm in arms.into_iter().flat_map(Map::values_mut) {
+            if let (..8, Some(arm)) = (version, arm.as_object_mut()) {
+                arm.remove("instigator_token");
+            }
+        }
+    }
+    message
+}
+
+/// Without what the stream gives a message, and with all tokens in the same form.
+fn comparable(line: &str) -> Value {
+    fn tokens(value: &mut Value) {
+        match value {
+            Value::Object(object) => object.values_mut().for_each(tokens),
+            Value::Array(words) if words.len() == 8 && words.iter().all(Value::is_i64) => {
+                let names = [
+                    "auid",
+                    "euid",
+                    "egid",
+                    "ruid",
+                    "rgid",
+                    "pid",
+                    "asid",
+                    "pidversion",
+                ];
+                let words = names.map(str::to_owned).into_iter().zip(words.clone());
+                *value = Value::Object(words.collect());
+            }
+            Value::Array(list) => list.iter_mut().for_each(tokens),
+            _ => {}
+        }
+    }
+    let mut value: Value = serde_json::from_str(line).expect("JSON");
+    tokens(&mut value);
+    for number in ["seq_num", "global_seq_num"] {
+        value.as_object_mut().expect("an object").remove(number);
+    }
+    value
+}
+
+fn all_events() -> Vec<Value> {
+    let text = read(EVENTS);
+    let lines = text.lines().take(106);
+    lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
+#[test]
+fn the_example_of_the_description_is_printed_natively() {
+    let run = native(&["-e", "all"], "tests/data/seed.jsonl").run();
+    is_same(&run.out, &read("tests/data/seed.text"));
+    is_well(&run, 7);
+}
+
+#[test]
+fn every_event_in_every_version_is_the_same_as_from_a_recording() {
+    let events = table("tests/data/events.tsv", 3);
+    for version in 4..=11 {
+        let mut lines = String::new();
+        let mut whole = String::new();
+        for message in all_events() {
+            _ = writeln!(lines, "{}", in_version(&message, version, &events));
+            // macOS doesn't send what the version lacks: where it would be, there is garbage.
+            let mut message = message;
+            message["version"] = version.into();
+            _ = writeln!(whole, "{message}");
+        }
+        for args in [&["--env"][..], &["--env", "-F", "line"]] {
+            let run = native(args, &whole).run();
+            is_same(&run.out, &recorded(args, &lines).out);
+            is_well(&run, 106);
+        }
+        let json = native(&["-F", "json"], &whole).run();
+        is_well(&json, 106);
+        for (native, recorded) in json.out.lines().zip(lines.lines()) {
+            assert_eq!(comparable(native), comparable(recorded));
+        }
+        // Read back, it prints the same again.
+        is_same(
+            &recorded(&["--env"], &json.out).out,
+            &recorded(&["--env"], &lines).out,
+        );
+    }
+}
+
+#[test]
+fn whatever_is_in_a_message_is_the_same_as_from_a_recording() {
+    let text = read(EVENTS);
+    let lines: String = text
+        .split_inclusive('\n')
+        .filter(|line| !BEYOND_C.iter().any(|name| line.contains(name)))
+        .collect();
+    for args in [&["--env"][..], &["--env", "-F", "line"]] {
+        let run = native(args, &lines).run();
+        is_same(&run.out, &recorded(args, &lines).out);
+        assert_eq!(run.status, 0);
+        assert!(
+            run.said.ends_with("unreleased 0 misused 0\n"),
+            "{}",
+            run.said
+        );
+    }
+    let json = native(&["-F", "json"], &lines).run().out;
+    is_same(
+        &recorded(&["--env"], &json).out,
+        &recorded(&["--env"], &lines).out,
+    );
+}
+
+#[test]
+fn an_hour_is_the_same_as_from_its_recording() {
+    let run = native(&[], HOUR).run();
+    is_same(&run.out, &recorded(&[], &read(HOUR)).out);
+    is_well(&run, read(HOUR).lines().count());
+}
+
+#[test]
+fn real_messages_are_the_same_as_from_their_recordings() {
+    let Some(folder) = std::env::var_os("PROCTRACER_CAPTURES") else {
+        return;
+    };
+    let mut messages = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder").flatten() {
+        let path = entry.path();
+        let name = path.to_string_lossy().into_owned();
+        if name.ends_with(".md") || name.ends_with("keys.json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("the file");
+        let json = recorded(&["-F", "json"], &text).out;
+        for args in [&["--env"][..], &["-F", "line"]] {
+            let run = native(args, &json).run();
+            is_same(&run.out, &recorded(args, &json).out);
+            is_well(&run, json.lines().count());
+        }
+        messages += json.lines().count();
+    }
+    assert_eq!(messages, 24);
+}
+
+#[test]
+fn only_what_the_running_macos_has_is_subscribed() {
+    let since = table("tests/data/events.tsv", 2);
+    let events = table("tests/data/events.tsv", 3);
+    for (macos, version) in [
+        ("13.0", 6),
+        ("14.0", 7),
+        ("15.4", 9),
+        ("26.0", 10),
+        ("27.0", 11),
+    ] {
+        let number = |version: &str| version.parse::<f64>().expect("a version");
+        let there = |line: &&str| {
+            let name = since
+                .keys()
+                .find(|name| line.contains(&format!("\"event\":{{\"{name}\":")));
+            let since = &since[name.expect("an event")];
+            // All others are of three parts, and older.
+            since.matches('.').count() > 1 || number(since) <= number(macos)
+        };
+        let all: Vec<_> = all_events()
+            .iter()
+            .map(|message| format!("{}\n", in_version(message, version, &events)))
+            .collect();
+        let lines: String = all.iter().map(String::as_str).filter(there).collect();
+        let head = all.concat();
+        let run = native(&[], &head).macos(macos).run();
+        is_same(&run.out, &recorded(&[], &lines).out);
+        is_well(&run, lines.lines().count());
+    }
+    let run = native(&["-e", "tcc_modify,exit"], EVENTS)
+        .macos("14.0")
+        .run();
+    let said = "proctracer: this macOS has no event 'tcc_modify', which comes with macOS 15.4\n";
+    assert_eq!((run.err.as_str(), run.status), (said, 0));
+    assert!(run.out.starts_with("event : exit\n"));
+}
+
+#[test]
+fn a_refusal_says_what_to_do() {
+    for (result, said) in [
+        (1, "invalid"),
+        (2, "failed to talk"),
+        (3, "com.apple.developer.endpoint-security.client"),
+        (4, "Full Disk Access"),
+        (5, "use sudo"),
+        (6, "48"),
+    ] {
+        let run = native(&["-e", "open"], EVENTS)
+            .option("--new-client")
+            .option(result.to_string())
+            .run();
+        assert!(run.err.contains(said), "{result}: {}", run.err);
+        assert_eq!(run.err.lines().count(), 1);
+        let status = if result < 3 { 1 } else { 4 };
+        assert_eq!((run.out.as_str(), run.status), ("", status));
+    }
+    let run = native(&["-e", "open"], EVENTS).option("--euid=501").run();
+    assert!(run.err.contains("use sudo"), "{}", run.err);
+    assert_eq!(run.status, 4);
+}
+
+#[test]
+fn the_doctor_tells_what_is_missing() {
+    let doctor = |options: &[&str]| {
+        let run = Run::new(&["--doctor"]).macos("15.4").eslogger("");
+        options
+            .iter()
+            .fold(run, |run, option| run.option(option))
+            .run()
+    };
+    let run = doctor(&[]);
+    assert!(
+        run.out
+            .starts_with("macOS                       ok: 15.4\nroot                        ok\n")
+    );
+    assert!(
+        run.out
+            .ends_with("\nA live trace works, natively: sudo proctracer -e exec,open\n")
+    );
+    is_well(&run, 0);
+    let run = doctor(&["--new-client=3"]);
+    assert!(
+        run.out
+            .contains("entitlement                 missing: macOS lets only programs with")
+    );
+    assert!(
+        run.out
+            .ends_with("\nA live trace works, through eslogger: sudo proctracer -e exec,open\n")
+    );
+    assert_eq!(run.status, 0);
+    for (option, missing) in [
+        ("--new-client=4", "Full Disk Access"),
+        ("--new-client=6", "client"),
+        ("--euid=501", "root"),
+    ] {
+        let run = doctor(&[option]);
+        let lines = run.out.lines().filter(|line| line.contains("missing: "));
+        let missing_lines: Vec<_> = lines.collect();
+        assert!(
+            missing_lines.iter().any(|line| line.starts_with(missing)),
+            "{}",
+            run.out
+        );
+        assert_eq!((run.err.as_str(), run.status), ("", 4));
+    }
+}
+
+#[test]
+fn what_macos_does_not_know_yet_is_shown() {
+    let unknown = r#"{"version":11,"event_type":170,"time":"2026-01-01T00:00:00.5Z","process":null,"thread":null,"event":{"future":{}}}"#;
+    let run = native(&[], &format!("{unknown}\n")).run();
+    assert_eq!(
+        run.out,
+        "event : unknown (170)\n  time: 2026-01-01 00:00:00.500000000\n process: (null)\n\n"
+    );
+    is_well(&run, 1);
+    let json = native(&["-F", "json"], &format!("{unknown}\n")).run().out;
+    assert!(
+        json.ends_with("\"process\":null,\"event\":{\"unknown\":{}}}\n"),
+        "{json}"
+    );
+}
+
+#[test]
+fn what_macos_drops_is_counted_to_the_last() {
+    let hour = read(HOUR);
+    let count = hour.lines().count();
+    let run = native(&["-F", "line"], HOUR)
+        .option("--drop=7")
+        .option("--repeat=20")
+        .run();
+    let dropped = count * 20 / 7;
+    let last = run.err.lines().last().expect("the totals");
+    let thousands = |number: usize| {
+        if number < 1000 {
+            number.to_string()
+        } else {
+            format!("{},{:03}", number / 1000, number % 1000)
+        }
+    };
+    assert!(
+        last.starts_with(&format!(
+            "proctracer: in all, macOS dropped {} of {} events: ",
+            thousands(dropped),
+            thousands(count * 20)
+        )),
+        "{last}"
+    );
+    let by_type = last.rsplit_once(": ").expect("the types").1.split(", ");
+    let sum: usize = by_type
+        .map(|part| {
+            let number = part.rsplit_once(' ').expect("a number").1.replace(',', "");
+            number.parse::<usize>().expect("a number")
+        })
+        .sum();
+    assert_eq!(sum, dropped);
+    assert_eq!(run.out.lines().count(), count * 20 - dropped);
+    assert_eq!(run.status, 0);
+    let failed = native(&["--fail-on-drop"], HOUR).option("--drop=7").run();
+    assert_eq!(failed.status, 3);
+    let whole = native(&["--fail-on-drop"], HOUR).run();
+    assert_eq!(whole.status, 0);
+}
+
+#[test]
+fn two_million_messages_are_printed_and_released() {
+    let head: String = read(HOUR).split_inclusive('\n').take(200).collect();
+    let run = native(&["-o", "/dev/null"], &head)
+        .option("--repeat=10000")
+        .run();
+    is_well(&run, 2_000_000);
+}
+
+#[test]
+fn a_signal_in_full_flow_loses_nothing_that_was_delivered() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let run = native(&["-F", "line"], HOUR)
+            .option("--repeat=100000")
+            .option("--rate=200000")
+            .option("--queue=1000000");
+        let (mut command, _folder) = run.command();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("macsim starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let mut count = 0_usize;
+        while let Some(Ok(_)) = lines.next() {
+            count += 1;
+            if count == 30_000 {
+                let pid = child.id().to_string();
+                let kill = Command::new("kill").args(["-s", signal, &pid]).status();
+                assert!(kill.expect("kill runs").success());
+            }
+        }
+        let mut said = String::new();
+        let mut stderr = child.stderr.take().expect("a pipe");
+        stderr.read_to_string(&mut said).expect("UTF-8");
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{said}");
+        let end = format!("macsim: delivered {count} dropped 0 unreleased 0 misused 0\n");
+        assert!(said.ends_with(&end), "{signal}: {count} lines, {said}");
+    }
+}
+
+#[test]
+fn a_reader_that_pauses_costs_nothing() {
+    let run = native(&["-F", "line"], HOUR)
+        .option("--repeat=400")
+        .option("--rate=40000")
+        .option("--queue=20000");
+    let count = read(HOUR).lines().count() * 400;
+    let (mut command, _folder) = run.command();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("macsim starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    assert!(lines.next().is_some());
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(lines.count() + 1, count);
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().expect("a pipe");
+    stderr.read_to_string(&mut said).expect("UTF-8");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{said}");
+    let end = format!("macsim: delivered {count} dropped 0 unreleased 0 misused 0\n");
+    assert!(said.ends_with(&end), "{said}");
+}
+
+#[test]
+fn a_closed_pipe_and_a_full_disk_end_it_without_a_leak() {
+    let (mut command, _folder) = native(&[], HOUR).option("--repeat=1000").command();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("macsim starts");
+    drop(child.stdout.take());
+    let output = common::wait(child);
+    assert_eq!((output.err.as_str(), output.status), ("", 0));
+    assert!(output.said.ends_with("unreleased 0 misused 0\n"));
+    let full = native(&["-o", "/dev/full"], HOUR)
+        .option("--repeat=1000")
+        .run();
+    assert_eq!(
+        (full.err.as_str(), full.status),
+        ("proctracer: /dev/full: No space left on device\n", 1)
+    );
+    assert!(full.said.ends_with("unreleased 0 misused 0\n"));
+}
+
+/// Where the images of some of the hour's processes lie.
+const PLACE: &str = "/usr/bin";
+
+#[test]
+fn processes_are_selected_in_the_kernel_as_they_are_here() {
+    for path in [
+        PLACE,
+        "/usr/bin/",
+        "/usr/bin/git",
+        "/usr/b",
+        "/",
+        "/Users/test",
+    ] {
+        for events in ["all", "exec,open,fork", "-exec"] {
+            let args = ["-p", path, "-e", events];
+            let run = native(&args, HOUR).run();
+            is_same(&run.out, &recorded(&args, &read(HOUR)).out);
+            assert_eq!((run.err.as_str(), run.status), ("", 0));
+        }
+    }
+    // What other processes do doesn't come at all, except for exec.
+    let run = native(&["-p", PLACE, "-e", "open,close"], HOUR).run();
+    let delivered = format!("macsim: delivered {} ", run.out.matches("event : ").count());
+    assert!(run.said.contains(&delivered), "{}", run.said);
+}
+
+#[test]
+fn its_own_pipeline_is_left_out() {
+    // The messages are from process groups that exist only here, save one.
+    let group = own_group();
+    let with_group = |group: u32| {
+        let line = read(EVENTS).lines().nth(1).expect("a line").to_owned();
+        let mut message: Value = serde_json::from_str(&line).expect("JSON");
+        message["process"]["group_id"] = group.into();
+        format!("{message}\n")
+    };
+    let lines = with_group(group) + &with_group(4_000_000);
+    let run = native(&["-F", "line"], &lines).run();
+    assert_eq!(run.out.lines().count(), 1);
+    is_well(&run, 2);
+    let all = native(&["-F", "line", "--include-self"], &lines).run();
+    assert_eq!(all.out.lines().count(), 2);
+}
+
+/// The process group of this test, which what it starts is in.
+fn own_group() -> u32 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("the file");
+    let rest = stat.rsplit_once(") ").expect("the name").1;
+    rest.split(' ')
+        .nth(2)
+        .expect("a group")
+        .parse()
+        .expect("a number")
+}
