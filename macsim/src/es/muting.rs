@@ -95,7 +95,8 @@ pub struct Muting {
 }
 
 impl Muting {
-    /// The paths that macOS mutes for every new client, from `data/muted.tsv`.
+    /// Paths that are muted for every new client, from `data/muted.tsv`. macOS's own list isn't published and changes; this one
+    /// is of the same kind, so that a program that wants everything must clear it here, too.
     pub fn of_new_client(macos: Version) -> Self {
         let mut muting = Muting::default();
         for columns in table(include_str!("../../data/muted.tsv")) {
