@@ -233,7 +233,8 @@ fn real_messages_are_the_same_as_from_their_recordings() {
     for entry in std::fs::read_dir(folder).expect("the folder").flatten() {
         let path = entry.path();
         let name = path.to_string_lossy().into_owned();
-        if name.ends_with(".md") || name.ends_with("keys.json") {
+        let is_text = path.extension().is_some_and(|extension| extension == "md");
+        if is_text || name.ends_with("keys.json") {
             continue;
         }
         let text = std::fs::read_to_string(&path).expect("the file");
@@ -314,10 +315,7 @@ fn a_refusal_says_what_to_do() {
 fn the_doctor_tells_what_is_missing() {
     let doctor = |options: &[&str]| {
         let run = Run::new(&["--doctor"]).macos("15.4").eslogger("");
-        options
-            .iter()
-            .fold(run, |run, option| run.option(option))
-            .run()
+        options.iter().fold(run, Run::option).run()
     };
     let run = doctor(&[]);
     assert!(
