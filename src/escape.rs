@@ -11,6 +11,7 @@ use crate::event::Text;
 /// Appends `text`, escaped.
 pub fn push(out: &mut Vec<u8>, text: Text<'_>) {
     match text {
+        Text::Known(name) => out.extend_from_slice(name.as_bytes()),
         Text::Bytes(bytes) => push_bytes(out, bytes),
         Text::Json(json) => {
             let start = out.len();
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn every_byte_is_seen_wherever_it_stands() {
         for byte in 0..=u8::MAX {
-            let is_special = byte < 0x20 || byte >= 0x7f || byte == b'\\';
+            let is_special = !matches!(byte, b' '..=b'~') || byte == b'\\';
             for at in 0..19 {
                 let mut bytes = *b"/usr/lib/libz.dylib";
                 bytes[at] = byte;

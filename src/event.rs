@@ -17,6 +17,8 @@ pub enum Text<'m> {
     Bytes(&'m [u8]),
     /// The inside of a JSON string whose escapes are well-formed.
     Json(&'m [u8]),
+    /// A name of our own, in which nothing need be escaped.
+    Known(&'static str),
 }
 
 impl<'m> Text<'m> {
@@ -26,6 +28,7 @@ impl<'m> Text<'m> {
         match self {
             Text::Bytes(bytes) => Cow::Borrowed(bytes),
             Text::Json(json) => unescape(json),
+            Text::Known(name) => Cow::Borrowed(name.as_bytes()),
         }
     }
 
@@ -39,13 +42,14 @@ impl<'m> Text<'m> {
             Text::Bytes(bytes) => Text::Bytes(after_slash(bytes)),
             // A slash is itself or follows its backslash, so that the cut is never within an escape.
             Text::Json(json) => Text::Json(after_slash(json)),
+            Text::Known(name) => Text::Bytes(after_slash(name.as_bytes())),
         }
     }
 }
 
 impl From<&'static str> for Text<'_> {
     fn from(name: &'static str) -> Self {
-        Text::Bytes(name.as_bytes())
+        Text::Known(name)
     }
 }
 
@@ -244,7 +248,7 @@ impl Label<'_> {
     pub fn compare(&self, other: &Self) -> Ordering {
         if self.within.is_empty()
             && other.within.is_empty()
-            && let (Text::Bytes(mine), Text::Bytes(theirs)) = (self.name, other.name)
+            && let (Text::Known(mine), Text::Known(theirs)) = (self.name, other.name)
         {
             return mine.cmp(theirs);
         }

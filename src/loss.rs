@@ -44,6 +44,18 @@ impl Run {
         }
     }
 
+    /// Whether the number goes on with the run.
+    fn takes(&self, number: Option<u64>) -> bool {
+        number.is_none_or(|number| number >= self.next)
+    }
+
+    /// Appends a number that the run takes.
+    fn push(&mut self, number: Option<u64>) {
+        if let Some(number) = number {
+            self.append(Run::of(number), false);
+        }
+    }
+
     /// Appends a run that begins at `next` or later, and returns how many are missing by it.
     fn append(&mut self, run: Run, from_zero: bool) -> u64 {
         if self.next == 0 && !from_zero {
@@ -160,6 +172,17 @@ impl Tally {
         seq_num: Option<u64>,
         global_seq_num: Option<u64>,
     ) {
+        if let EventType::Known(row) = event_type {
+            // Nearly every message goes on with the stream, at the place that its row has.
+            let Counters { global, known, .. } = &mut self.counters;
+            let run = &mut known[row.index()];
+            if run.takes(seq_num) && global.takes(global_seq_num) {
+                run.push(seq_num);
+                global.push(global_seq_num);
+                self.messages += u64::from(seq_num.is_some());
+                return;
+            }
+        }
         let numbers = [
             (Counter::of(event_type), seq_num),
             (Counter::Global, global_seq_num),

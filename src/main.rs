@@ -67,7 +67,7 @@ fn main() -> Exit {
 }
 
 /// Prints text that is not events.
-pub fn print(text: &str) -> Exit {
+fn print(text: &str) -> Exit {
     match io::stdout()
         .write_all(text.as_bytes())
         .and_then(|()| io::stdout().flush())

@@ -12,6 +12,7 @@ pub fn name(variable: Text<'_>) -> Option<Text<'_>> {
         Text::Bytes(bytes) => {
             memchr::memchr(b'=', bytes).map(|equals| Text::Bytes(&bytes[..equals]))
         }
+        Text::Known(name) => name.split_once('=').map(|(name, _)| Text::Known(name)),
         Text::Json(json) => {
             let mut at = 0;
             loop {

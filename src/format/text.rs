@@ -93,6 +93,7 @@ fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; 4] {
         text.map(|text| match text {
             event::Text::Bytes(bytes) => (bytes, false),
             event::Text::Json(json) => (json, true),
+            event::Text::Known(name) => (name.as_bytes(), false),
         })
     })
 }

@@ -35,7 +35,7 @@ fn name_by_sibling<'m>(
     sibling: &str,
     named: fn(i128, i128) -> Option<Value<'m>>,
 ) {
-    let is = |field: &Field<'_>, name: &str| matches!(field.label.name, Text::Bytes(label) if label == name.as_bytes());
+    let is = |field: &Field<'_>, name: &str| matches!(field.label.name, Text::Known(label) if label == name);
     let of = fields.iter().find_map(|field| match field.value {
         Value::Enum(_, number) if is(field, sibling) => Some(number),
         _ => None,
