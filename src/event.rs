@@ -246,11 +246,12 @@ pub struct Label<'m> {
 impl Label<'_> {
     /// Alphabetical, as the labels are printed.
     pub fn compare(&self, other: &Self) -> Ordering {
-        if self.within.is_empty()
-            && other.within.is_empty()
-            && let (Text::Known(mine), Text::Known(theirs)) = (self.name, other.name)
-        {
-            return mine.cmp(theirs);
+        if let (Text::Known(mine), Text::Known(theirs)) = (self.name, other.name) {
+            return if self.within.is_empty() && other.within.is_empty() {
+                mine.cmp(theirs)
+            } else {
+                path(self.within, mine).cmp(path(other.within, theirs))
+            };
         }
         self.to_bytes().cmp(&other.to_bytes())
     }
@@ -263,6 +264,12 @@ impl Label<'_> {
         bytes.extend_from_slice(&self.name.bytes());
         bytes
     }
+}
+
+/// The bytes of a label as it is printed.
+fn path(within: &'static str, name: &'static str) -> impl Iterator<Item = u8> {
+    let dot = if within.is_empty() { "" } else { "." };
+    within.bytes().chain(dot.bytes()).chain(name.bytes())
 }
 
 /// A member of an event and what it holds. A member that is NULL is no field.

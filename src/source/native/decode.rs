@@ -27,7 +27,8 @@ impl Decoder {
         let version = raw.version;
         let (seq_num, global_seq_num) = message.numbers();
         let event_type = event_type(raw.event_type.0);
-        let mut fields = Vec::new();
+        // As many as nearly every event has.
+        let mut fields = Vec::with_capacity(4);
         if let EventType::Known(row) = event_type {
             let part = Fields {
                 decoder: self,
