@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Output, Run, read};
+use common::{Output, Run, own_group, read};
 use tempfile::TempDir;
 
 /// Far longer than anything here takes; only to end a test that hangs.
@@ -155,6 +155,22 @@ fn is_gone(pid: u32) {
     while Process::of(pid).is_some() {
         assert!(began.elapsed() < PATIENCE, "it goes on");
         thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn its_own_pipeline_is_left_out_unless_it_is_asked_for() {
+    let of_group = |group: u32, number| {
+        let line = message("exit", number, number);
+        with_number(&line, "\"group_id\":", group.into())
+    };
+    let events = of_group(own_group(), 0) + &of_group(4_000_000, 1);
+    for (args, count) in [
+        (&["-F", "line"][..], 1),
+        (&["-F", "line", "--include-self"], 2),
+    ] {
+        let run = traced(args, &events).env("MACSIM_ESLOGGER_END", "0").run();
+        assert_eq!(run.out.lines().count(), count, "{run:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{Output, Run, read};
+use common::{Output, Run, own_group, read};
 use serde_json::{Map, Value};
 
 const EVENTS: &str = "tests/data/events.jsonl";
@@ -541,15 +541,4 @@ fn its_own_pipeline_is_left_out() {
     is_well(&run, 2);
     let all = native(&["-F", "line", "--include-self"], &lines).run();
     assert_eq!(all.out.lines().count(), 2);
-}
-
-/// The process group of this test, which what it starts is in.
-fn own_group() -> u32 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("the file");
-    let rest = stat.rsplit_once(") ").expect("the name").1;
-    rest.split(' ')
-        .nth(2)
-        .expect("a group")
-        .parse()
-        .expect("a number")
 }

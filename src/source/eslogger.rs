@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,11 +65,12 @@ pub struct Eslogger {
 }
 
 impl Eslogger {
-    /// Starts it for the selected events, those of them that it has.
+    /// Starts it for the selected events, those of them that it has. It leaves out what its own process group does,
+    /// which is ours unless `include_self` says to give it one of its own.
     ///
     /// # Errors
     /// It can't be started. That macOS refuses it a client turns out later, see [`Eslogger::end`].
-    pub fn start(selection: &Selection) -> Result<Eslogger, Refusal> {
+    pub fn start(selection: &Selection, include_self: bool) -> Result<Eslogger, Refusal> {
         if !rustix::process::geteuid().is_root() {
             return Err(Refusal::NotPrivileged);
         }
@@ -79,17 +80,22 @@ impl Eslogger {
                 "this macOS has none of the selected events".to_owned(),
             ));
         }
-        Self::spawn(&events).map_err(failed)
+        Self::spawn(&events, include_self).map_err(failed)
     }
 
-    fn spawn(events: &[String]) -> io::Result<Eslogger> {
+    fn spawn(events: &[String], include_self: bool) -> io::Result<Eslogger> {
         let (ours, its) = raw_terminal()?;
-        let mut child = Command::new(PROGRAM)
+        let mut command = Command::new(PROGRAM);
+        if include_self {
+            command.process_group(0);
+        }
+        let mut child = command
             .args(events)
             .stdin(Stdio::null())
             .stdout(its)
             .stderr(Stdio::piped())
             .spawn()?;
+        drop(command); // it holds the end of the terminal that is eslogger's
         let errors = child.stderr.take();
         let pid = child.id();
         let mut eslogger = Eslogger {

@@ -60,6 +60,17 @@ pub fn built(name: &str) -> PathBuf {
     target.join("x86_64-apple-darwin/release").join(name)
 }
 
+/// The process group of this test, which what it starts is in.
+pub fn own_group() -> u32 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("the file");
+    let rest = stat.rsplit_once(") ").expect("the name").1;
+    rest.split(' ')
+        .nth(2)
+        .expect("a group")
+        .parse()
+        .expect("a number")
+}
+
 impl Run {
     /// proctracer with these arguments, under `--check` and in UTC.
     pub fn new(args: &[&str]) -> Self {
