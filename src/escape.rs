@@ -31,9 +31,15 @@ pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
         return;
     }
     for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            push_char(out, c);
+        let mut plain = 0;
+        for (at, c) in chunk.valid().char_indices() {
+            if must_be_escaped(c) {
+                out.extend_from_slice(&chunk.valid().as_bytes()[plain..at]);
+                push_escape(out, c);
+                plain = at + c.len_utf8();
+            }
         }
+        out.extend_from_slice(&chunk.valid().as_bytes()[plain..]);
         for byte in chunk.invalid() {
             push_fmt(out, format_args!("\\x{byte:02x}"));
         }
@@ -46,21 +52,24 @@ pub fn push_fmt(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(arguments);
 }
 
-fn push_char(out: &mut Vec<u8>, c: char) {
+fn must_be_escaped(c: char) -> bool {
+    matches!(c, '\0'..='\x1f' | '\x7f' | '\\') || changes_layout(c)
+}
+
+fn push_escape(out: &mut Vec<u8>, c: char) {
     match c {
         '\\' => out.extend_from_slice(b"\\\\"),
         '\n' => out.extend_from_slice(b"\\n"),
         '\r' => out.extend_from_slice(b"\\r"),
         '\t' => out.extend_from_slice(b"\\t"),
         '\0'..='\x1f' | '\x7f' => push_fmt(out, format_args!("\\x{:02x}", u32::from(c))),
-        c if is_unsafe(c) => push_fmt(out, format_args!("\\u{{{:x}}}", u32::from(c))),
-        c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        c => push_fmt(out, format_args!("\\u{{{:x}}}", u32::from(c))),
     }
 }
 
 /// Whether a character beyond ASCII can change how the text around it is laid out: the control
 /// characters of Latin 1, the line and paragraph separators, and those that set the writing direction.
-pub fn is_unsafe(c: char) -> bool {
+pub fn changes_layout(c: char) -> bool {
     matches!(c,
         '\u{80}'..='\u{9f}'
         | '\u{61c}'
@@ -103,12 +112,12 @@ fn push_unescaping_slashes(out: &mut Vec<u8>, json: &[u8]) -> bool {
     true
 }
 
-/// Appends one line of JSON in which a terminal finds nothing to act on: what [`is_unsafe`] or DEL says is
+/// Appends one line of JSON in which a terminal finds nothing to act on: what [`changes_layout`] or DEL says is
 /// written as an escape of JSON, which means the same, and a byte that isn't UTF-8 as a lone surrogate.
 pub fn push_json_for_terminal(out: &mut Vec<u8>, json: &[u8]) {
     for chunk in json.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c == '\x7f' || is_unsafe(c) {
+            if c == '\x7f' || changes_layout(c) {
                 push_fmt(out, format_args!("\\u{:04x}", u32::from(c)));
             } else {
                 out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());

@@ -247,7 +247,7 @@ impl Label<'_> {
     /// Alphabetical, as the labels are printed.
     pub fn compare(&self, other: &Self) -> Ordering {
         if let (Text::Known(mine), Text::Known(theirs)) = (self.name, other.name) {
-            return if self.within.is_empty() && other.within.is_empty() {
+            return if self.within == other.within {
                 mine.cmp(theirs)
             } else {
                 path(self.within, mine).cmp(path(other.within, theirs))

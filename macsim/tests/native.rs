@@ -420,6 +420,29 @@ fn two_million_messages_are_printed_and_released() {
     is_well(&run, 2_000_000);
 }
 
+/// Reads what a run prints, line by line, until it ends well: all that was delivered has been printed and released.
+/// `at` is called with the process id and the number of each line. Returns how many lines there were.
+#[track_caller]
+fn stream(run: Run, mut at: impl FnMut(u32, usize)) -> usize {
+    let (mut command, _folder) = run.command();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("macsim starts");
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut count = 0;
+    for line in lines {
+        line.expect("UTF-8");
+        count += 1;
+        at(child.id(), count);
+    }
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().expect("a pipe");
+    stderr.read_to_string(&mut said).expect("UTF-8");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{said}");
+    let end = format!("macsim: delivered {count} dropped 0 unreleased 0 misused 0\n");
+    assert!(said.ends_with(&end), "{count} lines, {said}");
+    count
+}
+
 #[test]
 fn a_signal_in_full_flow_loses_nothing_that_was_delivered() {
     for signal in ["INT", "TERM", "HUP"] {
@@ -427,28 +450,13 @@ fn a_signal_in_full_flow_loses_nothing_that_was_delivered() {
             .option("--repeat=100000")
             .option("--rate=200000")
             .option("--queue=1000000");
-        let (mut command, _folder) = run.command();
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("macsim starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let mut count = 0_usize;
-        while let Some(Ok(_)) = lines.next() {
-            count += 1;
+        stream(run, |pid, count| {
             if count == 30_000 {
-                let pid = child.id().to_string();
+                let pid = pid.to_string();
                 let kill = Command::new("kill").args(["-s", signal, &pid]).status();
                 assert!(kill.expect("kill runs").success());
             }
-        }
-        let mut said = String::new();
-        let mut stderr = child.stderr.take().expect("a pipe");
-        stderr.read_to_string(&mut said).expect("UTF-8");
-        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{said}");
-        let end = format!("macsim: delivered {count} dropped 0 unreleased 0 misused 0\n");
-        assert!(said.ends_with(&end), "{signal}: {count} lines, {said}");
+        });
     }
 }
 
@@ -459,22 +467,12 @@ fn a_reader_that_pauses_costs_nothing() {
         .option("--rate=40000")
         .option("--queue=20000");
     let count = read(HOUR).lines().count() * 400;
-    let (mut command, _folder) = run.command();
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("macsim starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    assert!(lines.next().is_some());
-    thread::sleep(Duration::from_secs(3));
-    assert_eq!(lines.count() + 1, count);
-    let mut said = String::new();
-    let mut stderr = child.stderr.take().expect("a pipe");
-    stderr.read_to_string(&mut said).expect("UTF-8");
-    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{said}");
-    let end = format!("macsim: delivered {count} dropped 0 unreleased 0 misused 0\n");
-    assert!(said.ends_with(&end), "{said}");
+    let printed = stream(run, |_, number| {
+        if number == 1 {
+            thread::sleep(Duration::from_secs(3));
+        }
+    });
+    assert_eq!(printed, count);
 }
 
 #[test]
