@@ -53,6 +53,12 @@ impl Refusal {
         }
     }
 
+    /// The running macOS has none of the events that are asked for.
+    #[cfg(target_os = "macos")]
+    pub fn no_events() -> Refusal {
+        Refusal::Other("this macOS has none of the selected events".to_owned())
+    }
+
     /// What eslogger says on standard error, if it is that it was refused.
     pub fn said(text: &str) -> Option<Refusal> {
         let said = |(name, _): &&(&str, Refusal)| text.contains(name);

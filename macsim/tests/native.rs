@@ -285,6 +285,9 @@ fn only_what_the_running_macos_has_is_subscribed() {
     let said = "proctracer: this macOS has no event 'tcc_modify', which comes with macOS 15.4\n";
     assert_eq!((run.err.as_str(), run.status), (said, 0));
     assert!(run.out.starts_with("event : exit\n"));
+    let run = native(&["-e", "tcc_modify"], EVENTS).macos("14.0").run();
+    let none = format!("{said}proctracer: this macOS has none of the selected events\n");
+    assert_eq!((run.err, run.status), (none, 1));
 }
 
 #[test]

@@ -24,9 +24,13 @@ const MIN_PAUSE: Duration = Duration::from_millis(1);
 /// Begins a trace.
 ///
 /// # Errors
-/// macOS refuses.
+/// macOS refuses, or has none of the selected events.
 pub fn start(printing: &Printing) -> Result<Source, Refusal> {
-    Source::start(&plan(printing))
+    let plan = plan(printing);
+    if plan.events.is_empty() {
+        return Err(Refusal::no_events());
+    }
+    Source::start(&plan)
 }
 
 /// The selected events that the running macOS has: older systems have crashed on others.

@@ -76,9 +76,7 @@ impl Eslogger {
         }
         let events = wanted(selection, &list_events().map_err(failed)?);
         if events.is_empty() {
-            return Err(Refusal::Other(
-                "this macOS has none of the selected events".to_owned(),
-            ));
+            return Err(Refusal::no_events());
         }
         Self::spawn(&events, include_self).map_err(failed)
     }
