@@ -262,10 +262,12 @@ impl Worker {
             }
             #[cfg(target_os = "macos")]
             Piece::Messages(messages, stretches) => {
+                let mut fields = Vec::new();
                 for message in messages {
-                    let event = self.native.event(&message, &self.arena);
+                    let empty = native::emptied(fields);
+                    let event = self.native.event(&message, &self.arena, empty);
                     printer.event(&event, &mut text, &mut record);
-                    drop(event);
+                    fields = native::emptied(event.fields);
                     self.arena.reset();
                 }
                 (Vec::new(), stretches)

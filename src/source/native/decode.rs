@@ -21,14 +21,17 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Reads a message. What has to be made for it is put into `arena`.
-    pub fn event<'m>(self, message: &'m Message, arena: &'m Bump) -> Event<'m> {
+    /// Reads a message. What has to be made for it is put into `arena`, its members into `fields`, which is empty.
+    pub fn event<'m>(
+        self,
+        message: &'m Message,
+        arena: &'m Bump,
+        mut fields: Vec<Field<'m>>,
+    ) -> Event<'m> {
         let raw = message.get();
         let version = raw.version;
         let (seq_num, global_seq_num) = message.numbers();
         let event_type = event_type(raw.event_type.0);
-        // As many as nearly every event has.
-        let mut fields = Vec::with_capacity(4);
         if let EventType::Known(row) = event_type {
             let part = Fields {
                 decoder: self,
@@ -57,6 +60,13 @@ impl Decoder {
             json,
         }
     }
+}
+
+/// An empty vector with the memory of one that was used, so that none is asked for anew with each message.
+pub fn emptied<'m>(mut fields: Vec<Field<'_>>) -> Vec<Field<'m>> {
+    fields.clear();
+    // To collect what had elements of the same layout takes over its memory.
+    fields.into_iter().map(|_| unreachable!()).collect()
 }
 
 /// Which event a message is of.

@@ -23,7 +23,7 @@ use std::thread;
 
 pub use c::Get;
 pub(crate) use c::getter;
-pub use decode::Decoder;
+pub use decode::{Decoder, emptied};
 pub use message::Message;
 pub use system::{findings, macos_version};
 
