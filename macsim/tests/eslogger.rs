@@ -398,6 +398,14 @@ fn events_that_this_macos_does_not_have_are_left_out() {
         "proctracer: this macOS has no event 'bootstrap_look_up', which comes with macOS 27.0\n\
          proctracer: eslogger has ended: exit status 0\n"
     );
+    // Told once, too, where two sources are tried.
+    let tried = Run::new(&["-F", "line", "-e", "bootstrap_look_up,open,%process"])
+        .env("MACSIM_MACOS", "13.0")
+        .env("MACSIM_ESLOGGER_END", "0")
+        .option("--new-client=3")
+        .eslogger(&opens(1))
+        .run();
+    assert_eq!(tried.err, format!("{GOES_ON}{}", named.err));
     let none = Run::new(&["--source", "eslogger", "-e", "bootstrap_look_up"])
         .env("MACSIM_MACOS", "13.0")
         .eslogger("")

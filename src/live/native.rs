@@ -21,31 +21,31 @@ const PIECE: usize = 512;
 /// itself would cost more than all else when many come.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
-/// Begins a trace.
+/// Begins a trace of the selected events that the running macOS has: older systems have crashed on others.
 ///
 /// # Errors
 /// macOS refuses, or has none of the selected events.
 pub fn start(printing: &Printing) -> Result<Source, Refusal> {
-    let plan = plan(printing);
-    if plan.events.is_empty() {
-        return Err(Refusal::no_events());
-    }
-    Source::start(&plan)
-}
-
-/// The selected events that the running macOS has: older systems have crashed on others.
-fn plan(printing: &Printing) -> Plan {
     let version = native::macos_version().unwrap_or(OLDEST);
     let selection = &printing.filter.selection;
     let has = |row: &Row| row.since <= version;
-    tell_what_is_lacking(selection, has);
     let is_wanted = |row: &&'static Row| has(row) && selection.contains(EventType::Known(row));
     let events = ROWS.iter().filter(is_wanted);
-    Plan {
+    let plan = Plan {
         events: events.map(|row| row.number).collect(),
         images: printing.filter.images.clone(),
         include_self: printing.include_self,
+    };
+    let source = if plan.events.is_empty() {
+        Err(Refusal::no_events())
+    } else {
+        Source::start(&plan)
+    };
+    // Where the program isn't entitled, another source may go on, and tells it.
+    if source.as_ref().err() != Some(&Refusal::NotEntitled) {
+        tell_what_is_lacking(selection, has);
     }
+    source
 }
 
 /// Prints the events of a trace.
