@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use same_file::is_same_file;
 
-use crate::catalogue::{self, ROWS, Row};
+use crate::catalogue::Row;
 use crate::cli::{Cli, Color, Format, Source};
 use crate::clock::Clock;
+use crate::escape;
 use crate::exit::{Exit, reason};
-use crate::filter::{Filter, Selection, Tree, suggest};
+use crate::filter::{self, Filter, Selection, Tree};
 use crate::format::{self, Palette};
 use crate::output::Output;
 use crate::printer::Printer;
@@ -75,13 +76,7 @@ impl Task {
             return Ok(Task::Doctor);
         }
         if let Some(name) = &cli.explain {
-            let Some(row) = catalogue::by_name(name.as_bytes()) else {
-                bail!(
-                    "unknown event '{name}'{}; --list-events prints them all",
-                    suggest(name, ROWS.iter().map(|row| row.name))
-                );
-            };
-            return Ok(Task::Explain(row));
+            return filter::named(name).map(Task::Explain);
         }
         let selection = Selection::parse(&cli.events)?;
         let is_live = cli.read.is_empty();
@@ -89,7 +84,7 @@ impl Task {
         let images = cli
             .path
             .iter()
-            .map(|path| tree(path).with_context(|| format!("-p {}", path.display())));
+            .map(|path| tree(path).with_context(|| format!("-p {}", escape::name(path))));
         let filter = Filter {
             selection,
             images: images.collect::<anyhow::Result<_>>()?,
@@ -219,12 +214,13 @@ fn create(cli: &Cli, option: &str, path: &Path) -> anyhow::Result<Output> {
     if let Some(read) = cli.read.iter().find(is_same) {
         bail!(
             "{option} {} would overwrite -r {}",
-            path.display(),
-            read.display()
+            escape::name(path),
+            escape::name(read)
         );
     }
     if option == "-w" && cli.output.iter().any(|output| is_same(&output)) {
-        bail!("-o and -w {} are the same file", path.display());
+        bail!("-o and -w {} are the same file", escape::name(path));
     }
-    Output::create(path).map_err(|error| anyhow!("{option} {}: {}", path.display(), reason(&error)))
+    Output::create(path)
+        .map_err(|error| anyhow!("{option} {}: {}", escape::name(path), reason(&error)))
 }

@@ -4,6 +4,7 @@
 //! byte: control characters, DEL, line and bidi separators and bytes that aren't UTF-8 are written as
 //! `\n`, `\x1b`, `\u{202e}`, a backslash as `\\`, all else as it is.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 
 use crate::event::Text;
@@ -44,6 +45,14 @@ pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
             push_fmt(out, format_args!("\\x{byte:02x}"));
         }
     }
+}
+
+/// `bytes`, escaped, as a part of a message: names that somebody typed may be as strange as any other.
+pub fn name(bytes: impl AsRef<OsStr>) -> String {
+    let mut name = Vec::new();
+    push_bytes(&mut name, bytes.as_ref().as_encoded_bytes());
+    // What isn't UTF-8 has been escaped.
+    String::from_utf8_lossy(&name).into_owned()
 }
 
 /// Appends what `arguments` format to, which the caller knows to be safe.

@@ -2,9 +2,10 @@
 
 use std::path::{Component, Path};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::catalogue::{self, COUNT, Class, ROWS, Row};
+use crate::escape;
 use crate::event::{Event, EventType, File, Value};
 
 /// The events that `-e` selects.
@@ -100,7 +101,8 @@ fn matcher(name: &str) -> Result<Matcher<'_>> {
         let Some(class) = Class::by_name(class) else {
             let names: Vec<_> = Class::all().names().collect();
             bail!(
-                "unknown class '{name}'{}\nthe classes are {}",
+                "unknown class '{}'{}\nthe classes are {}",
+                escape::name(name),
                 suggest(name, names.iter().map(String::as_str)),
                 names.join(" ")
             );
@@ -110,21 +112,33 @@ fn matcher(name: &str) -> Result<Matcher<'_>> {
     if name.contains('*') {
         let matches = move |row: &Row| matches_pattern(name.as_bytes(), row.name.as_bytes());
         if !ROWS.iter().any(matches) {
-            bail!("no event's name matches '{name}'; --list-events prints them all");
+            bail!(
+                "no event's name matches '{}'; --list-events prints them all",
+                escape::name(name)
+            );
         }
         return Ok(Box::new(matches));
     }
-    let Some(named) = catalogue::by_name(name.as_bytes()) else {
-        bail!(
-            "unknown event '{name}'{}; --list-events prints them all",
-            suggest(name, ROWS.iter().map(|row| row.name))
-        );
-    };
+    let named = named(name)?;
     Ok(Box::new(move |row| row.number == named.number))
 }
 
+/// The event that is called `name`.
+///
+/// # Errors
+/// None is.
+pub fn named(name: &str) -> Result<&'static Row> {
+    catalogue::by_name(name.as_bytes()).ok_or_else(|| {
+        anyhow!(
+            "unknown event '{}'{}; --list-events prints them all",
+            escape::name(name),
+            suggest(name, ROWS.iter().map(|row| row.name))
+        )
+    })
+}
+
 /// `; did you mean 'NAME'?`, where a name is near.
-pub fn suggest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+fn suggest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     let distance = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase(), known);
     names
         .map(|known| (distance(known), known))

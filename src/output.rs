@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
+use crate::escape;
 use crate::exit::{Exit, reason, warn};
 
 /// Where events go.
@@ -21,10 +22,7 @@ impl Output {
     /// # Errors
     /// Those of open(2).
     pub fn create(path: &Path) -> io::Result<Output> {
-        Ok(Output::File(
-            File::create(path)?,
-            path.display().to_string(),
-        ))
+        Ok(Output::File(File::create(path)?, escape::name(path)))
     }
 
     /// Whether a person reads it, and a terminal acts on control characters in it.

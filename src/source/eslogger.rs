@@ -7,9 +7,11 @@
 //! notice at its next event that the terminal has closed, if at all.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -74,11 +76,11 @@ impl Eslogger {
         if !rustix::process::geteuid().is_root() {
             return Err(Refusal::NotPrivileged);
         }
-        let events = wanted(selection, &list_events().map_err(failed)?);
+        let events = wanted(selection, &list_events().map_err(|error| failed(&error))?);
         if events.is_empty() {
             return Err(Refusal::no_events());
         }
-        Self::spawn(&events, include_self).map_err(failed)
+        Self::spawn(&events, include_self).map_err(|error| failed(&error))
     }
 
     fn spawn(events: &[String], include_self: bool) -> io::Result<Eslogger> {
@@ -179,8 +181,8 @@ impl Drop for Guard {
     }
 }
 
-fn failed(error: io::Error) -> Refusal {
-    Refusal::Other(format!("{PROGRAM}: {}", reason(&error)))
+fn failed(error: &io::Error) -> Refusal {
+    Refusal::Other(format!("{PROGRAM}: {}", reason(error)))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -275,9 +277,9 @@ fn pass_on(errors: ChildStderr) -> Option<Refusal> {
             Some(said) => refusal = Some(said),
             None if line.trim_ascii().is_empty() => {}
             None => {
-                let mut safe = Vec::new();
-                escape::push_bytes(&mut safe, line.strip_prefix(b"eslogger: ").unwrap_or(&line));
-                warn(format_args!("eslogger: {}", String::from_utf8_lossy(&safe)));
+                let said = line.strip_prefix(b"eslogger: ").unwrap_or(&line);
+                let said = escape::name(OsStr::from_bytes(said));
+                warn(format_args!("eslogger: {said}"));
             }
         }
     }

@@ -14,6 +14,7 @@ use memchr::memrchr;
 use same_file::Handle;
 
 use super::framing::{Chunk, Framer, MAX_OBJECT};
+use crate::escape;
 
 /// How much is read at once, in bytes. What is there is taken, so that an event never waits for another.
 const READ_SIZE: usize = 512 << 10;
@@ -53,12 +54,7 @@ impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Input::Stdin => f.write_str("standard input"),
-            // Its name may be as strange as any other.
-            Input::File(path) | Input::Followed(path) => {
-                let mut name = Vec::new();
-                crate::escape::push_bytes(&mut name, path.as_os_str().as_encoded_bytes());
-                f.write_str(&String::from_utf8_lossy(&name))
-            }
+            Input::File(path) | Input::Followed(path) => f.write_str(&escape::name(path)),
         }
     }
 }
