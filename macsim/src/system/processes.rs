@@ -3,9 +3,11 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use super::dyld::environ;
 use super::errno::fail;
 use super::signals::number;
-use super::{Export, Rooted, functions, put_string, threads};
+use super::spawn::{self, Strings};
+use super::{Export, functions, put_string, threads};
 use crate::es;
 
 /// The program's first child: whom the messages' `--child-pid` stands for.
@@ -184,24 +186,19 @@ extern "C" fn getrusage(who: c_int, usage: *mut libc::rusage) -> c_int {
     }
 }
 
-type Strings = *const *const c_char;
-
 extern "C" fn execve(path: *const c_char, args: Strings, environment: Strings) -> c_int {
-    let path = Rooted::new(path);
     // SAFETY: as C asks of the caller.
-    unsafe { libc::execve(path.as_ptr(), args, environment) }
+    unsafe { spawn::execute(&spawn::owned(path), args, environment) }
 }
 
 extern "C" fn execv(path: *const c_char, args: Strings) -> c_int {
-    let path = Rooted::new(path);
     // SAFETY: as C asks of the caller.
-    unsafe { libc::execv(path.as_ptr(), args) }
+    unsafe { spawn::execute(&spawn::owned(path), args, environ.cast()) }
 }
 
 extern "C" fn execvp(file: *const c_char, args: Strings) -> c_int {
-    let file = Rooted::new(file);
     // SAFETY: as C asks of the caller.
-    unsafe { libc::execvp(file.as_ptr(), args) }
+    unsafe { spawn::execute(&spawn::search(file), args, environ.cast()) }
 }
 
 /// Where a process's executable is: its length, or 0.
@@ -338,9 +335,10 @@ extern "C" fn proc_pidinfo(
     size_of::<BsdInfo>() as c_int
 }
 
-/// Who is responsible for a process in the eyes of privacy settings; here, the process itself.
+/// Who is responsible for a process in the eyes of privacy settings: on macOS the terminal that it was started
+/// from; here, whoever has started it.
 extern "C" fn responsibility_get_pid_responsible_for_pid(pid: i32) -> i32 {
-    pid
+    status(pid).map_or(-1, |(_, fields)| fields[0] as i32)
 }
 
 /// The functions of this area.

@@ -140,7 +140,7 @@ extern "C" fn posix_spawn_file_actions_addopen(
 }
 
 /// A copy of the caller's path, at its place under a root.
-fn owned(name: *const c_char) -> CString {
+pub fn owned(name: *const c_char) -> CString {
     let rooted = Rooted::new(name);
     // SAFETY: a string that lives as long as `rooted`.
     unsafe { CStr::from_ptr(rooted.as_ptr()) }.to_owned()
@@ -160,10 +160,11 @@ extern "C" fn posix_spawn_file_actions_addfchdir_np(
     add(actions, Action::ChangeDirectoryTo(descriptor))
 }
 
-type Strings = *const *const c_char;
+/// An array of strings that ends in NULL.
+pub type Strings = *const *const c_char;
 
 /// Where a command is: itself if it has a slash, or the first of that name in `PATH`.
-fn search(file: *const c_char) -> CString {
+pub fn search(file: *const c_char) -> CString {
     // SAFETY: a string of the caller's.
     let name = unsafe { CStr::from_ptr(file) };
     if name.to_bytes().contains(&b'/') {
@@ -316,8 +317,47 @@ unsafe fn prepare_and_execute(
             libc::close(pipe);
             libc::raise(libc::SIGSTOP);
         }
-        libc::execve(file.as_ptr(), args, environment);
+        execute(file, args, environment);
         last()
+    }
+}
+
+/// Becomes another program; one for macOS is run by macsim, too. Returns where that fails, and allocates nothing.
+///
+/// # Safety
+/// As execve(2) asks of the caller.
+pub unsafe fn execute(file: &CStr, args: Strings, environment: Strings) -> c_int {
+    // SAFETY: the caller promises it; the strings that are put before are static.
+    unsafe {
+        let result = libc::execve(file.as_ptr(), args, environment);
+        if *libc::__errno_location() != libc::ENOEXEC || !is_for_macos(file) {
+            return result;
+        }
+        let mut all = [ptr::null(); 1024];
+        all[..3].copy_from_slice(&[c"macsim".as_ptr(), c"run".as_ptr(), c"--".as_ptr()]);
+        all[3] = file.as_ptr();
+        let mut count = 1;
+        while !(*args.add(count - 1)).is_null() && !(*args.add(count)).is_null() {
+            if count + 4 == all.len() {
+                *libc::__errno_location() = libc::E2BIG;
+                return -1;
+            }
+            all[count + 3] = *args.add(count);
+            count += 1;
+        }
+        libc::execve(c"/proc/self/exe".as_ptr(), all.as_ptr(), environment)
+    }
+}
+
+/// Whether a file begins as executables for macOS do: for Intel, or universal.
+unsafe fn is_for_macos(file: &CStr) -> bool {
+    let mut magic = [0_u8; 4];
+    // SAFETY: a string, and a buffer of that size.
+    unsafe {
+        let descriptor = libc::open(file.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let length = libc::read(descriptor, magic.as_mut_ptr().cast(), magic.len());
+        libc::close(descriptor);
+        length == 4 && matches!(magic, [0xcf, 0xfa, 0xed, 0xfe] | [0xca, 0xfe, 0xba, 0xbe])
     }
 }
 
