@@ -24,6 +24,8 @@ pub struct Findings {
     pub eslogger: bool,
     /// Whether System Integrity Protection is on.
     pub sip: Option<bool>,
+    /// The app that macOS asks permissions of.
+    pub app: Option<String>,
 }
 
 /// What is to be said of a requirement.
@@ -31,16 +33,6 @@ enum State {
     Ok(String),
     Missing(String),
     Unknown(&'static str),
-}
-
-impl State {
-    fn of(is_there: bool, refusal: &Refusal) -> State {
-        if is_there {
-            State::Ok(String::new())
-        } else {
-            State::Missing(refusal.to_string())
-        }
-    }
 }
 
 impl Findings {
@@ -62,6 +54,15 @@ impl Findings {
         (out, exit)
     }
 
+    /// What is to be said of a requirement: how to mend it, if it isn't there.
+    fn state(&self, is_there: bool, refusal: &Refusal) -> State {
+        if is_there {
+            State::Ok(String::new())
+        } else {
+            State::Missing(refusal.mend(self.app.as_deref()).into_owned())
+        }
+    }
+
     fn states(&self) -> [(&'static str, State); 7] {
         let macos = match self.macos {
             Some(version) if version >= OLDEST => State::Ok(version.to_string()),
@@ -71,21 +72,21 @@ impl Findings {
             None => State::Unknown("macOS doesn't tell its version"),
         };
         let entitlement = match &self.client {
-            Err(Refusal::NotEntitled) => State::of(false, &Refusal::NotEntitled),
+            Err(Refusal::NotEntitled) => self.state(false, &Refusal::NotEntitled),
             Ok(()) | Err(Refusal::NotPermitted | Refusal::TooManyClients) => {
-                State::of(true, &Refusal::NotEntitled)
+                self.state(true, &Refusal::NotEntitled)
             }
             Err(_) => State::Unknown("macOS refuses before it looks at it"),
         };
         let full_disk = match (&self.client, self.full_disk) {
-            (Ok(()), _) => State::of(true, &Refusal::NotPermitted),
-            (Err(Refusal::NotPermitted), _) => State::of(false, &Refusal::NotPermitted),
-            (_, Some(is_there)) => State::of(is_there, &Refusal::NotPermitted),
+            (Ok(()), _) => self.state(true, &Refusal::NotPermitted),
+            (Err(Refusal::NotPermitted), _) => self.state(false, &Refusal::NotPermitted),
+            (_, Some(is_there)) => self.state(is_there, &Refusal::NotPermitted),
             (_, None) => State::Unknown("macOS doesn't tell before the above is there"),
         };
         let client = match &self.client {
             Ok(()) => State::Ok("macOS has made one".to_owned()),
-            Err(Refusal::TooManyClients) => State::of(false, &Refusal::TooManyClients),
+            Err(Refusal::TooManyClients) => self.state(false, &Refusal::TooManyClients),
             Err(Refusal::Other(reason)) => State::Missing(reason.clone()),
             Err(_) => State::Unknown("macOS refuses one for want of the above"),
         };
@@ -103,7 +104,7 @@ impl Findings {
         };
         [
             ("macOS", macos),
-            ("root", State::of(self.root, &Refusal::NotPrivileged)),
+            ("root", self.state(self.root, &Refusal::NotPrivileged)),
             ("entitlement", entitlement),
             ("Full Disk Access", full_disk),
             ("client", client),
@@ -143,6 +144,7 @@ mod tests {
             full_disk: Some(true),
             eslogger: true,
             sip: Some(true),
+            app: None,
         }
     }
 

@@ -53,7 +53,8 @@ mod macos {
             },
         };
         traced.unwrap_or_else(|refusal| {
-            warn(format_args!("{refusal}"));
+            let app = source::native::responsible_app();
+            warn(format_args!("{}", refusal.mend(app.as_deref())));
             refusal.exit()
         })
     }

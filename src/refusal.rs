@@ -1,6 +1,6 @@
 //! Why macOS refuses a live trace, and what to do about it: the same words whichever source it refused.
 
-use std::fmt;
+use std::borrow::Cow;
 
 use crate::exit::Exit;
 
@@ -64,9 +64,7 @@ impl Refusal {
         let said = |(name, _): &&(&str, Refusal)| text.contains(name);
         NAMES.iter().find(said).map(|(_, refusal)| refusal.clone())
     }
-}
 
-impl Refusal {
     /// The exit status of a program that met it.
     pub fn exit(&self) -> Exit {
         match self {
@@ -74,11 +72,10 @@ impl Refusal {
             _ => Exit::NotPermitted,
         }
     }
-}
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// What is refused and how to mend that. macOS asks the permission of `app`, if that is known.
+    pub fn mend(&self, app: Option<&str>) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
             Refusal::NotPrivileged => "a live trace takes root: use sudo",
             Refusal::NotEntitled => {
                 "macOS lets only programs with the entitlement com.apple.developer.endpoint-security.client \
@@ -86,9 +83,13 @@ impl fmt::Display for Refusal {
                  SIP and AMFI are off. Without: --source eslogger"
             }
             Refusal::NotPermitted => {
-                "a live trace takes Full Disk Access, for the app that it is started from (the terminal; \
-                 sshd-keygen-wrapper for ssh): allow it in System Settings > Privacy & Security > \
-                 Full Disk Access, then start the app anew"
+                let app = app.unwrap_or(
+                    "the app that it is started from (the terminal; sshd-keygen-wrapper for ssh)",
+                );
+                return Cow::Owned(format!(
+                    "a live trace takes Full Disk Access, for {app}: allow it in System Settings > \
+                     Privacy & Security > Full Disk Access, then start the app anew"
+                ));
             }
             Refusal::TooManyClients => {
                 "macOS already has as many clients of EndpointSecurity as it takes (48): end one of the programs \
@@ -131,9 +132,15 @@ mod tests {
             (6, "(48)"),
             (77, "77"),
         ] {
-            let text = Refusal::of_new_client(result).to_string();
+            let refusal = Refusal::of_new_client(result);
+            let text = refusal.mend(None);
             assert!(text.contains(words), "{text}");
         }
+        let text = Refusal::NotPermitted.mend(Some("/Applications/iTerm.app"));
+        assert!(
+            text.contains("Access, for /Applications/iTerm.app: allow it in"),
+            "{text}"
+        );
         assert_eq!(Refusal::of_new_client(2).exit(), Exit::Failed);
         assert_eq!(Refusal::of_new_client(4).exit(), Exit::NotPermitted);
     }

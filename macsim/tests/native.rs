@@ -314,6 +314,34 @@ fn a_refusal_says_what_to_do() {
     assert_eq!(run.status, 4);
 }
 
+/// macOS asks the permission of the app that a program was started from, which is what has to be allowed.
+#[test]
+fn full_disk_access_is_asked_of_the_app_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inside = folder.path().join("My Terminal.app/Contents/MacOS");
+    std::fs::create_dir_all(&inside).expect("a folder");
+    let shell = std::fs::canonicalize("/bin/sh").expect("a shell");
+    std::fs::copy(shell, inside.join("terminal")).expect("a copy");
+    let app = folder.path().canonicalize().expect("a path");
+    let access = format!(
+        "Full Disk Access, for {}/My Terminal.app: allow it in System Settings > Privacy & Security",
+        app.display()
+    );
+    for args in [&["-e", "open"][..], &["--doctor"]] {
+        let (program, _files) = native(args, EVENTS).option("--new-client=4").command();
+        let run = Command::new(inside.join("terminal"))
+            .args(["-c", "\"$@\"; exit $?", "sh"])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .output()
+            .expect("it starts");
+        let said = [run.stdout, run.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains(&access), "{said}");
+        assert_eq!(run.status.code(), Some(4));
+    }
+}
+
 #[test]
 fn the_doctor_tells_what_is_missing() {
     let doctor = |options: &[&str]| {

@@ -11,6 +11,7 @@ use block2::{Block, RcBlock};
 
 use super::c::es_event_exec_t;
 use super::json::push_string;
+use super::system::symbol;
 
 /// `xpc_object_t` and `xpc_type_t`, `<xpc/xpc.h>`.
 type Object = *mut c_void;
@@ -63,13 +64,6 @@ pub fn push(out: &mut Vec<u8>, exec: &es_event_exec_t) -> bool {
     true
 }
 
-/// What dlsym(3) finds by this name.
-fn symbol(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: the name ends in NUL.
-    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    (!address.is_null()).then_some(address)
-}
-
 /// A function of this name, by the type of where it is put.
 macro_rules! function {
     ($name:literal) => {{
@@ -80,6 +74,10 @@ macro_rules! function {
 }
 
 impl Functions {
+    #[expect(
+        clippy::missing_transmute_annotations,
+        reason = "each function has the type of the member that it is put in"
+    )]
     fn look_up() -> Option<Functions> {
         let address = |name| symbol(name).map(|address| address as usize);
         Some(Functions {

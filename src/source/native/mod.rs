@@ -25,7 +25,7 @@ pub use c::Get;
 pub(crate) use c::getter;
 pub use decode::{Decoder, emptied};
 pub use message::Message;
-pub use system::{findings, macos_version};
+pub use system::{findings, macos_version, responsible_app};
 
 use crate::filter::Tree;
 use crate::loss::{Stretch, Tally};

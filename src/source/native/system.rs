@@ -1,13 +1,15 @@
 //! What the running system and this process are.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::c::audit_token_t;
 use super::client::Client;
 use crate::catalogue::MacOs;
 use crate::doctor::Findings;
+use crate::escape;
 
 /// The version of the running macOS; None where it doesn't tell.
 pub fn macos_version() -> Option<MacOs> {
@@ -77,7 +79,46 @@ pub fn findings(eslogger: bool) -> Findings {
         full_disk: has_full_disk_access(root),
         eslogger,
         sip: is_sip_on(),
+        app: responsible_app(),
     }
+}
+
+/// The path of the app that macOS asks the permissions of this process of: the terminal, the program that lets
+/// users in over the network, or this program itself. None where macOS doesn't tell.
+pub fn responsible_app() -> Option<String> {
+    let function = symbol(c"responsibility_get_pid_responsible_for_pid")?;
+    // SAFETY: `pid_t responsibility_get_pid_responsible_for_pid(pid_t)`, which has no header, but which Activity
+    // Monitor and browsers rely on since macOS 10.12.
+    let responsible: unsafe extern "C" fn(libc::pid_t) -> libc::pid_t =
+        unsafe { std::mem::transmute(function) };
+    let mut path = [0_u8; libc::PROC_PIDPATHINFO_MAXSIZE as usize];
+    // SAFETY: processes are plain numbers, and the buffer has that size.
+    let length = unsafe {
+        let pid = responsible(libc::getpid());
+        libc::proc_pidpath(
+            pid,
+            path.as_mut_ptr().cast(),
+            libc::PROC_PIDPATHINFO_MAXSIZE as u32,
+        )
+    };
+    let path = path.get(..usize::try_from(length).ok()?)?;
+    (!path.is_empty()).then(|| escape::name(OsStr::from_bytes(bundle(path))))
+}
+
+/// The application bundle that a program is the inside of, or the program itself.
+fn bundle(path: &[u8]) -> &[u8] {
+    let inside = b".app/";
+    match path.windows(inside.len()).position(|part| part == inside) {
+        Some(at) => &path[..at + inside.len() - 1],
+        None => path,
+    }
+}
+
+/// What dlsym(3) finds by this name.
+pub fn symbol(name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: the name ends in NUL.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    (!address.is_null()).then_some(address)
 }
 
 /// Whether macOS lets this process read what only Full Disk Access lets be read.
@@ -91,11 +132,7 @@ fn has_full_disk_access(root: bool) -> Option<bool> {
 
 /// Whether System Integrity Protection is on, by what csrutil(8) asks, too.
 fn is_sip_on() -> Option<bool> {
-    // SAFETY: the name ends in NUL.
-    let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"csr_get_active_config".as_ptr()) };
-    if function.is_null() {
-        return None;
-    }
+    let function = symbol(c"csr_get_active_config")?;
     // SAFETY: `int csr_get_active_config(csr_config_t *)`, a 32-bit number.
     let csr_get_active_config: unsafe extern "C" fn(*mut u32) -> c_int =
         unsafe { std::mem::transmute(function) };
