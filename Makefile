@@ -67,10 +67,14 @@ endif
 # Runs the macOS program on Linux, on a simulation of EndpointSecurity.
 test-macos:
 	@echo "Builds proctracer for macOS, x86_64 and arm64; macsim, which stands for macOS; and programs that check it."
-	@echo "Then runs macsim's tests: what it converts, what it simulates, and proctracer's x86_64 binary on it."
+	@echo "Then runs macsim's tests: what it converts, what it simulates, and proctracer's x86_64 binary on it; lints what is"
+	@echo "compiled for macOS only; and runs the tests that need no macOS there, too, as they run on a Mac."
 	$(MAKE) macos
 	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --target-dir "$(abspath $(TARGET_DIR))"
 	$(CARGO) test --release -p macsim
+	macsim/toolchain/build x86_64 clippy --all-targets -- -D warnings
+	MACSIM_EUID=501 CARGO_TARGET_X86_64_APPLE_DARWIN_RUNNER="$(abspath $(TARGET_DIR))/release/macsim run" \
+		macsim/toolchain/build x86_64 test --tests
 
 # Speed, side by side with jq, DuckDB and ripgrep, those of them that are installed.
 bench:

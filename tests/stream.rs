@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -165,7 +164,7 @@ fn a_full_disk_is_told() {
         &["-r", "samples/developers-hour.jsonl"][..],
         &["--list-events"],
     ] {
-        let full = File::options()
+        let full = std::fs::File::options()
             .write(true)
             .open("/dev/full")
             .expect("the device");

@@ -7,5 +7,8 @@ if [ -x "$tools/bin/cargo-zigbuild" ]; then PATH=$tools/bin:$PATH; fi
 # Whether the compiler in use has the library for a macOS architecture.
 has_target() { libdir=$(rustc --print target-libdir --target "$1-apple-darwin" 2>/dev/null) && [ -d "$libdir" ]; }
 
-# Whether the distribution's compiler and its library's source are there.
-has_source() { [ -d /usr/lib/rustlib/src/rust/library ] && [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ]; }
+# Whether the distribution's compiler, its lints and its library's source are there.
+has_source() {
+    [ -d /usr/lib/rustlib/src/rust/library ] && [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] &&
+        [ -x /usr/bin/cargo-clippy ]
+}

@@ -13,10 +13,10 @@ unsafe extern "C" {
     fn acl_free(object: *mut c_void) -> c_int;
 }
 
-/// The text of an ACL in a message, as acl_to_text(3) writes it; None where that fails.
+/// The text of an ACL in a message, as `acl_to_text(3)` writes it; None where that fails.
 ///
 /// The functions of `<sys/acl.h>` may change an ACL, and that of a message can't be changed: ESMessage.h says
-/// to copy it by acl_copy_ext(3) and acl_copy_int(3).
+/// to copy it by `acl_copy_ext(3)` and `acl_copy_int(3)`.
 pub fn text(acl: acl_t) -> Option<Vec<u8>> {
     // SAFETY: the ACL is one of a message, which these two functions may be called with.
     let size = unsafe { acl_size(acl) };

@@ -412,7 +412,7 @@ pub fn structure<'m, T>(pointer: *const T) -> Raw<'m> {
 ///
 /// # Safety
 /// It must be there in that form.
-pub unsafe fn tail<'m, Short, Long>(short: &'m Short) -> &'m Long {
+pub unsafe fn tail<Short, Long>(short: &Short) -> &Long {
     // SAFETY: the caller promises it, and the long form begins like the short one.
     unsafe { &*std::ptr::from_ref(short).cast() }
 }
@@ -456,7 +456,7 @@ pub fn list<'m, T>(array: *const T, count: usize) -> Raw<'m> {
 macro_rules! of_exec {
     ($($(#[$doc:meta])* $name:ident: $count:ident $each:ident($token:ident) => $raw:expr;)*) => {$(
         $(#[$doc])*
-        pub fn $name<'m>(exec: &'m es_event_exec_t) -> Raw<'m> {
+        pub fn $name(exec: &es_event_exec_t) -> Raw<'_> {
             #[allow(clippy::cast_possible_truncation, reason = "the index is below a count of 32 bits")]
             unsafe fn at<'m>(base: Base, index: usize) -> Raw<'m> {
                 // SAFETY: the base is the exec of a message that the list's caller keeps, and the index is
@@ -483,7 +483,7 @@ of_exec! {
 }
 
 /// The entitlements of the program.
-pub fn exec_entitlements<'m>(exec: &'m es_event_exec_t) -> Raw<'m> {
+pub fn exec_entitlements(exec: &es_event_exec_t) -> Raw<'_> {
     Raw::Entitlements(exec)
 }
 
@@ -590,7 +590,7 @@ pub fn notify_result(message: &es_message_t) -> NotifyResult {
         NotifyResult {
             result_type: notify.result_type.0,
             auth: notify.result.auth.0,
-            flags: is_flags.then(|| notify.result.flags),
+            flags: is_flags.then_some(notify.result.flags),
         }
     }
 }

@@ -231,17 +231,17 @@ pub fn start_time(raw: &c::es_process_t, version: u32) -> Option<Timestamp> {
     })
 }
 
-/// The meaning of the words of an audit token (<bsm/libbsm.h>).
-fn audit_token(raw: &c::audit_token_t) -> AuditToken {
-    let [auid, euid, egid, ruid, rgid, pid, asid, pidversion] = raw.val;
+/// The meaning of the words of an audit token (`<bsm/libbsm.h>`).
+pub fn audit_token(raw: &c::audit_token_t) -> AuditToken {
+    let words = raw.val;
     AuditToken {
-        pid: pid.cast_signed(),
-        pidversion: pidversion.into(),
-        auid,
-        euid,
-        egid,
-        ruid,
-        rgid,
-        asid: asid.into(),
+        auid: words[0],
+        euid: words[1],
+        egid: words[2],
+        ruid: words[3],
+        rgid: words[4],
+        pid: words[5].cast_signed(),
+        asid: words[6].into(),
+        pidversion: words[7].into(),
     }
 }

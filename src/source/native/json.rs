@@ -264,16 +264,16 @@ impl Json<'_> {
     }
 
     fn token(&mut self, token: &c::audit_token_t) {
-        let [auid, euid, egid, ruid, rgid, pid, asid, pidversion] = token.val;
+        let token = decode::audit_token(token);
         self.object(|json| {
-            json.int("auid", auid);
-            json.int("euid", euid);
-            json.int("egid", egid);
-            json.int("ruid", ruid);
-            json.int("rgid", rgid);
-            json.int("pid", pid.cast_signed());
-            json.int("asid", asid);
-            json.int("pidversion", pidversion);
+            json.int("auid", token.auid);
+            json.int("euid", token.euid);
+            json.int("egid", token.egid);
+            json.int("ruid", token.ruid);
+            json.int("rgid", token.rgid);
+            json.int("pid", token.pid);
+            json.int("asid", token.asid);
+            json.int("pidversion", token.pidversion);
         });
     }
 

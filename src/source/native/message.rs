@@ -132,9 +132,7 @@ impl<'m> Structure<'m> {
         Some(match member.kind {
             Kind::Union(members) => {
                 let union = of(self.base, members);
-                if union.parts().next().is_none() {
-                    return None;
-                }
+                union.parts().next()?;
                 Part::Union(union)
             }
             Kind::Either(members) => Part::Either(of(self.base, members)),
@@ -162,6 +160,10 @@ impl<'m> Structure<'m> {
 }
 
 /// What a process of a message points to. Only a message has such structures.
+#[expect(
+    clippy::option_option,
+    reason = "what a version doesn't have isn't NULL"
+)]
 pub trait ProcessParts {
     /// The identifier in the code signature.
     fn signing_id(&self) -> Option<&[u8]>;
@@ -194,8 +196,11 @@ impl ProcessParts for c::es_process_t {
     }
 
     fn terminal(&self, version: u32) -> Option<Option<&c::es_file_t>> {
+        if version < 2 {
+            return None;
+        }
         // SAFETY: the message keeps it.
-        (version >= 2).then(|| unsafe { self.tty.as_ref() })
+        Some(unsafe { self.tty.as_ref() })
     }
 
     fn cs_validation_category(&self, version: u32) -> Option<u32> {
