@@ -4,10 +4,9 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
-# Who signs: "Developer ID Application: ..."; - is ad hoc, for a Mac whose System Integrity Protection is off.
+# Who signs: "Developer ID Application: ..."; - is ad hoc.
 IDENTITY ?= -
-CODESIGN = codesign --force --sign "$(IDENTITY)" $(if $(filter-out -,$(IDENTITY)),--options runtime --timestamp) \
-	--entitlements entitlements.plist
+CODESIGN = codesign --force --sign "$(IDENTITY)" $(if $(filter-out -,$(IDENTITY)),--options runtime --timestamp)
 
 ifeq ($(shell uname),Darwin)
 all: sign
@@ -21,9 +20,34 @@ build:
 	rm -f proctracer
 	cp $(TARGET_DIR)/release/proctracer proctracer
 
-# With the entitlement that a client of EndpointSecurity needs.
+# With the entitlement that a client of EndpointSecurity needs, unless macOS kills a program that claims it: it does where
+# Apple hasn't granted it, if SIP and AMFI aren't both off. What is signed without it traces through eslogger.
 sign: build
-	$(CODESIGN) proctracer
+	$(CODESIGN) --entitlements entitlements.plist proctracer
+	@if ! (./proctracer --version) >/dev/null 2>&1; then \
+		echo "macOS doesn't run it with the entitlement, which Apple hasn't granted; without it, it traces through eslogger:"; \
+		rm -f proctracer && cp $(TARGET_DIR)/release/proctracer proctracer && $(CODESIGN) proctracer; \
+	fi
+
+# For those whom Apple has granted it: an app around the program, because macOS takes the profile that says so from an app
+# only ("TN3125: Inside Code Signing: Provisioning Profiles"). make app IDENTITY="..." PROFILE=granted.provisionprofile
+CONTENTS = proctracer.app/Contents
+GRANTED = $(TARGET_DIR)/granted.plist
+app: $(if $(wildcard proctracer),,build)
+	@test -f "$(PROFILE)" || { echo "make app takes IDENTITY and PROFILE, the provisioning profile from Apple" >&2; exit 1; }
+	rm -rf proctracer.app
+	mkdir -p $(CONTENTS)/MacOS
+	cp proctracer $(CONTENTS)/MacOS
+	cp "$(PROFILE)" $(CONTENTS)/embedded.provisionprofile
+	security cms -D -i "$(PROFILE)" | plutil -extract Entitlements xml1 -o $(GRANTED) -
+	-plutil -remove keychain-access-groups $(GRANTED)
+	plutil -create xml1 $(CONTENTS)/Info.plist
+	plutil -insert CFBundleExecutable -string proctracer $(CONTENTS)/Info.plist
+	plutil -insert CFBundlePackageType -string APPL $(CONTENTS)/Info.plist
+	id=$$(plutil -extract 'com\.apple\.application-identifier' raw $(GRANTED)) && \
+		plutil -insert CFBundleIdentifier -string "$${id#*.}" $(CONTENTS)/Info.plist
+	$(CODESIGN) --entitlements $(GRANTED) proctracer.app
+	$(CONTENTS)/MacOS/proctracer --version
 
 # As root: sudo make install. Builds nothing if that was done.
 install: $(if $(wildcard proctracer),,all)
@@ -91,6 +115,6 @@ expected:
 
 clean:
 	$(CARGO) clean
-	rm -f proctracer
+	rm -rf proctracer proctracer.app
 
-.PHONY: all build sign install test check macos universal test-macos bench bench-native expected clean
+.PHONY: all build sign app install test check macos universal test-macos bench bench-native expected clean

@@ -79,7 +79,7 @@ impl Refusal {
             Refusal::NotPrivileged => "a live trace takes root: use sudo",
             Refusal::NotEntitled => {
                 "macOS lets only programs with the entitlement com.apple.developer.endpoint-security.client \
-                 trace by themselves, which Apple grants to a developer; a copy without it runs only where both \
+                 trace by themselves, which Apple grants to developers; an ad-hoc signature with it counts only where both \
                  SIP and AMFI are off. Without: --source eslogger"
             }
             Refusal::NotPermitted => {

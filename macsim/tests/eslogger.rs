@@ -227,7 +227,7 @@ fn without_the_entitlement_and_eslogger_it_says_what_to_do() {
         assert_eq!(
             refused.err,
             "proctracer: macOS lets only programs with the entitlement com.apple.developer.endpoint-security.client \
-             trace by themselves, which Apple grants to a developer; a copy without it runs only where both SIP and \
+             trace by themselves, which Apple grants to developers; an ad-hoc signature with it counts only where both SIP and \
              AMFI are off. Without: --source eslogger\n"
         );
     }
