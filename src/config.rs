@@ -88,6 +88,7 @@ impl Task {
         let filter = Filter {
             selection,
             images: images.collect::<anyhow::Result<_>>()?,
+            left_out: Vec::new(),
         };
         let inputs = inputs(cli)?;
         let printing = Printing::new(cli, filter)?;

@@ -257,6 +257,8 @@ pub struct Filter {
     pub selection: Selection,
     /// `-p`: where the image of the process lies. None: anywhere.
     pub images: Vec<Tree>,
+    /// The process groups of the pipeline that a live trace prints into, which it leaves out.
+    pub left_out: Vec<i32>,
 }
 
 impl Filter {
@@ -264,6 +266,15 @@ impl Filter {
     pub fn passes(&self, event: &Event<'_>) -> bool {
         self.selection.contains(event.event_type)
             && (self.images.is_empty() || self.has_image(event))
+            && !self.is_left_out(event)
+    }
+
+    fn is_left_out(&self, event: &Event<'_>) -> bool {
+        let is_in_group = |group| self.left_out.contains(&group);
+        event
+            .process
+            .as_ref()
+            .is_some_and(|process| is_in_group(process.group_id))
     }
 
     /// An exec is selected by the image that it comes from and by the one that it goes to.

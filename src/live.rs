@@ -37,7 +37,10 @@ mod macos {
     use crate::{run, source};
 
     /// Prints events as they happen.
-    pub fn trace(source: Source, printing: Printing) -> Exit {
+    pub fn trace(source: Source, mut printing: Printing) -> Exit {
+        if !printing.include_self {
+            printing.filter.left_out = source::native::own_process_groups();
+        }
         let traced = match source {
             Source::Eslogger => eslogger(printing),
             Source::Native => native(printing),

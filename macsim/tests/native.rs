@@ -317,28 +317,17 @@ fn a_refusal_says_what_to_do() {
 /// macOS asks the permission of the app that a program was started from, which is what has to be allowed.
 #[test]
 fn full_disk_access_is_asked_of_the_app_by_name() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let inside = folder.path().join("My Terminal.app/Contents/MacOS");
-    std::fs::create_dir_all(&inside).expect("a folder");
-    let shell = std::fs::canonicalize("/bin/sh").expect("a shell");
-    std::fs::copy(shell, inside.join("terminal")).expect("a copy");
-    let app = folder.path().canonicalize().expect("a path");
-    let access = format!(
-        "Full Disk Access, for {}/My Terminal.app: allow it in System Settings > Privacy & Security",
-        app.display()
-    );
     for args in [&["-e", "open"][..], &["--doctor"]] {
-        let (program, _files) = native(args, EVENTS).option("--new-client=4").command();
-        let run = Command::new(inside.join("terminal"))
-            .args(["-c", "\"$@\"; exit $?", "sh"])
-            .arg(program.get_program())
-            .args(program.get_args())
-            .output()
-            .expect("it starts");
-        let said = [run.stdout, run.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
+        let (run, folder) = native(args, EVENTS)
+            .option("--new-client=4")
+            .started_by("My Terminal.app/Contents/MacOS/terminal", "\"$@\"; exit $?");
+        let access = format!(
+            "Full Disk Access, for {}/My Terminal.app: allow it in System Settings > Privacy & Security",
+            folder.display()
+        );
+        let said = run.out + &run.err;
         assert!(said.contains(&access), "{said}");
-        assert_eq!(run.status.code(), Some(4));
+        assert_eq!(run.status, 4);
     }
 }
 
@@ -554,20 +543,46 @@ fn processes_are_selected_in_the_kernel_as_they_are_here() {
     assert!(run.said.contains(&delivered), "{}", run.said);
 }
 
-#[test]
-fn its_own_pipeline_is_left_out() {
-    // The messages are from process groups that exist only here, save one.
-    let group = own_group();
+/// Two messages: of this test's process group, and of one that exists nowhere.
+fn of_two_groups() -> String {
     let with_group = |group: u32| {
         let line = read(EVENTS).lines().nth(1).expect("a line").to_owned();
         let mut message: Value = serde_json::from_str(&line).expect("JSON");
         message["process"]["group_id"] = group.into();
         format!("{message}\n")
     };
-    let lines = with_group(group) + &with_group(4_000_000);
+    with_group(own_group()) + &with_group(4_000_000)
+}
+
+#[test]
+fn its_own_pipeline_is_left_out() {
+    let lines = of_two_groups();
     let run = native(&["-F", "line"], &lines).run();
     assert_eq!(run.out.lines().count(), 1);
     is_well(&run, 2);
     let all = native(&["-F", "line", "--include-self"], &lines).run();
     assert_eq!(all.out.lines().count(), 2);
+}
+
+/// sudo gives a command a process group of its own; the rest of the pipeline is in that of sudo.
+#[test]
+fn the_pipeline_of_sudo_is_left_out() {
+    let lines = of_two_groups();
+    let by_eslogger = |args: &[&str]| {
+        let run = Run::new(args).option("--new-client=3").eslogger(&lines);
+        run.env("MACSIM_ESLOGGER_END", "0")
+    };
+    let args = &["-F", "line"][..];
+    let all = &["-F", "line", "--include-self"][..];
+    for (run, starter, count) in [
+        (native(args, &lines), "sudo", 1),
+        (by_eslogger(args), "sudo", 1),
+        (native(args, &lines), "zsh", 2),
+        (by_eslogger(args), "zsh", 2),
+        (native(all, &lines), "sudo", 2),
+        (by_eslogger(all), "sudo", 2),
+    ] {
+        let (output, _) = run.started_by(starter, "setsid \"$@\"; exit $?");
+        assert_eq!(output.out.lines().count(), count, "{starter} {output:?}");
+    }
 }

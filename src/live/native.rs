@@ -34,7 +34,7 @@ pub fn start(printing: &Printing) -> Result<Source, Refusal> {
     let plan = Plan {
         events: events.map(|row| row.number).collect(),
         images: printing.filter.images.clone(),
-        include_self: printing.include_self,
+        left_out: printing.filter.left_out.clone(),
     };
     let source = if plan.events.is_empty() {
         Err(Refusal::no_events())

@@ -180,6 +180,34 @@ impl Run {
         (command, self.folder)
     }
 
+    /// Runs it to its end as a child of a shell whose executable is at `path` under the run's folder; `script` starts
+    /// `"$@"`. Gives the folder, too.
+    #[track_caller]
+    pub fn started_by(self, path: &str, script: &str) -> (Output, PathBuf) {
+        let (program, folder) = self.command();
+        let place = folder.path().canonicalize().expect("a folder");
+        let shell = place.join(path);
+        std::fs::create_dir_all(shell.parent().expect("a folder")).expect("a folder");
+        let sh = std::fs::canonicalize("/bin/sh").expect("a shell");
+        std::fs::copy(sh, &shell).expect("a copy");
+        let mut command = Command::new(shell);
+        command
+            .args(["-c", script, "sh"])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let output = wait(command.spawn().expect("it starts"));
+        (output, place)
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Output {

@@ -25,7 +25,7 @@ pub use c::Get;
 pub(crate) use c::getter;
 pub use decode::{Decoder, emptied};
 pub use message::Message;
-pub use system::{findings, macos_version, responsible_app};
+pub use system::{findings, macos_version, own_process_groups, responsible_app};
 
 use crate::filter::Tree;
 use crate::loss::{Stretch, Tally};
@@ -43,8 +43,8 @@ pub struct Plan {
     pub events: Vec<u32>,
     /// Where the images of the processes lie. None: anywhere.
     pub images: Vec<Tree>,
-    /// Whether what the program itself and its pipeline do is seen, too.
-    pub include_self: bool,
+    /// The process groups that are left out: those of the pipeline that this process is a part of. None: it is seen, too.
+    pub left_out: Vec<i32>,
 }
 
 /// What comes out of the queue.
@@ -84,7 +84,7 @@ impl Source {
         let queue = Arc::new(Queue::new(QUEUE, Tally::new()));
         let client = Client::new(handler(plan, Arc::clone(&queue)))?;
         let subscribed = client.unmute_all_paths().and_then(|()| {
-            if !plan.include_self
+            if !plan.left_out.is_empty()
                 && let Some(token) = system::own_audit_token()
             {
                 client.mute_process(&token)?;
@@ -147,7 +147,7 @@ fn handler(
     plan: &Plan,
     queue: Arc<Queue<Item, Tally>>,
 ) -> impl Fn(&Delivered) + Send + Sync + 'static {
-    let group = (!plan.include_self).then(system::own_process_group);
+    let groups = plan.left_out.clone();
     move |delivered| {
         queue.push(|tally| {
             let message = delivered.get();
@@ -156,7 +156,7 @@ fn handler(
             tally.observe(event_type, seq_num, global_seq_num);
             // A process that leaves the group must be seen again, and one that joins it not: muting it by
             // its audit token would do neither.
-            let is_own = |process: &c::es_process_t| Some(process.group_id) == group;
+            let is_own = |process: &c::es_process_t| groups.contains(&process.group_id);
             if delivered.process().is_some_and(is_own) {
                 return None;
             }

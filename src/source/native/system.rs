@@ -1,6 +1,6 @@
 //! What the running system and this process are.
 
-use std::ffi::{CStr, OsStr, c_int, c_void};
+use std::ffi::{CStr, CString, OsStr, c_int, c_void};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
@@ -62,10 +62,45 @@ pub fn own_audit_token() -> Option<audit_token_t> {
     (result == 0).then_some(token)
 }
 
-/// The process group of this process: the pipeline that it is a part of.
-pub fn own_process_group() -> i32 {
-    // SAFETY: it takes nothing and can't fail.
-    unsafe { libc::getpgrp() }
+/// The process groups of the pipeline that this process is a part of: its own and those of sudo, which since 1.9.14
+/// runs a command in a group of its own, while the rest of the pipeline stays in the group of sudo itself.
+pub fn own_process_groups() -> Vec<i32> {
+    // SAFETY: they take nothing and can't fail.
+    let (own, mut pid) = unsafe { (libc::getpgrp(), libc::getppid()) };
+    let mut groups = vec![own];
+    while let Some((name, group, parent)) = process(pid)
+        && name == c"sudo"
+    {
+        groups.push(group);
+        pid = parent;
+    }
+    groups
+}
+
+/// The name of a process, its group and its parent.
+fn process(pid: i32) -> Option<(CString, i32, i32)> {
+    let whole = c_int::try_from(size_of::<libc::proc_bsdinfo>()).ok()?;
+    // SAFETY: numbers alone, of which all may be 0.
+    let mut info: libc::proc_bsdinfo = unsafe { std::mem::zeroed() };
+    // SAFETY: the flavor gives such a structure, for which there is room.
+    let size = unsafe {
+        let info = (&raw mut info).cast();
+        libc::proc_pidinfo(pid, libc::PROC_PIDTBSDINFO, 0, info, whole)
+    };
+    if size != whole {
+        return None;
+    }
+    let name: Vec<u8> = info
+        .pbi_comm
+        .iter()
+        .map(|byte| byte.cast_unsigned())
+        .collect();
+    let name = CStr::from_bytes_until_nul(&name).ok()?.to_owned();
+    Some((
+        name,
+        info.pbi_pgid.cast_signed(),
+        info.pbi_ppid.cast_signed(),
+    ))
 }
 
 /// What a live trace takes and what of it is there; `eslogger` says whether that is.

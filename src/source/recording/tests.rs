@@ -20,6 +20,7 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
     let filter = Filter {
         selection: Selection::ALL,
         images: Vec::new(),
+        left_out: Vec::new(),
     };
     let prefilter = Prefilter::new(&filter);
     let mut out = Vec::new();
@@ -359,12 +360,14 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
     let all = Filter {
         selection: Selection::ALL,
         images: Vec::new(),
+        left_out: Vec::new(),
     };
     for row in crate::catalogue::ROWS {
         let selection = Selection::parse(&[row.name.to_owned()]).expect("a name");
         let filter = Filter {
             selection,
             images: Vec::new(),
+            left_out: Vec::new(),
         };
         let prefilter = Prefilter::new(&filter);
         assert!(prefilter.rejects());
