@@ -25,6 +25,9 @@ pub struct Settings {
         default_value = "15.4"
     )]
     pub macos: Version,
+    /// The macOS that the program is told instead: since 26 those built with an older SDK are told 16.0
+    #[arg(long, value_name = "VERSION", env = "MACSIM_TOLD_MACOS")]
+    pub told_macos: Option<Version>,
     /// Look for the paths that the program opens, stats or spawns under DIR first; again for more
     #[arg(long, value_name = "DIR", env = "MACSIM_ROOT")]
     pub root: Vec<PathBuf>,

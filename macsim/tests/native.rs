@@ -279,6 +279,9 @@ fn only_what_the_running_macos_has_is_subscribed() {
         is_same(&run.out, &recorded(&[], &lines).out);
         is_well(&run, lines.lines().count());
     }
+    let all = native(&[], EVENTS).run();
+    let told = native(&[], EVENTS).option("--told-macos=16.0").run();
+    is_same(&told.out, &all.out);
     let run = native(&["-e", "tcc_modify,exit"], EVENTS)
         .macos("14.0")
         .run();

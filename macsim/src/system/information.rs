@@ -27,7 +27,9 @@ fn processors() -> i64 {
 fn value(name: &str) -> Option<Value> {
     let macos = settings::get().macos;
     Some(match name {
-        "kern.osproductversion" => Value::Text(macos.to_string()),
+        "kern.osproductversion" => {
+            Value::Text(settings::get().told_macos.unwrap_or(macos).to_string())
+        }
         "kern.osrelease" => Value::Text(darwin(macos)),
         "kern.ostype" => Value::Text("Darwin".into()),
         "kern.osversion" => Value::Text(build(macos)),

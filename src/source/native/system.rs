@@ -13,7 +13,19 @@ use crate::escape;
 
 /// The version of the running macOS; None where it doesn't tell.
 pub fn macos_version() -> Option<MacOs> {
-    let text = sysctl(c"kern.osproductversion")?;
+    match version(c"kern.osproductversion")? {
+        // There is no macOS 16: since 26, programs that were built with an older SDK are told so. Darwin's own version
+        // is told to all, and is one behind.
+        MacOs(16, ..) => {
+            let MacOs(major, minor, _) = version(c"kern.osrelease")?;
+            Some(MacOs(major + 1, minor, 0))
+        }
+        told => Some(told),
+    }
+}
+
+fn version(name: &CStr) -> Option<MacOs> {
+    let text = sysctl(name)?;
     let mut parts = text.split('.').map(|part| part.trim().parse().ok());
     Some(MacOs(
         parts.next()??,
