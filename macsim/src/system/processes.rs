@@ -1,11 +1,12 @@
 //! Processes: their end, waiting for children, what is known of others.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::dyld::environ;
 use super::errno::fail;
-use super::signals::number;
+use super::signals::{Info, number};
 use super::spawn::{self, Strings};
 use super::{Export, functions, put_string, threads};
 use crate::es;
@@ -120,18 +121,6 @@ extern "C" fn wait(status: *mut c_int) -> i32 {
     waitpid(-1, status, 0)
 }
 
-/// macOS's `siginfo_t`, as far as `waitid` fills it.
-#[repr(C)]
-struct Info {
-    signal: c_int,
-    errno: c_int,
-    code: c_int,
-    pid: i32,
-    uid: u32,
-    status: c_int,
-    rest: [u64; 10],
-}
-
 extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c_int {
     let pairs = [
         (0x1, libc::WNOHANG),
@@ -160,7 +149,8 @@ extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c
                 pid: found.si_pid(),
                 uid: found.si_uid(),
                 status: if exited { status } else { number(status) },
-                rest: [0; 10],
+                address: ptr::null_mut(),
+                rest: [0; 9],
             };
         }
         result

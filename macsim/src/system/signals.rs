@@ -44,15 +44,15 @@ struct Action {
 
 /// macOS's `siginfo_t`.
 #[repr(C)]
-struct Info {
-    signal: c_int,
-    errno: c_int,
-    code: c_int,
-    pid: i32,
-    uid: u32,
-    status: c_int,
-    address: *mut c_void,
-    rest: [u64; 9],
+pub struct Info {
+    pub signal: c_int,
+    pub errno: c_int,
+    pub code: c_int,
+    pub pid: i32,
+    pub uid: u32,
+    pub status: c_int,
+    pub address: *mut c_void,
+    pub rest: [u64; 9],
 }
 
 const DEFAULT: usize = 0;
