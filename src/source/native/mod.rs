@@ -1,7 +1,8 @@
 //! EndpointSecurity: messages from macOS itself, as they come.
 //!
-//! All that is unsafe in the program is in here, each with a `SAFETY` comment. [`c`] knows the C interface, [`client`] subscribes, [`message`]
-//! keeps messages and gives their members, [`decode`] makes events of them and [`json`] what eslogger would write.
+//! All that is unsafe in the program is in here, each with a `SAFETY` comment. [`c`] knows the C interface,
+//! [`client`] subscribes, [`message`] keeps messages and gives their members, [`decode`] makes events of them and
+//! [`json`] what eslogger would write.
 //!
 //! The handler does little: it counts a message, looks whether the process is one of our own, retains the
 //! message and puts it into a queue. All else is done by whoever takes it out. When the queue is full the
