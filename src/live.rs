@@ -79,7 +79,7 @@ mod macos {
 
     /// Prints events from eslogger.
     fn eslogger(printing: Printing) -> Result<Exit, Refusal> {
-        let eslogger = Eslogger::start(&printing.filter.selection, printing.include_self)?;
+        let eslogger = Eslogger::start(&printing.filter.selection)?;
         let lines = eslogger.lines();
         let feed = move |feed: &run::Feed| {
             if feed.begin(Origin::Eslogger, true) {

@@ -228,7 +228,7 @@ pub enum Origin {
     /// A client of our own, every message of which is observed.
     #[cfg(target_os = "macos")]
     Native,
-    /// eslogger, which has counted those that it leaves out as its own process group's.
+    /// eslogger, which may have counted its own events, which it leaves out.
     #[cfg(target_os = "macos")]
     Eslogger,
     /// A recording of this name, of which any part may have been left out.
@@ -365,8 +365,8 @@ impl Losses {
             )),
             #[cfg(target_os = "macos")]
             Origin::Eslogger => warn(format_args!(
-                "in all, {count} of {all} events are missing, dropped by macOS or left out by eslogger \
-                 because they are of this process group: {by_type}"
+                "in all, {count} of {all} events are missing, dropped by macOS, or eslogger's own, which it leaves \
+                 out: {by_type}"
             )),
             Origin::Recording(name) => warn(format_args!(
                 "{name}: {count} of {all} events are missing, dropped by macOS or left out of the \

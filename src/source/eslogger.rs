@@ -2,14 +2,15 @@
 //! Disk Access are enough.
 //!
 //! It writes to a pseudo-terminal in raw mode: into a pipe it would write in blocks, so that events came late and
-//! the last ones never, and a terminal that isn't raw cuts long lines. It stays in our process group, whose events
-//! it leaves out: those of the pipeline that we print into. When we are killed a shell ends it: by itself it would
-//! notice at its next event that the terminal has closed, if at all.
+//! the last ones never, and a terminal that isn't raw cuts long lines. It gets a process group of its own: what it
+//! leaves out, the events of its group, is missing in the sequence numbers, and would be told as lost if it were
+//! what our pipeline does. When we are killed a shell in that group ends it: by itself it would notice at its next
+//! event that the terminal has closed, if at all.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -63,16 +64,15 @@ pub struct Eslogger {
     errors: Option<JoinHandle<Option<Refusal>>>,
     waiting: Arc<Waiting>,
     is_stopped: Arc<AtomicBool>,
-    guard: Option<Guard>,
+    _guard: Guard,
 }
 
 impl Eslogger {
-    /// Starts it for the selected events, those of them that it has. It leaves out what its own process group does,
-    /// which is ours unless `include_self` says to give it one of its own.
+    /// Starts it for the selected events, those of them that it has.
     ///
     /// # Errors
     /// It can't be started. That macOS refuses it a client turns out later, see [`Eslogger::end`].
-    pub fn start(selection: &Selection, include_self: bool) -> Result<Eslogger, Refusal> {
+    pub fn start(selection: &Selection) -> Result<Eslogger, Refusal> {
         if !rustix::process::geteuid().is_root() {
             return Err(Refusal::NotPrivileged);
         }
@@ -80,32 +80,31 @@ impl Eslogger {
         if events.is_empty() {
             return Err(Refusal::no_events());
         }
-        Self::spawn(&events, include_self).map_err(|error| failed(&error))
+        Self::spawn(&events).map_err(|error| failed(&error))
     }
 
-    fn spawn(events: &[String], include_self: bool) -> io::Result<Eslogger> {
+    fn spawn(events: &[String]) -> io::Result<Eslogger> {
         let (ours, its) = raw_terminal()?;
+        let mut guard = Guard::new()?;
         let mut command = Command::new(PROGRAM);
-        if include_self {
-            command.process_group(0);
-        }
         let mut child = command
             .args(events)
+            .process_group(guard.group())
             .stdin(Stdio::null())
             .stdout(its)
             .stderr(Stdio::piped())
             .spawn()?;
         drop(command); // it holds the end of the terminal that is eslogger's
         let errors = child.stderr.take();
-        let pid = child.id();
-        let mut eslogger = Eslogger {
+        let watched = guard.watch(child.id());
+        let eslogger = Eslogger {
             child: Arc::new(Mutex::new(child)),
             errors: errors.map(|errors| thread::spawn(|| pass_on(errors))),
             waiting: Arc::default(),
             is_stopped: Arc::default(),
-            guard: None,
+            _guard: guard,
         };
-        eslogger.guard = Some(Guard::of(pid)?);
+        watched?;
         let waiting = Arc::clone(&eslogger.waiting);
         let is_stopped = Arc::clone(&eslogger.is_stopped);
         thread::spawn(move || read(File::from(ours), &waiting, &is_stopped));
@@ -160,17 +159,31 @@ impl Drop for Eslogger {
     }
 }
 
-/// A shell that waits for our end, however it comes, and then ends eslogger.
+/// A shell that waits for our end, however it comes, and then ends eslogger. It leads a process group of its own, so
+/// that it is there when all of ours is killed.
 struct Guard(Child);
 
 impl Guard {
-    fn of(pid: u32) -> io::Result<Guard> {
+    fn new() -> io::Result<Guard> {
         let mut shell = Command::new("/bin/sh");
-        // What it reads from is a pipe that nobody else holds; nothing is ever written into it.
-        let wait = "trap '' HUP INT TERM; read -r _; kill \"$0\"";
-        shell.args(["-c", wait, &pid.to_string()]);
+        // What it reads from is a pipe that nobody else holds; nothing more is ever written into it.
+        let wait = "trap '' HUP INT TERM; read -r pid; read -r _; kill \"$pid\"";
+        shell.args(["-c", wait]).process_group(0);
         shell.stdin(Stdio::piped()).stdout(Stdio::null());
         shell.stderr(Stdio::null()).spawn().map(Guard)
+    }
+
+    /// Its process group.
+    fn group(&self) -> i32 {
+        self.0.id().cast_signed()
+    }
+
+    /// Tells it whom to end.
+    fn watch(&mut self, pid: u32) -> io::Result<()> {
+        match &mut self.0.stdin {
+            Some(stdin) => writeln!(stdin, "{pid}"),
+            None => Ok(()),
+        }
     }
 }
 
