@@ -15,7 +15,7 @@ use crate::run::{self, Feed};
 use crate::source::native::{self, Item, Plan, Source};
 
 /// How many messages a piece has at the most.
-const PIECE: usize = 512;
+const PIECE: usize = 1024;
 
 /// How long after a piece the next one begins at the earliest, unless it is full: to print each event by
 /// itself would cost more than all else when many come.
