@@ -3,7 +3,7 @@
 use bumpalo::Bump;
 
 use super::c::{self, Raw, time_of};
-use super::message::{FileParts as _, Message, Part, ProcessParts as _, Structure};
+use super::message::{Elements, FileParts as _, Message, Part, ProcessParts as _, Structure};
 use super::{acl, entitlements, json};
 use crate::catalogue::{self, Kind, Member};
 use crate::event::{
@@ -128,19 +128,20 @@ impl<'m> Fields<'m, '_> {
         }
     }
 
-    fn list(&self, kind: &'static Kind, elements: Vec<Part<'m>>) -> Value<'m> {
+    fn list(&self, kind: &'static Kind, elements: Elements<'m>) -> Value<'m> {
         if let Kind::List(_) = kind {
             let structure = |part| match part {
                 Part::Struct(structure) => Some(self.structure(structure)),
                 _ => None,
             };
-            return Value::List(elements.into_iter().filter_map(structure).collect());
+            return Value::List(elements.parts().filter_map(structure).collect());
         }
         let text = |part| match part {
             Part::Value(raw) => self.text(raw),
             _ => None,
         };
-        let texts = elements.into_iter().filter_map(text).collect();
+        let mut texts = Vec::with_capacity(elements.len());
+        texts.extend(elements.parts().filter_map(text));
         match kind {
             Kind::Args => Value::Args(texts),
             Kind::Env => Value::Env(texts),

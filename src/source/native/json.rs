@@ -218,7 +218,7 @@ impl Json<'_> {
             },
             Part::List(elements) => {
                 self.out.push(b'[');
-                for part in elements {
+                for part in elements.parts() {
                     self.comma();
                     self.part(member, part);
                 }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::c::{self, Base, Raw};
+use super::c::{self, Base, List, Raw};
 use crate::catalogue::{Kind, Member};
 
 /// A message that macOS keeps for us until it is dropped.
@@ -103,7 +103,35 @@ pub enum Part<'m> {
     /// A union that goes by its own name.
     Either(Structure<'m>),
     /// Text or structures in a row.
-    List(Vec<Part<'m>>),
+    List(Elements<'m>),
+}
+
+/// What stands in a row in a message; it is read when it is asked for.
+pub struct Elements<'m> {
+    list: List,
+    kind: &'static Kind,
+    of: Structure<'m>,
+}
+
+impl<'m> Elements<'m> {
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.list.count
+    }
+
+    /// The elements, each a value or a structure.
+    pub fn parts(self) -> impl Iterator<Item = Part<'m>> {
+        // SAFETY: the list is of this message.
+        let elements = unsafe { self.list.iter() };
+        elements.map(move |raw| match (raw, self.kind) {
+            (Raw::Struct(base), Kind::List(members)) => Part::Struct(Structure {
+                base,
+                members,
+                ..self.of
+            }),
+            (raw, _) => Part::Value(raw),
+        })
+    }
 }
 
 impl<'m> Structure<'m> {
@@ -144,15 +172,11 @@ impl<'m> Structure<'m> {
             _ => match raw() {
                 Raw::Absent => return None,
                 Raw::Null => Part::Null,
-                Raw::List(list) => {
-                    // SAFETY: the list is of this message.
-                    let elements = unsafe { list.iter() };
-                    let element = |raw| match (raw, &member.kind) {
-                        (Raw::Struct(base), Kind::List(members)) => Part::Struct(of(base, members)),
-                        (raw, _) => Part::Value(raw),
-                    };
-                    Part::List(elements.map(element).collect())
-                }
+                Raw::List(list) => Part::List(Elements {
+                    list,
+                    kind: &member.kind,
+                    of: self,
+                }),
                 raw => Part::Value(raw),
             },
         })
