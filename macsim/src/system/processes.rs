@@ -187,8 +187,11 @@ extern "C" fn execv(path: *const c_char, args: Strings) -> c_int {
 }
 
 extern "C" fn execvp(file: *const c_char, args: Strings) -> c_int {
+    let Some(file) = spawn::search(file) else {
+        return fail(libc::ENOENT);
+    };
     // SAFETY: as C asks of the caller.
-    unsafe { spawn::execute(&spawn::search(file), args, environ.cast()) }
+    unsafe { spawn::execute(&file, args, environ.cast()) }
 }
 
 /// Where a process's executable is: its length, or 0.

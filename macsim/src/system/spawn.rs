@@ -163,12 +163,12 @@ extern "C" fn posix_spawn_file_actions_addfchdir_np(
 /// An array of strings that ends in NULL.
 pub type Strings = *const *const c_char;
 
-/// Where a command is: itself if it has a slash, or the first of that name in `PATH`.
-pub fn search(file: *const c_char) -> CString {
+/// Where a command is: itself if it has a slash, or the first of that name in `PATH`, if there is one.
+pub fn search(file: *const c_char) -> Option<CString> {
     // SAFETY: a string of the caller's.
     let name = unsafe { CStr::from_ptr(file) };
     if name.to_bytes().contains(&b'/') {
-        return owned(file);
+        return Some(owned(file));
     }
     let folders =
         std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin:/usr/sbin:/sbin".into());
@@ -179,10 +179,10 @@ pub fn search(file: *const c_char) -> CString {
         let candidate = owned(candidate.as_ptr());
         // SAFETY: a string of our own.
         if unsafe { libc::access(candidate.as_ptr(), libc::X_OK) } == 0 {
-            return candidate;
+            return Some(candidate);
         }
     }
-    name.to_owned()
+    None
 }
 
 extern "C" fn posix_spawnp(
@@ -193,7 +193,10 @@ extern "C" fn posix_spawnp(
     args: Strings,
     environment: Strings,
 ) -> c_int {
-    spawn(pid, &search(file), actions, attr, args, environment)
+    match search(file) {
+        Some(file) => spawn(pid, &file, actions, attr, args, environment),
+        None => libc::ENOENT,
+    }
 }
 
 extern "C" fn posix_spawn(
