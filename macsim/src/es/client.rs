@@ -1,13 +1,12 @@
 //! Clients: what the program asks of one.
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::muting::{Muting, PathType};
+use super::muting::Muting;
 use super::{delivery, misused};
 use crate::settings;
 use crate::system::blocks::{_Block_copy, _Block_release, Block};
@@ -26,7 +25,7 @@ pub struct Client {
     pub muting_changes: AtomicU32,
     /// Deleted: nothing is delivered any more.
     pub stopped: AtomicBool,
-    /// Told when there is something to do after the last message.
+    /// Notified when there is something to do after the last message.
     pub wake: Condvar,
 }
 
@@ -77,8 +76,10 @@ impl Drop for Client {
     }
 }
 
-const SUCCESS: u32 = 0;
-const ERROR: u32 = 1;
+/// `es_return_t`
+pub const SUCCESS: u32 = 0;
+/// `es_return_t`
+pub const ERROR: u32 = 1;
 /// `es_new_client_result_t`
 const NOT_PRIVILEGED: u32 = 5;
 const TOO_MANY_CLIENTS: u32 = 6;
@@ -94,7 +95,7 @@ fn clients() -> MutexGuard<'static, BTreeSet<usize>> {
 }
 
 /// The program's client; `None` is misuse.
-fn given<'a>(client: *const Client, function: &str) -> Option<&'a Client> {
+pub fn given<'a>(client: *const Client, function: &str) -> Option<&'a Client> {
     if !clients().contains(&(client as usize)) {
         misused(format_args!(
             "{function}: this is no client, or it was deleted"
@@ -175,7 +176,8 @@ extern "C" fn es_delete_client(client: *const Client) -> u32 {
     SUCCESS
 }
 
-fn events<'a>(events: *const u32, count: usize) -> &'a [u32] {
+/// Event types that the caller passes; NULL is none.
+pub fn events<'a>(events: *const u32, count: usize) -> &'a [u32] {
     if events.is_null() {
         return &[];
     }
@@ -184,7 +186,7 @@ fn events<'a>(events: *const u32, count: usize) -> &'a [u32] {
 }
 
 /// Names of event types, for the log.
-fn names(events: &[u32]) -> String {
+pub fn names(events: &[u32]) -> String {
     let name = |event: &u32| match EVENT_TYPES.get(*event as usize) {
         Some(row) => row.name.to_string(),
         None => event.to_string(),
@@ -192,7 +194,8 @@ fn names(events: &[u32]) -> String {
     events.iter().map(name).collect::<Vec<_>>().join(",")
 }
 
-fn log(text: std::fmt::Arguments) {
+/// Prints a line under `--log`.
+pub fn log(text: std::fmt::Arguments) {
     if settings::get().log {
         eprintln!("macsim: {text}");
     }
@@ -233,407 +236,14 @@ extern "C" fn es_subscribe(client: *const Client, types: *const u32, count: u32)
     SUCCESS
 }
 
-extern "C" fn es_unsubscribe(client: *const Client, types: *const u32, count: u32) -> u32 {
-    let Some(found) = given(client, "es_unsubscribe") else {
-        return ERROR;
-    };
-    for event in events(types, count as usize) {
-        if let Some(subscribed) = found.subscribed.get(*event as usize)
-            && subscribed.swap(false, Ordering::Relaxed)
-        {
-            found.subscriptions.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-    SUCCESS
-}
-
 extern "C" fn es_unsubscribe_all(client: *const Client) -> u32 {
-    let all: Vec<u32> = (0..versions::known_types()).collect();
-    es_unsubscribe(client, all.as_ptr(), all.len() as u32)
-}
-
-/// Numbers in memory that the caller frees.
-fn given_away<T: Copy>(items: &[T]) -> *mut T {
-    // SAFETY: new memory of the right size.
-    unsafe {
-        let memory = libc::malloc(size_of_val(items).max(1)).cast::<T>();
-        if !memory.is_null() {
-            memory.copy_from_nonoverlapping(items.as_ptr(), items.len());
-        }
-        memory
+    let Some(found) = given(client, "es_unsubscribe_all") else {
+        return ERROR;
+    };
+    for subscribed in &found.subscribed {
+        subscribed.store(false, Ordering::Relaxed);
     }
-}
-
-extern "C" fn es_subscriptions(
-    client: *const Client,
-    count: *mut usize,
-    output: *mut *mut u32,
-) -> u32 {
-    let Some(found) = given(client, "es_subscriptions") else {
-        return ERROR;
-    };
-    let subscribed: Vec<u32> = (0..versions::known_types())
-        .filter(|event| found.wants(*event))
-        .collect();
-    // SAFETY: the caller's variables.
-    unsafe {
-        count.write(subscribed.len());
-        output.write(given_away(&subscribed));
-    }
-    SUCCESS
-}
-
-/// Changes what is muted; false is an error.
-fn change(client: *const Client, function: &str, change: impl FnOnce(&mut Muting) -> bool) -> u32 {
-    let Some(found) = given(client, function) else {
-        return ERROR;
-    };
-    let changed = change(&mut found.state().muting);
-    found.muting_changes.fetch_add(1, Ordering::Release);
-    if changed { SUCCESS } else { ERROR }
-}
-
-/// A path of the caller's; an empty one is refused, as macOS does.
-fn path(path: *const c_char, kind: u32, function: &str) -> Option<(PathType, Vec<u8>)> {
-    if path.is_null() || kind > 3 {
-        misused(format_args!("{function}: no path, or no type of one"));
-        return None;
-    }
-    // SAFETY: a string of the caller's.
-    let bytes = unsafe { CStr::from_ptr(path) }.to_bytes();
-    Some((PathType(kind), bytes.to_vec()))
-}
-
-fn mute_path(
-    client: *const Client,
-    text: *const c_char,
-    kind: u32,
-    types: Option<&[u32]>,
-    function: &str,
-) -> u32 {
-    let Some(what) = path(text, kind, function) else {
-        return ERROR;
-    };
-    let which = types.map_or("all".to_string(), names);
-    log(format_args!(
-        "mute path {kind} {} for {which}",
-        String::from_utf8_lossy(&what.1)
-    ));
-    change(client, function, |muting| {
-        muting.paths.mute(what, types);
-        true
-    })
-}
-
-extern "C" fn es_mute_path(client: *const Client, path: *const c_char, kind: u32) -> u32 {
-    mute_path(client, path, kind, None, "es_mute_path")
-}
-
-extern "C" fn es_mute_path_events(
-    client: *const Client,
-    path: *const c_char,
-    kind: u32,
-    types: *const u32,
-    count: usize,
-) -> u32 {
-    mute_path(
-        client,
-        path,
-        kind,
-        Some(events(types, count)),
-        "es_mute_path_events",
-    )
-}
-
-extern "C" fn es_mute_path_prefix(client: *const Client, path: *const c_char) -> u32 {
-    mute_path(client, path, 0, None, "es_mute_path_prefix")
-}
-
-extern "C" fn es_mute_path_literal(client: *const Client, path: *const c_char) -> u32 {
-    mute_path(client, path, 1, None, "es_mute_path_literal")
-}
-
-extern "C" fn es_unmute_path(client: *const Client, text: *const c_char, kind: u32) -> u32 {
-    let Some(what) = path(text, kind, "es_unmute_path") else {
-        return ERROR;
-    };
-    change(client, "es_unmute_path", |muting| {
-        muting.paths.unmute(&what, None)
-    })
-}
-
-extern "C" fn es_unmute_path_events(
-    client: *const Client,
-    text: *const c_char,
-    kind: u32,
-    types: *const u32,
-    count: usize,
-) -> u32 {
-    let Some(what) = path(text, kind, "es_unmute_path_events") else {
-        return ERROR;
-    };
-    let types = events(types, count);
-    change(client, "es_unmute_path_events", |muting| {
-        muting.paths.unmute(&what, Some(types))
-    })
-}
-
-extern "C" fn es_unmute_all_paths(client: *const Client) -> u32 {
-    log(format_args!("unmute all paths"));
-    change(client, "es_unmute_all_paths", |muting| {
-        muting.unmute_all_paths(false);
-        true
-    })
-}
-
-extern "C" fn es_unmute_all_target_paths(client: *const Client) -> u32 {
-    log(format_args!("unmute all target paths"));
-    change(client, "es_unmute_all_target_paths", |muting| {
-        muting.unmute_all_paths(true);
-        true
-    })
-}
-
-fn mute_process(
-    client: *const Client,
-    token: *const [u32; 8],
-    types: Option<&[u32]>,
-    function: &str,
-) -> u32 {
-    // SAFETY: the caller's token.
-    let Some(token) = (unsafe { token.as_ref() }) else {
-        return ERROR;
-    };
-    log(format_args!(
-        "mute process {} for {}",
-        token[5],
-        types.map_or("all".to_string(), names)
-    ));
-    change(client, function, |muting| {
-        muting.processes.mute(*token, types);
-        true
-    })
-}
-
-extern "C" fn es_mute_process(client: *const Client, token: *const [u32; 8]) -> u32 {
-    mute_process(client, token, None, "es_mute_process")
-}
-
-extern "C" fn es_mute_process_events(
-    client: *const Client,
-    token: *const [u32; 8],
-    types: *const u32,
-    count: usize,
-) -> u32 {
-    mute_process(
-        client,
-        token,
-        Some(events(types, count)),
-        "es_mute_process_events",
-    )
-}
-
-fn unmute_process(
-    client: *const Client,
-    token: *const [u32; 8],
-    types: Option<&[u32]>,
-    function: &str,
-) -> u32 {
-    // SAFETY: the caller's token.
-    let Some(token) = (unsafe { token.as_ref() }) else {
-        return ERROR;
-    };
-    change(client, function, |muting| {
-        muting.processes.unmute(token, types)
-    })
-}
-
-extern "C" fn es_unmute_process(client: *const Client, token: *const [u32; 8]) -> u32 {
-    unmute_process(client, token, None, "es_unmute_process")
-}
-
-extern "C" fn es_unmute_process_events(
-    client: *const Client,
-    token: *const [u32; 8],
-    types: *const u32,
-    count: usize,
-) -> u32 {
-    unmute_process(
-        client,
-        token,
-        Some(events(types, count)),
-        "es_unmute_process_events",
-    )
-}
-
-extern "C" fn es_invert_muting(client: *const Client, which: u32) -> u32 {
-    log(format_args!("invert muting {which}"));
-    change(client, "es_invert_muting", |muting| {
-        match muting.inverted.get_mut(which as usize) {
-            Some(inverted) => {
-                *inverted = !*inverted;
-                true
-            }
-            None => false,
-        }
-    })
-}
-
-extern "C" fn es_muting_inverted(client: *const Client, which: u32) -> u32 {
-    const INVERTED: u32 = 0;
-    const NOT_INVERTED: u32 = 1;
-    const FAILED: u32 = 2;
-    match given(client, "es_muting_inverted")
-        .and_then(|client| client.state().muting.inverted.get(which as usize).copied())
-    {
-        Some(true) => INVERTED,
-        Some(false) => NOT_INVERTED,
-        None => FAILED,
-    }
-}
-
-/// `es_string_token_t`
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Token {
-    length: usize,
-    data: *const u8,
-}
-
-/// `es_muted_path_t`
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct MutedPath {
-    kind: u32,
-    event_count: usize,
-    events: *const u32,
-    path: Token,
-}
-
-/// `es_muted_process_t`
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct MutedProcess {
-    token: [u32; 8],
-    event_count: usize,
-    events: *const u32,
-}
-
-/// `es_muted_paths_t`, `es_muted_processes_t`
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct List<T> {
-    count: usize,
-    items: *mut T,
-}
-
-/// The types that an entry is for; all, where it is muted altogether.
-fn event_list(events: Option<&BTreeSet<u32>>) -> (usize, *const u32) {
-    let all = || (0..versions::last_type(settings::get().macos)).collect::<Vec<_>>();
-    let list = events.map_or_else(all, |events| events.iter().copied().collect());
-    (list.len(), given_away(&list))
-}
-
-extern "C" fn es_muted_paths_events(
-    client: *const Client,
-    output: *mut *mut List<MutedPath>,
-) -> u32 {
-    let Some(found) = given(client, "es_muted_paths_events") else {
-        return ERROR;
-    };
-    let state = found.state();
-    let items = state.muting.paths.0.iter().map(|entry| {
-        let (event_count, events) = event_list(entry.events.as_ref());
-        let (kind, path) = &entry.what;
-        let text = [path.as_slice(), b"\0"].concat();
-        MutedPath {
-            kind: kind.0,
-            event_count,
-            events,
-            path: Token {
-                length: path.len(),
-                data: given_away(&text),
-            },
-        }
-    });
-    give_list(output, &items.collect::<Vec<_>>())
-}
-
-extern "C" fn es_muted_processes_events(
-    client: *const Client,
-    output: *mut *mut List<MutedProcess>,
-) -> u32 {
-    let Some(found) = given(client, "es_muted_processes_events") else {
-        return ERROR;
-    };
-    let state = found.state();
-    let items = state.muting.processes.0.iter().map(|entry| {
-        let (event_count, events) = event_list(entry.events.as_ref());
-        MutedProcess {
-            token: entry.what,
-            event_count,
-            events,
-        }
-    });
-    give_list(output, &items.collect::<Vec<_>>())
-}
-
-fn give_list<T: Copy>(output: *mut *mut List<T>, items: &[T]) -> u32 {
-    let list = List {
-        count: items.len(),
-        items: given_away(items),
-    };
-    // SAFETY: the caller's variable.
-    unsafe { output.write(given_away(&[list])) };
-    SUCCESS
-}
-
-/// Frees a list, and what `parts` says of each item.
-fn release<T: Copy>(list: *mut List<T>, parts: impl Fn(&T) -> [*const c_void; 2]) {
-    // SAFETY: made by `give_list`, and not used again.
-    unsafe {
-        let Some(found) = list.as_ref() else {
-            return;
-        };
-        for index in 0..found.count {
-            for part in parts(&*found.items.add(index)) {
-                libc::free(part.cast_mut());
-            }
-        }
-        libc::free(found.items.cast());
-        libc::free(list.cast());
-    }
-}
-
-extern "C" fn es_release_muted_paths(list: *mut List<MutedPath>) {
-    release(list, |item| [item.events.cast(), item.path.data.cast()]);
-}
-
-extern "C" fn es_release_muted_processes(list: *mut List<MutedProcess>) {
-    release(list, |item| [item.events.cast(), ptr::null()]);
-}
-
-extern "C" fn es_muted_processes(
-    client: *const Client,
-    count: *mut usize,
-    output: *mut *mut [u32; 8],
-) -> u32 {
-    let Some(found) = given(client, "es_muted_processes") else {
-        return ERROR;
-    };
-    let tokens: Vec<_> = found
-        .state()
-        .muting
-        .processes
-        .0
-        .iter()
-        .map(|entry| entry.what)
-        .collect();
-    // SAFETY: the caller's variables.
-    unsafe {
-        count.write(tokens.len());
-        output.write(given_away(&tokens));
-    }
+    found.subscriptions.store(0, Ordering::Relaxed);
     SUCCESS
 }
 
@@ -654,50 +264,14 @@ extern "C" fn es_sync_client(client: *const Client, block: *mut Block) -> u32 {
     SUCCESS
 }
 
-extern "C" fn es_clear_cache(client: *const Client) -> u32 {
-    given(client, "es_clear_cache").map_or(ERROR, |_| SUCCESS)
-}
-
-extern "C" fn es_respond_auth_result(_: *const Client, _: *const u8, _: u32, _: bool) -> u32 {
-    SUCCESS
-}
-
-extern "C" fn es_respond_flags_result(_: *const Client, _: *const u8, _: u32, _: bool) -> u32 {
-    SUCCESS
-}
-
 /// The functions on clients.
 pub fn exports() -> Vec<Export> {
     functions![
-        es_clear_cache,
         es_delete_client,
-        es_invert_muting,
-        es_mute_path,
-        es_mute_path_events,
-        es_mute_path_literal,
-        es_mute_path_prefix,
-        es_mute_process,
-        es_mute_process_events,
-        es_muted_paths_events,
-        es_muted_processes,
-        es_muted_processes_events,
-        es_muting_inverted,
         es_new_client,
         es_new_descendants_client,
-        es_release_muted_paths,
-        es_release_muted_processes,
-        es_respond_auth_result,
-        es_respond_flags_result,
         es_subscribe,
-        es_subscriptions,
         es_sync_client,
-        es_unmute_all_paths,
-        es_unmute_all_target_paths,
-        es_unmute_path,
-        es_unmute_path_events,
-        es_unmute_process,
-        es_unmute_process_events,
-        es_unsubscribe,
         es_unsubscribe_all,
     ]
     .to_vec()

@@ -248,19 +248,6 @@ extern "C" fn es_release_message(message: *const u8) {
     }
 }
 
-extern "C" fn es_copy_message(message: *const u8) -> *const u8 {
-    es_retain_message(message);
-    message
-}
-
-extern "C" fn es_free_message(message: *const u8) {
-    es_release_message(message);
-}
-
-extern "C" fn es_message_size(message: *const u8) -> usize {
-    live(message, "es_message_size").map_or(0, |head| head.size)
-}
-
 /// `es_string_token_t`, which C returns in registers
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -365,7 +352,6 @@ extern "C" fn es_exec_entitlements(event: *const u8) -> *const c_void {
 /// The functions on messages.
 pub fn exports() -> Vec<Export> {
     functions![
-        es_copy_message,
         es_exec_arg,
         es_exec_arg_count,
         es_exec_entitlements,
@@ -373,8 +359,6 @@ pub fn exports() -> Vec<Export> {
         es_exec_env_count,
         es_exec_fd,
         es_exec_fd_count,
-        es_free_message,
-        es_message_size,
         es_release_message,
         es_retain_message,
     ]

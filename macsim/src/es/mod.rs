@@ -2,6 +2,8 @@
 
 mod client;
 mod delivery;
+mod filters;
+mod lists;
 mod message;
 mod muting;
 
@@ -45,9 +47,13 @@ pub fn report() -> Option<i32> {
 
 /// All functions of the library.
 pub fn exports() -> Vec<Export> {
-    let mut exports = client::exports();
-    exports.extend(message::exports());
-    exports
+    let areas = [
+        client::exports(),
+        filters::exports(),
+        lists::exports(),
+        message::exports(),
+    ];
+    areas.concat()
 }
 
 /// How many messages there are to deliver.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::builder::Record;
-use crate::versions::{Version, known_types, last_type, table};
+use crate::versions::{Version, last_type, table};
 
 /// `es_mute_path_type_t`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +19,16 @@ impl PathType {
     }
 }
 
-/// What is muted, for these event types, or for all.
+/// A muted path, for these event types, or for all.
 #[derive(Clone, Debug)]
-pub struct Entry<T> {
-    /// A path with its type, or an audit token.
-    pub what: T,
+pub struct Entry {
+    /// The path with its type.
+    pub what: MutedPath,
     /// `None` is all.
     pub events: Option<BTreeSet<u32>>,
 }
 
-impl<T: PartialEq> Entry<T> {
+impl Entry {
     fn covers(&self, event: u32) -> bool {
         self.events
             .as_ref()
@@ -36,19 +36,13 @@ impl<T: PartialEq> Entry<T> {
     }
 }
 
-/// A list of entries, one for each path or process.
-#[derive(Clone, Debug)]
-pub struct Entries<T>(pub Vec<Entry<T>>);
+/// Muted paths, an entry for each.
+#[derive(Clone, Debug, Default)]
+pub struct Entries(pub Vec<Entry>);
 
-impl<T> Default for Entries<T> {
-    fn default() -> Self {
-        Entries(Vec::new())
-    }
-}
-
-impl<T: PartialEq> Entries<T> {
+impl Entries {
     /// Mutes for more events, or for all.
-    pub fn mute(&mut self, what: T, events: Option<&[u32]>) {
+    pub fn mute(&mut self, what: MutedPath, events: Option<&[u32]>) {
         let events = events.map(|events| events.iter().copied().collect::<BTreeSet<_>>());
         match self.0.iter_mut().find(|entry| entry.what == what) {
             Some(entry) => match (&mut entry.events, events) {
@@ -59,24 +53,11 @@ impl<T: PartialEq> Entries<T> {
         }
     }
 
-    /// Unmutes for these events, or for all; false where nothing was muted.
-    pub fn unmute(&mut self, what: &T, events: Option<&[u32]>) -> bool {
-        let Some(index) = self.0.iter().position(|entry| entry.what == *what) else {
-            return false;
-        };
-        let entry = &mut self.0[index];
-        if let Some(events) = events {
-            let muted = entry
-                .events
-                .get_or_insert_with(|| (0..known_types()).collect());
-            muted.retain(|event| !events.contains(event));
-        } else {
-            entry.events = Some(BTreeSet::new());
-        }
-        if entry.events.as_ref().is_some_and(BTreeSet::is_empty) {
-            self.0.remove(index);
-        }
-        true
+    /// Unmutes for all events; false where nothing was muted.
+    pub fn unmute(&mut self, what: &MutedPath) -> bool {
+        let before = self.0.len();
+        self.0.retain(|entry| entry.what != *what);
+        self.0.len() < before
     }
 }
 
@@ -87,9 +68,9 @@ pub type MutedPath = (PathType, Vec<u8>);
 #[derive(Clone, Debug, Default)]
 pub struct Muting {
     /// By the path of the process or of the target.
-    pub paths: Entries<MutedPath>,
+    pub paths: Entries,
     /// By audit token.
-    pub processes: Entries<[u32; 8]>,
+    pub processes: BTreeSet<[u32; 8]>,
     /// Process, path, target path: `es_mute_inversion_type_t`.
     pub inverted: [bool; 3],
 }
@@ -123,12 +104,7 @@ impl Muting {
     /// Whether a message is kept from the client.
     pub fn mutes(&self, record: &Record) -> bool {
         let event = record.event_type;
-        let process = |token| {
-            self.processes
-                .0
-                .iter()
-                .any(|entry| entry.what == token && entry.covers(event))
-        };
+        let process = |token| self.processes.contains(&token);
         if record.token.is_some_and(process) != self.inverted[0] {
             return true;
         }
@@ -195,13 +171,9 @@ mod tests {
             .paths
             .mute((PREFIX, b"/usr/b".to_vec()), Some(&[CLONE]));
         assert!(muting.mutes(&record));
-        assert!(
-            muting
-                .paths
-                .unmute(&(PREFIX, b"/usr/b".to_vec()), Some(&[CLONE]))
-        );
+        assert!(muting.paths.unmute(&(PREFIX, b"/usr/b".to_vec())));
         assert!(!muting.mutes(&record));
-        assert!(!muting.paths.unmute(&(PREFIX, b"/other".to_vec()), None));
+        assert!(!muting.paths.unmute(&(PREFIX, b"/other".to_vec())));
     }
 
     #[test]
@@ -225,11 +197,11 @@ mod tests {
     fn processes_are_muted_or_selected() {
         let record = record();
         let mut muting = Muting::default();
-        muting.processes.mute([1, 2, 3, 4, 5, 6, 7, 8], None);
+        muting.processes.insert([1, 2, 3, 4, 5, 6, 7, 8]);
         assert!(muting.mutes(&record));
         muting.inverted[0] = true;
         assert!(!muting.mutes(&record));
-        assert!(muting.processes.unmute(&[1, 2, 3, 4, 5, 6, 7, 8], None));
+        assert!(muting.processes.remove(&[1, 2, 3, 4, 5, 6, 7, 8]));
         assert!(muting.mutes(&record));
     }
 
