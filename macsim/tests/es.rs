@@ -113,6 +113,13 @@ fn older_systems_lack_types_and_functions() {
             .contains("macOS 15.0 has no event type 147 (tcc_modify)"),
         "{run:#?}"
     );
+    // macOS 27 ignores them.
+    let run = Run::check(&["es", "new", "subscribe=33,900", "wait", "delete"])
+        .events(&message(&write("/a"), "/bin/x", 9))
+        .macos("27.0")
+        .run();
+    counts(&run, 1);
+    assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
     // A strong import that isn't there.
     let run = Run::check(&["es", "new"]).macos("12.6").run();
     assert!(
@@ -223,6 +230,28 @@ fn paths_and_processes_are_muted() {
     count(&["unmute", "mute=1:/bin/x", "invert=1"], 1);
     count(&["unmute", "mute=2:/c", "invert=2"], 1);
     count(&["mute-token=501,501,20,501,20,9,100,1", "invert=0"], 1);
+}
+
+#[test]
+fn events_without_a_target_pass_an_inverted_filter_on_targets() {
+    let events = message(&write("/a/b"), "/bin/x", 9)
+        + &message(&write("/c"), "/bin/x", 9)
+        + &message(r#""exit":{"stat":0}"#, "/bin/x", 9);
+    let run = client(
+        &[
+            "new",
+            "unmute",
+            "mute=2:/a",
+            "invert=2",
+            "subscribe=15,33",
+            "wait",
+            "delete",
+        ],
+        &events,
+    );
+    let types: Vec<_> = run.out.lines().map(|line| line.split(' ').next()).collect();
+    // In between is what `mute` and `invert` print.
+    assert_eq!(types[3..], [Some("33"), Some("15"), Some("2")], "{run:#?}");
 }
 
 #[test]

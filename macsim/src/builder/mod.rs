@@ -41,8 +41,10 @@ pub struct Record {
     pub executable: Vec<u8>,
     /// The process's audit token, for muting.
     pub token: Option<[u32; 8]>,
-    /// The paths that the event concerns, for muting.
-    pub targets: Vec<Vec<u8>>,
+    /// The audit token of the process on whose behalf another one has sent the event, for muting.
+    pub instigator: Option<[u32; 8]>,
+    /// The paths that the event concerns, for muting; `None` where muting by target paths doesn't support its type.
+    pub targets: Option<Vec<Vec<u8>>>,
     /// exec's entitlements.
     pub entitlements: Option<Json>,
     /// Where the process identifiers are that stand for the program's first child.
@@ -132,9 +134,10 @@ pub fn message(json: &Json, child: Option<i32>) -> Result<Record, String> {
             .and_then(|process| path_of(process.get("executable")?))
             .unwrap_or_default(),
         token: process.and_then(|process| audit_token(process.get("audit_token")?)),
+        instigator: instigator(event),
         targets: row
-            .map(|row| targets(&row.targets, event))
-            .unwrap_or_default(),
+            .filter(|row| !row.targets.is_empty())
+            .map(|row| targets(&row.targets, event)),
         entitlements: event.get("entitlements").filter(|_| version >= 11).cloned(),
         child_pids: builder.child_pids,
     })
@@ -161,6 +164,20 @@ fn audit_token(json: &Json) -> Option<[u32; 8]> {
         token[index] = value?.int()? as u32;
     }
     Some(token)
+}
+
+/// The audit token of an event's instigator, which is alive and in the event, or has ended and left its token; that of
+/// `authentication` is in the arm of its union.
+fn instigator(event: &Json) -> Option<[u32; 8]> {
+    let arm = match event.get("data") {
+        Some(Json::Object(arms)) => arms.first().map(|(_, arm)| arm),
+        _ => None,
+    };
+    let of = |json: &Json| {
+        let process = json.get("instigator").and_then(|it| it.get("audit_token"));
+        audit_token(process.or_else(|| json.get("instigator_token"))?)
+    };
+    of(event).or_else(|| of(arm?))
 }
 
 fn path_of(file: &Json) -> Option<Vec<u8>> {

@@ -208,7 +208,9 @@ extern "C" fn es_subscribe(client: *const Client, types: *const u32, count: u32)
     let types = events(types, count as usize);
     let macos = settings::get().macos;
     let last = versions::last_type(macos);
-    if let Some(newer) = types.iter().find(|event| **event >= last) {
+    let newer = types.iter().find(|event| **event >= last);
+    // macOS 27 ignores types that it doesn't have.
+    if let Some(newer) = newer.filter(|_| macos.0[0] < 27) {
         misused(format_args!(
             "es_subscribe: macOS {macos} has no event type {newer} ({})",
             names(&[*newer])
@@ -216,7 +218,7 @@ extern "C" fn es_subscribe(client: *const Client, types: *const u32, count: u32)
         return ERROR;
     }
     log(format_args!("subscribe {}", names(types)));
-    for event in types {
+    for event in types.iter().filter(|event| **event < last) {
         if !found.subscribed[*event as usize].swap(true, Ordering::Relaxed) {
             found.subscriptions.fetch_add(1, Ordering::Relaxed);
         }

@@ -73,13 +73,18 @@ pub struct Muting {
     pub processes: BTreeSet<[u32; 8]>,
     /// Process, path, target path: `es_mute_inversion_type_t`.
     pub inverted: [bool; 3],
+    /// Processes are muted by votes, which instigators have, too: since macOS 27.
+    pub by_votes: bool,
 }
 
 impl Muting {
     /// Paths that are muted for every new client, from `data/muted.tsv`. macOS's own list isn't published and changes; this one
     /// is of the same kind, so that a program that wants everything must clear it here, too.
     pub fn of_new_client(macos: Version) -> Self {
-        let mut muting = Muting::default();
+        let mut muting = Muting {
+            by_votes: macos.0[0] >= 27,
+            ..Muting::default()
+        };
         for columns in table(include_str!("../../data/muted.tsv")) {
             let kind = PathType(columns[0].parse().expect("a number"));
             let events = columns[2]
@@ -101,25 +106,36 @@ impl Muting {
             .retain(|entry| entry.what.0.is_target() != target);
     }
 
-    /// Whether a message is kept from the client.
+    /// Returns true if a message is kept from the client: if one of the three tests suppresses it (ESClient.h).
     pub fn mutes(&self, record: &Record) -> bool {
-        let event = record.event_type;
-        let process = |token| self.processes.contains(&token);
-        if record.token.is_some_and(process) != self.inverted[0] {
-            return true;
-        }
-        if self.has_path(&record.executable, false, event) != self.inverted[1] {
-            return true;
-        }
-        // An event with several paths is muted where all of them are, and where it is inverted, selected by any of them.
-        let mut targets = record
-            .targets
+        let by_path = || self.has_path(&record.executable, false, record.event_type);
+        self.mutes_processes(record) || by_path() != self.inverted[1] || self.mutes_targets(record)
+    }
+
+    /// Since macOS 27 the process that sent the event and the one on whose behalf it did vote: a vote for suppressing
+    /// it wins, then one for delivering it, and without any it is suppressed. Before, the sender decides alone.
+    fn mutes_processes(&self, record: &Record) -> bool {
+        let instigator = record.instigator.filter(|_| self.by_votes);
+        let voters = record.token.into_iter().chain(instigator);
+        let mut listed = voters.map(|token| self.processes.contains(&token));
+        // A listed process votes for suppressing, every other one for delivering; where this is inverted, a listed
+        // one votes for delivering, and others don't vote.
+        listed.any(|listed| listed) != self.inverted[0]
+    }
+
+    /// An event with several paths is muted where all of them are, and where muting is inverted, selected by any of
+    /// them. One of a type that has no paths is delivered in either case.
+    fn mutes_targets(&self, record: &Record) -> bool {
+        let Some(targets) = &record.targets else {
+            return false;
+        };
+        let mut muted = targets
             .iter()
-            .map(|target| self.has_path(target, true, event));
+            .map(|target| self.has_path(target, true, record.event_type));
         if self.inverted[2] {
-            !targets.any(|muted| muted)
+            !muted.any(|muted| muted)
         } else {
-            !record.targets.is_empty() && targets.all(|muted| muted)
+            !targets.is_empty() && muted.all(|muted| muted)
         }
     }
 
@@ -147,11 +163,20 @@ mod tests {
     const LITERAL: PathType = PathType(1);
     const TARGET_PREFIX: PathType = PathType(2);
 
-    fn record() -> Record {
-        let text = r#"{"process":{"executable":{"path":"/usr/bin/tool"},"audit_token":[1,2,3,4,5,6,7,8]},
-            "event":{"clone":{"source":{"path":"/a/b"},"target_dir":{"path":"/c"},"target_name":"d"}}}"#;
+    fn macos(version: &str) -> Version {
+        version.parse().expect("a version")
+    }
+
+    fn parsed(text: &str) -> Record {
         let values: Vec<_> = json::values(text.as_bytes()).collect();
         message(&values[0].as_ref().expect("JSON").1, None).expect("a message")
+    }
+
+    fn record() -> Record {
+        parsed(
+            r#"{"process":{"executable":{"path":"/usr/bin/tool"},"audit_token":[1,2,3,4,5,6,7,8]},
+            "event":{"clone":{"source":{"path":"/a/b"},"target_dir":{"path":"/c"},"target_name":"d"}}}"#,
+        )
     }
 
     const CLONE: u32 = 61;
@@ -206,9 +231,66 @@ mod tests {
     }
 
     #[test]
+    fn events_without_targets_pass_whatever_targets_are_selected() {
+        let exit = parsed(r#"{"process":null,"event":{"exit":{"stat":0}}}"#);
+        let mut muting = Muting::default();
+        muting.inverted[2] = true;
+        assert!(!muting.mutes(&exit));
+        // That of a type that has targets, but none in this message, isn't selected.
+        let check = parsed(r#"{"process":null,"event":{"proc_check":{"target":null}}}"#);
+        assert!(muting.mutes(&check));
+        muting.inverted[2] = false;
+        assert!(!muting.mutes(&check));
+    }
+
+    #[test]
+    fn an_exec_is_selected_by_its_executable_alone() {
+        let exec = parsed(
+            r#"{"process":null,"event":{"exec":{"target":{"executable":{"path":"/bin/sh"}},
+                "script":{"path":"/a/script"},"cwd":{"path":"/a"},"args":["/a/script"]}}}"#,
+        );
+        let mut muting = Muting::default();
+        muting.inverted[2] = true;
+        muting.paths.mute((TARGET_PREFIX, b"/a".to_vec()), None);
+        assert!(muting.mutes(&exec));
+        muting.paths.mute((TARGET_PREFIX, b"/bin".to_vec()), None);
+        assert!(!muting.mutes(&exec));
+    }
+
+    #[test]
+    fn since_27_the_instigator_votes_too() {
+        const SENDER: [u32; 8] = [0, 0, 0, 0, 0, 1, 0, 1];
+        const INSTIGATOR: [u32; 8] = [501, 501, 20, 501, 20, 9, 100, 5];
+        for event in [
+            r#""bootstrap_look_up":{"instigator":{"audit_token":[501,501,20,501,20,9,100,5]}}"#,
+            r#""od_create_user":{"instigator":null,"instigator_token":[501,501,20,501,20,9,100,5]}"#,
+            r#""authentication":{"data":{"od":{"instigator":{"audit_token":[501,501,20,501,20,9,100,5]}}}}"#,
+        ] {
+            let record = parsed(&format!(
+                r#"{{"process":{{"audit_token":[0,0,0,0,0,1,0,1]}},"event":{{{event}}}}}"#
+            ));
+            let mutes = |muted: &[[u32; 8]], inverted, version| {
+                let mut muting = Muting::of_new_client(macos(version));
+                muting.processes.extend(muted);
+                muting.inverted[0] = inverted;
+                muting.mutes(&record)
+            };
+            for version in ["26.4", "27.0"] {
+                assert!(!mutes(&[], false, version), "{event}");
+                assert!(mutes(&[SENDER], false, version), "{event}");
+                assert!(mutes(&[], true, version), "{event}");
+                assert!(!mutes(&[SENDER], true, version), "{event}");
+            }
+            assert!(!mutes(&[INSTIGATOR], false, "26.4"), "{event}");
+            assert!(mutes(&[INSTIGATOR], false, "27.0"), "{event}");
+            assert!(mutes(&[INSTIGATOR], true, "26.4"), "{event}");
+            assert!(!mutes(&[INSTIGATOR], true, "27.0"), "{event}");
+        }
+    }
+
+    #[test]
     fn a_new_client_has_muted_paths() {
-        let macos = "15.4".parse().expect("a version");
-        let mut muting = Muting::of_new_client(macos);
+        let mut muting = Muting::of_new_client(macos("15.4"));
         assert!(!muting.paths.0.is_empty());
         muting.unmute_all_paths(false);
         muting.unmute_all_paths(true);
