@@ -22,6 +22,7 @@ type EachPair<'f> = Block<dyn Fn(*const c_char, Object) -> u8 + 'f>;
 /// The functions, where macOS has them.
 struct Functions {
     es_exec_entitlements: unsafe extern "C" fn(*const es_event_exec_t) -> Object,
+    xpc_release: unsafe extern "C" fn(Object),
     xpc_get_type: unsafe extern "C" fn(Object) -> *const c_void,
     xpc_dictionary_apply: unsafe extern "C" fn(Object, &EachPair<'_>) -> bool,
     xpc_array_get_count: unsafe extern "C" fn(Object) -> usize,
@@ -55,12 +56,14 @@ pub fn push(out: &mut Vec<u8>, exec: &es_event_exec_t) -> bool {
     let Some(functions) = &*FUNCTIONS else {
         return false;
     };
-    // SAFETY: it is the exec of a message. The object belongs to the message.
+    // SAFETY: it is the exec of a message.
     let object = unsafe { (functions.es_exec_entitlements)(exec) };
     if object.is_null() {
         return false;
     }
     functions.push(out, object);
+    // SAFETY: "The caller is responsible for releasing the returned object" (ESMessage.h), which isn't used after this.
+    unsafe { (functions.xpc_release)(object) };
     true
 }
 
@@ -82,6 +85,7 @@ impl Functions {
         let address = |name| symbol(name).map(|address| address as usize);
         Some(Functions {
             es_exec_entitlements: function!(c"es_exec_entitlements"),
+            xpc_release: function!(c"xpc_release"),
             xpc_get_type: function!(c"xpc_get_type"),
             xpc_dictionary_apply: function!(c"xpc_dictionary_apply"),
             xpc_array_get_count: function!(c"xpc_array_get_count"),
