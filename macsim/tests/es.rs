@@ -338,6 +338,31 @@ fn entitlements_are_xpc_objects() {
 }
 
 #[test]
+fn entitlements_have_to_be_released() {
+    let exec = message(
+        r#""exec":{"args":["a"],"entitlements":{"a":true}}"#,
+        "/bin/x",
+        9,
+    );
+    for (what, left, misused) in [
+        ("once", 0, 0),
+        ("leak", 2, 0),
+        ("retain", 2, 0),
+        ("release-twice", 0, 2),
+        ("release-part", 0, 2),
+    ] {
+        let with = format!("entitlements={what}");
+        let args = ["es", "new", &with, "subscribe=9", "wait", "delete"];
+        let run = Run::check(&args).events(&exec.repeat(2)).macos("27.0");
+        let run = run.run();
+        let end = format!("delivered 2 dropped 0 unreleased {left} misused {misused}\n");
+        assert!(run.said.ends_with(&end), "{what}: {run:#?}");
+        let status = if left + misused > 0 { 125 } else { 0 };
+        assert_eq!(run.status, status, "{what}: {run:#?}");
+    }
+}
+
+#[test]
 fn the_handlers_time_is_measured() {
     let events: String = (0..100)
         .map(|_| message(&write("/a"), "/bin/x", 9))

@@ -10,6 +10,7 @@
 //! | `invert=N` | inverts, and prints whether it is |
 //! | `list` | prints what is muted |
 //! | `leak`, `release-too-often`, `read-after-release`, `slow`, `quiet` | what the handler does |
+//! | `entitlements=leak`, `=retain`, `=release-twice`, `=release-part` | what it does with entitlements instead of releasing them once |
 //! | `subscribe=EVENTS` | subscribes, and prints an error |
 //! | `child`, `continue` | starts a command that waits, and lets it go |
 //! | `sync` | asks to be called after all messages |
@@ -30,6 +31,7 @@ static RELEASE_TOO_OFTEN: AtomicBool = AtomicBool::new(false);
 static READ_AFTER_RELEASE: AtomicBool = AtomicBool::new(false);
 static SLOW: AtomicBool = AtomicBool::new(false);
 static QUIET: AtomicBool = AtomicBool::new(false);
+static ENTITLEMENTS: Mutex<String> = Mutex::new(String::new());
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static KEPT: AtomicPtr<es_message_t> = AtomicPtr::new(ptr::null_mut());
@@ -189,12 +191,50 @@ unsafe fn exec(event: &es_event_exec_t, line: &mut String) {
             type Entitlements = unsafe extern "C" fn(*const es_event_exec_t) -> *const c_void;
             let function: Entitlements = std::mem::transmute(function);
             *line += " entitlements=";
-            xpc(function(event), line);
+            let object = function(event);
+            xpc(object, line);
+            if !object.is_null() {
+                release(object);
+            }
         }
     }
 }
 
-/// Says what an XPC object is.
+/// Releases entitlements, or does what the argument says instead.
+fn release(object: *const c_void) {
+    type Of<T> = unsafe extern "C" fn(*const c_void) -> T;
+    let function = |name: &str| newer(name).expect("a function of XPC");
+    // SAFETY: the functions' types, and an object that the program has to release.
+    unsafe {
+        let release = std::mem::transmute::<_, Of<()>>(function("xpc_release"));
+        let retain = std::mem::transmute::<_, Of<*const c_void>>(function("xpc_retain"));
+        match ENTITLEMENTS.lock().expect("no panic").as_str() {
+            "leak" => return,
+            "retain" => _ = retain(object),
+            "release-twice" => release(object),
+            "release-part" => {
+                type Apply = unsafe extern "C" fn(*const c_void, *const Block) -> bool;
+                let apply: Apply = std::mem::transmute(function("xpc_dictionary_apply"));
+                let block = Block::new(release_part as *const () as *const c_void, ptr::null_mut());
+                apply(object, &raw const block);
+            }
+            _ => {}
+        }
+        release(object);
+    }
+}
+
+/// Releases a value that belongs to its dictionary.
+unsafe extern "C" fn release_part(_: *const Block, _: *const c_char, part: *const c_void) -> bool {
+    // SAFETY: the function's type; that the reference isn't its own is what is tried.
+    unsafe {
+        let release = newer("xpc_release").expect("a function of XPC");
+        std::mem::transmute::<_, unsafe extern "C" fn(*const c_void)>(release)(part);
+    }
+    true
+}
+
+/// Describes an XPC object.
 fn xpc(object: *const c_void, line: &mut String) {
     macro_rules! call {
         ($name:literal -> $result:ty) => {{
@@ -392,6 +432,7 @@ pub fn main(args: &[String]) {
                 "leak" => LEAK.store(true, Ordering::Relaxed),
                 "release-too-often" => RELEASE_TOO_OFTEN.store(true, Ordering::Relaxed),
                 "read-after-release" => READ_AFTER_RELEASE.store(true, Ordering::Relaxed),
+                "entitlements" => *ENTITLEMENTS.lock().expect("no panic") = value.to_string(),
                 "slow" => SLOW.store(true, Ordering::Relaxed),
                 "pause" => std::thread::sleep(Duration::from_millis(200)),
                 "quiet" => QUIET.store(true, Ordering::Relaxed),

@@ -2,7 +2,6 @@
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::VecDeque;
-use std::ffi::c_void;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
@@ -328,25 +327,16 @@ extern "C" fn es_exec_fd(event: *const u8, index: u32) -> *const u8 {
     element(event, exec::FDS, index, "es_exec_fd")
 }
 
-/// Entitlements as XPC objects, each made when it is first asked for.
-extern "C" fn es_exec_entitlements(event: *const u8) -> *const c_void {
-    static MADE: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+/// Entitlements as an XPC object, a new one at each call, which the caller releases.
+extern "C" fn es_exec_entitlements(event: *const u8) -> *const xpc::Object {
     let Some((_, head)) = message_of(event, "es_exec_entitlements") else {
         return std::ptr::null();
     };
-    let Some(json @ Json::Object(_)) = records()
-        .get(head.record)
-        .and_then(|record| record.entitlements.as_ref())
-    else {
-        return std::ptr::null();
-    };
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, object)) = made.iter().find(|(record, _)| *record == head.record) {
-        return *object as *const c_void;
+    let record = records().get(head.record);
+    match record.and_then(|record| record.entitlements.as_ref()) {
+        Some(json @ Json::Object(_)) => xpc::give_away(json),
+        _ => std::ptr::null(),
     }
-    let object = std::ptr::from_ref(Box::leak(Box::new(xpc::object(json)))) as usize;
-    made.push((head.record, object));
-    object as *const c_void
 }
 
 /// The functions on messages.

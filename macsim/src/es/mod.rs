@@ -11,7 +11,7 @@ use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::settings;
-use crate::system::Export;
+use crate::system::{Export, xpc};
 
 /// Calls that macOS would answer with a crash, or not at all.
 static MISUSED: AtomicU64 = AtomicU64::new(0);
@@ -19,7 +19,7 @@ static MISUSED: AtomicU64 = AtomicU64::new(0);
 const DESCRIBED: u64 = 10;
 
 /// The program did what it must not do.
-fn misused(what: Arguments) {
+pub fn misused(what: Arguments) {
     if MISUSED.fetch_add(1, Ordering::Relaxed) < DESCRIBED && settings::get().check {
         eprintln!("macsim: {what}");
     }
@@ -38,7 +38,11 @@ pub fn report() -> Option<i32> {
     }
     let delivered = delivery::DELIVERED.load(Ordering::Relaxed);
     let dropped = delivery::DROPPED.load(Ordering::Relaxed);
-    let (held, misused) = (message::held(), MISUSED.load(Ordering::Relaxed));
+    let objects = xpc::held();
+    if objects > 0 {
+        eprintln!("macsim: references to XPC objects that were never released: {objects}");
+    }
+    let (held, misused) = (message::held() + objects, MISUSED.load(Ordering::Relaxed));
     eprintln!(
         "macsim: delivered {delivered} dropped {dropped} unreleased {held} misused {misused}"
     );

@@ -1,15 +1,19 @@
 //! XPC objects, as far as reading them goes: exec's entitlements are a dictionary.
 //!
-//! An object is made from JSON and lives as long as the process; retaining and releasing it is counted by nobody. What
-//! JSON can't say is said by an object of one member: `{"$data":"C0FFEE"}`, `{"$date":1700000000000000000}` in
-//! nanoseconds.
+//! An object is made from JSON. What JSON can't say is said by an object of one member: `{"$data":"C0FFEE"}`,
+//! `{"$date":1700000000000000000}` in nanoseconds. The references that the program has are counted, and an object of
+//! which it has none any more is known as released for a while.
 
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::collections::VecDeque;
+use std::ffi::{CString, c_char, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::blocks::Block;
 use super::{Export, functions};
 use crate::builder::hex;
+use crate::es::misused;
 use crate::json::Json;
 
 /// A type, which is told apart by its address.
@@ -39,31 +43,34 @@ types! {
 }
 
 /// An XPC object.
-pub enum Object {
-    /// No value.
+pub struct Object {
+    /// How many references there are: one of the container that it is in, the others of the program; 0 is released.
+    references: AtomicUsize,
+    /// It is in a container, whose memory is its own.
+    is_part: bool,
+    value: Value,
+}
+
+/// What an object holds.
+enum Value {
     Null,
-    /// A truth value.
     Bool(bool),
     /// A number that fits a signed one.
     Int64(i64),
     /// A number that fits an unsigned one only.
     Uint64(u64),
-    /// A number with a fraction.
     Double(f64),
-    /// A string.
     String(CString),
-    /// Bytes.
     Data(Vec<u8>),
     /// Nanoseconds since 1970.
     Date(i64),
-    /// Values.
     Array(Vec<Object>),
     /// Values by name, in their order.
     Dictionary(Vec<(CString, Object)>),
 }
 
-/// Makes an object.
-pub fn object(json: &Json) -> Object {
+/// Makes an object, which is in a container.
+fn object(json: &Json) -> Object {
     let string = |bytes: &[u8]| {
         let end = bytes
             .iter()
@@ -71,67 +78,170 @@ pub fn object(json: &Json) -> Object {
             .unwrap_or(bytes.len());
         CString::new(&bytes[..end]).unwrap_or_default()
     };
-    match json {
-        Json::Null => Object::Null,
-        Json::Bool(value) => Object::Bool(*value),
+    let value = match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
         Json::Int(number) => match i64::try_from(*number) {
-            Ok(number) => Object::Int64(number),
-            Err(_) => Object::Uint64(*number as u64),
+            Ok(number) => Value::Int64(number),
+            Err(_) => Value::Uint64(*number as u64),
         },
-        Json::Float(number) => Object::Double(*number),
-        Json::String(bytes) => Object::String(string(bytes)),
-        Json::Array(items) => Object::Array(items.iter().map(object).collect()),
+        Json::Float(number) => Value::Double(*number),
+        Json::String(bytes) => Value::String(string(bytes)),
+        Json::Array(items) => Value::Array(items.iter().map(object).collect()),
         Json::Object(members) => match members.as_slice() {
-            [(name, value)] if name == "$data" => Object::Data(hex(value).unwrap_or_default()),
-            [(name, Json::Int(value))] if name == "$date" => Object::Date(*value as i64),
+            [(name, value)] if name == "$data" => Value::Data(hex(value).unwrap_or_default()),
+            [(name, Json::Int(value))] if name == "$date" => Value::Date(*value as i64),
             _ => {
                 let member =
                     |(name, value): &(String, Json)| (string(name.as_bytes()), object(value));
-                Object::Dictionary(members.iter().map(member).collect())
+                Value::Dictionary(members.iter().map(member).collect())
             }
         },
+    };
+    Object {
+        references: AtomicUsize::new(1),
+        is_part: true,
+        value,
     }
 }
 
-/// The object that the program passes.
-fn given<'a>(object: *const Object) -> Option<&'a Object> {
-    // SAFETY: made here, and never freed; NULL is nothing.
-    unsafe { object.as_ref() }
+/// References that the program has to release.
+static HELD: AtomicI64 = AtomicI64::new(0);
+
+/// How many references the program has never released.
+pub fn held() -> i64 {
+    HELD.load(Ordering::Relaxed).max(0)
+}
+
+/// Makes an object that the program has to release.
+pub fn give_away(json: &Json) -> *const Object {
+    HELD.fetch_add(1, Ordering::Relaxed);
+    Box::into_raw(Box::new(Object {
+        is_part: false,
+        ..object(json)
+    }))
+}
+
+/// So many released objects stay in memory, so that who still uses one is found.
+const QUARANTINE: usize = 1024;
+
+/// Keeps a released object for a while, and frees the one that was kept longest.
+fn quarantine(object: *const Object) {
+    static KEPT: Mutex<VecDeque<usize>> = Mutex::new(VecDeque::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.push_back(object as usize);
+    if kept.len() > QUARANTINE
+        && let Some(oldest) = kept.pop_front()
+    {
+        let oldest = oldest as *mut Object;
+        // SAFETY: made by `give_away`, and released long ago; what is in it may have been retained.
+        unsafe {
+            if !(*oldest).value.is_used() {
+                drop(Box::from_raw(oldest));
+            }
+        }
+    }
+}
+
+/// The object that the program passes; misuse is none.
+fn given<'a>(object: *const Object) -> Option<&'a Value> {
+    live(object, "a function of XPC").map(|object| &object.value)
+}
+
+fn live<'a>(object: *const Object, function: &str) -> Option<&'a Object> {
+    // SAFETY: made here, and kept for a while after its release; NULL is nothing.
+    let found = unsafe { object.as_ref() };
+    if found.is_none_or(|object| object.references.load(Ordering::Acquire) == 0) {
+        let problem = found.map_or("NULL", |_| "released before");
+        misused(format_args!("{function}: the object is {problem}"));
+        return None;
+    }
+    found
 }
 
 extern "C" fn xpc_get_type(object: *const Object) -> *const c_void {
     let kind: &Type = match given(object) {
         None => return ptr::null(),
-        Some(Object::Null) => &NULL,
-        Some(Object::Bool(_)) => &BOOL,
-        Some(Object::Int64(_)) => &INT64,
-        Some(Object::Uint64(_)) => &UINT64,
-        Some(Object::Double(_)) => &DOUBLE,
-        Some(Object::String(_)) => &STRING,
-        Some(Object::Data(_)) => &DATA,
-        Some(Object::Date(_)) => &DATE,
-        Some(Object::Array(_)) => &ARRAY,
-        Some(Object::Dictionary(_)) => &DICTIONARY,
+        Some(Value::Null) => &NULL,
+        Some(Value::Bool(_)) => &BOOL,
+        Some(Value::Int64(_)) => &INT64,
+        Some(Value::Uint64(_)) => &UINT64,
+        Some(Value::Double(_)) => &DOUBLE,
+        Some(Value::String(_)) => &STRING,
+        Some(Value::Data(_)) => &DATA,
+        Some(Value::Date(_)) => &DATE,
+        Some(Value::Array(_)) => &ARRAY,
+        Some(Value::Dictionary(_)) => &DICTIONARY,
     };
     ptr::from_ref(kind).cast()
 }
 
 extern "C" fn xpc_retain(object: *const Object) -> *const Object {
+    if let Some(live) = live(object, "xpc_retain") {
+        live.references.fetch_add(1, Ordering::Relaxed);
+        HELD.fetch_add(1, Ordering::Relaxed);
+    }
     object
 }
 
-extern "C" fn xpc_release(_: *const Object) {}
+extern "C" fn xpc_release(object: *const Object) {
+    let Some(live) = live(object, "xpc_release") else {
+        return;
+    };
+    HELD.fetch_sub(1, Ordering::Relaxed);
+    if live.references.fetch_sub(1, Ordering::AcqRel) == 1 {
+        live.value.release_parts();
+        if !live.is_part {
+            quarantine(object);
+        }
+    }
+}
+
+impl Value {
+    /// The objects in a container.
+    fn parts(&self) -> Vec<&Object> {
+        match self {
+            Value::Array(items) => items.iter().collect(),
+            Value::Dictionary(members) => members.iter().map(|(_, part)| part).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Gives up the references of a container that is released.
+    fn release_parts(&self) {
+        for part in self.parts() {
+            let one_less = |references: usize| references.checked_sub(1);
+            let before =
+                part.references
+                    .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less);
+            match before {
+                Ok(1) => part.value.release_parts(),
+                Ok(_) => {}
+                Err(_) => misused(format_args!(
+                    "xpc_release: an object in a container was released"
+                )),
+            }
+        }
+    }
+
+    /// Returns true if a part of a released container has references.
+    fn is_used(&self) -> bool {
+        self.parts()
+            .into_iter()
+            .any(|part| part.references.load(Ordering::Acquire) > 0 || part.value.is_used())
+    }
+}
 
 fn members<'a>(object: *const Object) -> &'a [(CString, Object)] {
     match given(object) {
-        Some(Object::Dictionary(members)) => members,
+        Some(Value::Dictionary(members)) => members,
         _ => &[],
     }
 }
 
 fn items<'a>(object: *const Object) -> &'a [Object] {
     match given(object) {
-        Some(Object::Array(items)) => items,
+        Some(Value::Array(items)) => items,
         _ => &[],
     }
 }
@@ -160,26 +270,6 @@ extern "C" fn xpc_dictionary_get_count(dictionary: *const Object) -> usize {
     members(dictionary).len()
 }
 
-extern "C" fn xpc_dictionary_get_value(
-    dictionary: *const Object,
-    key: *const c_char,
-) -> *const Object {
-    // SAFETY: a string of the caller's.
-    let key = unsafe { CStr::from_ptr(key) };
-    let found = members(dictionary)
-        .iter()
-        .find(|(name, _)| name.as_c_str() == key);
-    found.map_or(ptr::null(), |(_, value)| value)
-}
-
-extern "C" fn xpc_array_apply(array: *const Object, block: *const Block) -> bool {
-    let values = items(array).iter().enumerate();
-    apply(
-        block,
-        values.map(|(index, value)| (index, ptr::from_ref(value))),
-    )
-}
-
 extern "C" fn xpc_array_get_count(array: *const Object) -> usize {
     items(array).len()
 }
@@ -190,46 +280,46 @@ extern "C" fn xpc_array_get_value(array: *const Object, index: usize) -> *const 
 
 extern "C" fn xpc_string_get_string_ptr(string: *const Object) -> *const c_char {
     match given(string) {
-        Some(Object::String(text)) => text.as_ptr(),
+        Some(Value::String(text)) => text.as_ptr(),
         _ => ptr::null(),
     }
 }
 
 extern "C" fn xpc_string_get_length(string: *const Object) -> usize {
     match given(string) {
-        Some(Object::String(text)) => text.count_bytes(),
+        Some(Value::String(text)) => text.count_bytes(),
         _ => 0,
     }
 }
 
 extern "C" fn xpc_bool_get_value(object: *const Object) -> bool {
-    matches!(given(object), Some(Object::Bool(true)))
+    matches!(given(object), Some(Value::Bool(true)))
 }
 
 extern "C" fn xpc_int64_get_value(object: *const Object) -> i64 {
     match given(object) {
-        Some(Object::Int64(number)) => *number,
+        Some(Value::Int64(number)) => *number,
         _ => 0,
     }
 }
 
 extern "C" fn xpc_uint64_get_value(object: *const Object) -> u64 {
     match given(object) {
-        Some(Object::Uint64(number)) => *number,
+        Some(Value::Uint64(number)) => *number,
         _ => 0,
     }
 }
 
 extern "C" fn xpc_double_get_value(object: *const Object) -> f64 {
     match given(object) {
-        Some(Object::Double(number)) => *number,
+        Some(Value::Double(number)) => *number,
         _ => f64::NAN,
     }
 }
 
 fn data<'a>(object: *const Object) -> &'a [u8] {
     match given(object) {
-        Some(Object::Data(bytes)) => bytes,
+        Some(Value::Data(bytes)) => bytes,
         _ => &[],
     }
 }
@@ -244,7 +334,7 @@ extern "C" fn xpc_data_get_length(object: *const Object) -> usize {
 
 extern "C" fn xpc_date_get_value(object: *const Object) -> i64 {
     match given(object) {
-        Some(Object::Date(nanoseconds)) => *nanoseconds,
+        Some(Value::Date(nanoseconds)) => *nanoseconds,
         _ => 0,
     }
 }
@@ -253,7 +343,6 @@ extern "C" fn xpc_date_get_value(object: *const Object) -> i64 {
 pub fn exports() -> Vec<Export> {
     let mut exports = types();
     exports.extend(functions![
-        xpc_array_apply,
         xpc_array_get_count,
         xpc_array_get_value,
         xpc_bool_get_value,
@@ -262,7 +351,6 @@ pub fn exports() -> Vec<Export> {
         xpc_date_get_value,
         xpc_dictionary_apply,
         xpc_dictionary_get_count,
-        xpc_dictionary_get_value,
         xpc_double_get_value,
         xpc_get_type,
         xpc_int64_get_value,
