@@ -25,9 +25,10 @@ pub struct Settings {
         default_value = "15.4"
     )]
     pub macos: Version,
-    /// The macOS that the program is told instead: since 26 those built with an older SDK are told 16.0
-    #[arg(long, value_name = "VERSION", env = "MACSIM_TOLD_MACOS")]
-    pub told_macos: Option<Version>,
+    /// The macOS that is reported to the program instead: 16.0 since 26, where it was built with an older SDK; 10.16 with
+    /// `SYSTEM_VERSION_COMPAT=1`
+    #[arg(long, value_name = "VERSION", env = "MACSIM_REPORTED_MACOS")]
+    pub reported_macos: Option<Version>,
     /// Look for the paths that the program opens, stats or spawns under DIR first; again for more
     #[arg(long, value_name = "DIR", env = "MACSIM_ROOT")]
     pub root: Vec<PathBuf>,

@@ -279,9 +279,6 @@ fn only_what_the_running_macos_has_is_subscribed() {
         is_same(&run.out, &recorded(&[], &lines).out);
         is_well(&run, lines.lines().count());
     }
-    let all = native(&[], EVENTS).run();
-    let told = native(&[], EVENTS).option("--told-macos=16.0").run();
-    is_same(&told.out, &all.out);
     let run = native(&["-e", "tcc_modify,exit"], EVENTS)
         .macos("14.0")
         .run();
@@ -291,6 +288,34 @@ fn only_what_the_running_macos_has_is_subscribed() {
     let run = native(&["-e", "tcc_modify"], EVENTS).macos("14.0").run();
     let none = format!("{said}proctracer: this macOS has none of the selected events\n");
     assert_eq!((run.err, run.status), (none, 1));
+}
+
+/// Some programs get a version that no macOS has.
+#[test]
+fn a_version_for_compatibility_is_not_taken_for_the_real_one() {
+    for (macos, reported, version) in [
+        ("13.0", "10.16", "13.0"),
+        ("13.4", "10.16", "13.4"),
+        ("14.2", "10.16", "14.2"),
+        ("15.4", "10.16", "15.4"),
+        ("26.0", "16.0", "26.0"),
+        ("26.4.1", "16.0", "26.4"),
+        ("27.0", "16.0", "27.0"),
+        ("27.1", "17.1", "27.1"),
+    ] {
+        let with = |run: Run| {
+            run.macos(macos)
+                .option("--reported-macos")
+                .option(reported)
+                .run()
+        };
+        let doctor = with(Run::new(&["--doctor"]));
+        let line = format!("macOS                       ok: {version}\n");
+        assert!(doctor.out.starts_with(&line), "{macos}: {}", doctor.out);
+        let run = with(native(&["-F", "line"], EVENTS));
+        let all = native(&["-F", "line"], EVENTS).macos(macos).run();
+        is_same(&run.out, &all.out);
+    }
 }
 
 #[test]

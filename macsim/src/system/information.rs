@@ -28,7 +28,7 @@ fn value(name: &str) -> Option<Value> {
     let macos = settings::get().macos;
     Some(match name {
         "kern.osproductversion" => {
-            Value::Text(settings::get().told_macos.unwrap_or(macos).to_string())
+            Value::Text(settings::get().reported_macos.unwrap_or(macos).to_string())
         }
         "kern.osrelease" => Value::Text(darwin(macos)),
         "kern.ostype" => Value::Text("Darwin".into()),
@@ -52,14 +52,17 @@ fn value(name: &str) -> Option<Value> {
     })
 }
 
-/// Darwin's version of a macOS.
-fn darwin(Version([major, minor, patch]): Version) -> String {
-    let major = match major {
-        10 => minor + 4,
-        11..=25 => major + 9,
-        _ => major - 1,
+/// The version of Darwin that a macOS has; since 27 it is the same number. Patches of macOS don't show in it.
+fn darwin(Version([major, minor, _]): Version) -> String {
+    let (major, minor) = match major {
+        10 => (minor + 4, 6),
+        // macOS 13.0 has Darwin 22.1, and 13.5 and 13.6 have 22.6.
+        11..=13 => (major + 9, (minor + 1).min(6)),
+        14..=25 => (major + 9, minor),
+        26 => (25, minor),
+        _ => (major, minor),
     };
-    format!("{major}.{minor}.{patch}")
+    format!("{major}.{minor}.0")
 }
 
 /// A build number of the usual form.
@@ -258,8 +261,15 @@ mod tests {
     #[test]
     fn darwin_has_a_number_of_its_own() {
         let version = |text: &str| darwin(text.parse().expect("a version"));
-        assert_eq!(version("10.15.7"), "19.15.7");
-        assert_eq!(version("15.4"), "24.4.0");
-        assert_eq!(version("26.5"), "25.5.0");
+        for (macos, darwin) in [
+            ("10.15.7", "19.6.0"),
+            ("13.0", "22.1.0"),
+            ("13.6.1", "22.6.0"),
+            ("15.4.1", "24.4.0"),
+            ("26.5.2", "25.5.0"),
+            ("27.0", "27.0.0"),
+        ] {
+            assert_eq!(version(macos), darwin, "{macos}");
+        }
     }
 }

@@ -11,16 +11,24 @@ use crate::catalogue::MacOs;
 use crate::doctor::Findings;
 use crate::escape;
 
-/// The version of the running macOS; None where it doesn't tell.
+/// The version of the running macOS; None if it can't be read.
 pub fn macos_version() -> Option<MacOs> {
     match version(c"kern.osproductversion")? {
-        // There is no macOS 16: since 26, programs that were built with an older SDK are told so. Darwin's own version
-        // is told to all, and is one behind.
-        MacOs(16, ..) => {
-            let MacOs(major, minor, _) = version(c"kern.osrelease")?;
-            Some(MacOs(major + 1, minor, 0))
-        }
-        told => Some(told),
+        // There is no such macOS: 10.16 is reported where SYSTEM_VERSION_COMPAT is set, and 16 to programs that were
+        // built with an SDK before 26. Darwin's own version is the same for all.
+        MacOs(10, 16, _) | MacOs(16..=25, ..) => version(c"kern.osrelease").map(of_darwin),
+        reported => Some(reported),
+    }
+}
+
+/// The macOS that has a version of Darwin. The patch isn't known by it.
+fn of_darwin(MacOs(major, minor, _): MacOs) -> MacOs {
+    match major {
+        // macOS 13.0 has Darwin 22.1.
+        22 => MacOs(13, minor.saturating_sub(1), 0),
+        ..=24 => MacOs(major.saturating_sub(9), minor, 0),
+        25 => MacOs(26, minor, 0),
+        _ => MacOs(major, minor, 0),
     }
 }
 
