@@ -38,12 +38,41 @@ pub struct Settings {
     /// Say on standard error what clients subscribe to and mute
     #[arg(long, env = "MACSIM_LOG", value_parser = FalseyValueParser::new())]
     pub log: bool,
-    /// What `es_new_client` returns, 0 to 6; without it 0, or 5 where --euid isn't 0
+    /// How the program is signed: with the entitlement for EndpointSecurity, without, or not at all
+    #[arg(
+        long,
+        value_name = "SIGNATURE",
+        env = "MACSIM_SIGNATURE",
+        value_enum,
+        default_value = "entitled"
+    )]
+    pub signature: Signature,
+    /// What `es_new_client` looks at first: on 27 it is root, on older systems it isn't known
+    #[arg(
+        long,
+        value_name = "WHAT",
+        env = "MACSIM_REFUSE_FIRST",
+        value_enum,
+        default_value = "root"
+    )]
+    pub refuse_first: First,
+    /// What `es_new_client` returns, 0 to 6; without it 0, 3 for a program that isn't entitled, or 5 where --euid isn't 0
     #[arg(long, value_name = "N", env = "MACSIM_NEW_CLIENT", value_parser = clap::value_parser!(u32).range(0..=6))]
     pub new_client: Option<u32>,
-    /// What `es_new_descendants_client` returns, 0 to 6
-    #[arg(long, value_name = "N", env = "MACSIM_NEW_DESCENDANTS_CLIENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=6))]
-    pub new_descendants_client: u32,
+    /// What `es_new_descendants_client` returns, 0 to 6; without it 0, or 3 for a program that isn't entitled
+    #[arg(long, value_name = "N", env = "MACSIM_NEW_DESCENDANTS_CLIENT", value_parser = clap::value_parser!(u32).range(0..=6))]
+    pub new_descendants_client: Option<u32>,
+    /// So many clients are allowed
+    #[arg(long, value_name = "N", env = "MACSIM_CLIENTS", default_value_t = 48)]
+    pub clients: usize,
+    /// So many descendants clients are allowed
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MACSIM_DESCENDANTS_CLIENTS",
+        default_value_t = 192
+    )]
+    pub descendants_clients: usize,
     /// Deliver the messages N times
     #[arg(long, value_name = "N", env = "MACSIM_REPEAT", default_value_t = 1)]
     pub repeat: u64,
@@ -106,6 +135,26 @@ pub struct Settings {
     /// Say on standard error which imports are missing
     #[arg(long, env = "MACSIM_TRACE", value_parser = FalseyValueParser::new())]
     pub trace: bool,
+}
+
+/// How a program is signed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// with com.apple.developer.endpoint-security.client
+    Entitled,
+    /// without entitlements
+    AdHoc,
+    /// not at all, which Macs with Intel processors allow
+    None,
+}
+
+/// What is missing may be seen in this order.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// root, then the entitlement
+    Root,
+    /// the entitlement, then root
+    Entitlement,
 }
 
 /// How the simulation ends the program.

@@ -75,21 +75,79 @@ fn a_client_is_refused() {
             .run();
         assert_eq!((run.out, run.status), (format!("no client: {result}\n"), 1));
     }
-    let run = Run::check(&["es", "new"])
-        .option("--euid")
-        .option("501")
-        .run();
-    assert_eq!(run.out, "no client: 5\n");
+    for (options, new, descendants) in [
+        (&["--euid=501"][..], 5, 0),
+        (&["--signature=ad-hoc"], 3, 3),
+        (&["--signature=none"], 3, 3),
+        (&["--signature=ad-hoc", "--euid=501"], 5, 3),
+        (
+            &[
+                "--signature=ad-hoc",
+                "--euid=501",
+                "--refuse-first=entitlement",
+            ],
+            3,
+            3,
+        ),
+        (&["--euid=501", "--refuse-first=entitlement"], 5, 0),
+        (&["--new-client=3"], 3, 3),
+        (&["--new-client=4"], 4, 0),
+        (&["--new-descendants-client=6"], 0, 6),
+    ] {
+        for (way, result) in [("new", new), ("new-descendants", descendants)] {
+            let run = options.iter().fold(Run::check(&["es", way]), Run::option);
+            let run = run.macos("27.0").run();
+            let expected = match result {
+                0 => "0 messages\n".to_owned(),
+                refused => format!("no client: {refused}\n"),
+            };
+            assert_eq!(run.out, expected, "{options:?} {way}");
+        }
+    }
 }
 
 #[test]
-fn there_are_48_clients() {
+fn clients_are_limited() {
     let run = client(&["new", "clients=48", "delete", "clients=2"], "");
     let results = vec!["0"; 47].join(", ");
     assert_eq!(
         run.out,
         format!("clients [{results}, 6]\ndelete 0\nclients [0, 6]\n0 messages\n")
     );
+    // Descendants clients have a limit of their own.
+    let run = Run::check(&["es", "clients=4", "descendants-clients=3"])
+        .option("--clients=3")
+        .option("--descendants-clients=2")
+        .macos("27.0")
+        .run();
+    assert_eq!(
+        run.out,
+        "clients [0, 0, 0, 6]\ndescendants-clients [0, 0, 6]\n0 messages\n"
+    );
+}
+
+#[test]
+fn the_kernel_knows_the_entitlements() {
+    for (signature, expected) in [
+        (
+            "entitled",
+            "csops 4: 34 [] false\ncsops 8: 34 [0, 0, 1, 6] false\ncsops 4096: 0 [0, 0, 1, 6] true\n",
+        ),
+        (
+            "ad-hoc",
+            "csops 4: 34 [] false\ncsops 8: 0 [0, 0, 0, 0] false\ncsops 4096: 0 [0, 0, 0, 0] false\n",
+        ),
+        (
+            "none",
+            "csops 4: 22 [] false\ncsops 8: 22 [0, 0, 0, 0] false\ncsops 4096: 22 [0, 0, 0, 0] false\n",
+        ),
+    ] {
+        let run = Run::check(&["es", "signature"])
+            .option("--signature")
+            .option(signature)
+            .run();
+        assert_eq!(run.out, format!("{expected}0 messages\n"), "{signature}");
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! | argument | what it does |
 //! |---|---|
 //! | `new`, `new-descendants` | makes a client, or prints why not and ends with status 1 |
-//! | `clients=N` | makes N clients more, and prints the results |
+//! | `clients=N`, `descendants-clients=N` | makes N clients more, and prints the results |
+//! | `signature` | prints what csops says of the entitlements, into buffers of several sizes |
 //! | `unmute` | unmutes all paths |
 //! | `mute=TYPE:PATH`, `mute-events=TYPE:PATH:EVENTS`, `unmute-path=TYPE:PATH` | mutes or unmutes a path |
 //! | `mute-token=NUMBERS` | mutes the process of an audit token |
@@ -58,6 +59,7 @@ unsafe extern "C" {
     fn acl_copy_ext(buffer: *mut u8, acl: *const c_void, size: isize) -> isize;
     fn acl_copy_int(buffer: *const u8) -> *mut c_void;
     fn acl_free(memory: *mut c_void) -> c_int;
+    fn csops(pid: c_int, operation: u32, buffer: *mut u8, size: usize) -> c_int;
 }
 
 impl Block {
@@ -384,10 +386,22 @@ pub fn main(args: &[String]) {
                         std::process::exit(1);
                     }
                 },
-                "clients" => {
+                "clients" | "descendants-clients" => {
                     let results = (0..part().parse::<u32>().expect("a number"))
-                        .map(|_| new_client(false).err().unwrap_or(0));
-                    println!("clients {:?}", results.collect::<Vec<_>>());
+                        .map(|_| new_client(name != "clients").err().unwrap_or(0));
+                    println!("{name} {:?}", results.collect::<Vec<_>>());
+                }
+                "signature" => {
+                    for size in [4, 8, 4096] {
+                        let mut buffer = vec![0; size];
+                        let result = csops(0, 7, buffer.as_mut_ptr(), size);
+                        let error = std::io::Error::last_os_error().raw_os_error();
+                        let error = error.filter(|_| result != 0).unwrap_or(0);
+                        let length = buffer.get(4..8).map(<[u8]>::to_vec).unwrap_or_default();
+                        let text = String::from_utf8_lossy(&buffer);
+                        let granted = text.contains("endpoint-security.client</key>");
+                        println!("csops {size}: {error} {length:?} {granted}");
+                    }
                 }
                 "unmute" => {
                     es_unmute_all_paths(NonNull::new(client).expect("a client").as_ptr());

@@ -1,6 +1,6 @@
 //! Clients: what the program asks of one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use super::muting::Muting;
 use super::{delivery, misused};
-use crate::settings;
+use crate::settings::{self, First, Signature};
 use crate::system::blocks::{_Block_copy, _Block_release, Block};
 use crate::system::{Export, functions};
 use crate::versions::{self, EVENT_TYPES};
@@ -81,22 +81,21 @@ pub const SUCCESS: u32 = 0;
 /// `es_return_t`
 pub const ERROR: u32 = 1;
 /// `es_new_client_result_t`
+const INVALID_ARGUMENT: u32 = 1;
+const NOT_ENTITLED: u32 = 3;
 const NOT_PRIVILEGED: u32 = 5;
 const TOO_MANY_CLIENTS: u32 = 6;
-const INVALID_ARGUMENT: u32 = 1;
-/// As many clients as macOS allows.
-const MAX_CLIENTS: usize = 48;
 
-/// The clients that are not deleted.
-static CLIENTS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+/// The clients that are not deleted, and whether each is one for descendants.
+static CLIENTS: Mutex<BTreeMap<usize, bool>> = Mutex::new(BTreeMap::new());
 
-fn clients() -> MutexGuard<'static, BTreeSet<usize>> {
+fn clients() -> MutexGuard<'static, BTreeMap<usize, bool>> {
     CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The program's client; `None` is misuse.
 pub fn given<'a>(client: *const Client, function: &str) -> Option<&'a Client> {
-    if !clients().contains(&(client as usize)) {
+    if !clients().contains_key(&(client as usize)) {
         misused(format_args!(
             "{function}: this is no client, or it was deleted"
         ));
@@ -106,7 +105,12 @@ pub fn given<'a>(client: *const Client, function: &str) -> Option<&'a Client> {
     unsafe { client.as_ref() }
 }
 
-fn new_client(output: *mut *const Client, handler: *mut Block, result: u32) -> u32 {
+fn new_client(
+    output: *mut *const Client,
+    handler: *mut Block,
+    result: u32,
+    is_descendants: bool,
+) -> u32 {
     if output.is_null() || handler.is_null() {
         return INVALID_ARGUMENT;
     }
@@ -115,8 +119,15 @@ fn new_client(output: *mut *const Client, handler: *mut Block, result: u32) -> u
     if result != SUCCESS {
         return result;
     }
+    let settings = settings::get();
+    let allowed = if is_descendants {
+        settings.descendants_clients
+    } else {
+        settings.clients
+    };
     let mut clients = clients();
-    if clients.len() >= MAX_CLIENTS {
+    let same = clients.values().filter(|same| **same == is_descendants);
+    if same.count() >= allowed {
         return TOO_MANY_CLIENTS;
     }
     let client = Arc::new(Client {
@@ -126,7 +137,7 @@ fn new_client(output: *mut *const Client, handler: *mut Block, result: u32) -> u
             .collect(),
         subscriptions: AtomicU32::new(0),
         state: Mutex::new(State {
-            muting: Muting::of_new_client(settings::get().macos),
+            muting: Muting::of_new_client(settings.macos),
             ..State::default()
         }),
         muting_changes: AtomicU32::new(0),
@@ -134,24 +145,44 @@ fn new_client(output: *mut *const Client, handler: *mut Block, result: u32) -> u
         wake: Condvar::new(),
     });
     let client = Arc::into_raw(client); // es_delete_client drops the reference
-    clients.insert(client as usize);
+    clients.insert(client as usize, is_descendants);
     // SAFETY: as above.
     unsafe { output.write(client) };
     SUCCESS
 }
 
+/// What a program without the entitlement gets; one that `--new-client` makes such has none at all.
+fn unless_entitled() -> u32 {
+    let settings = settings::get();
+    let forced = settings.new_client == Some(NOT_ENTITLED);
+    if settings.signature != Signature::Entitled || forced {
+        NOT_ENTITLED
+    } else {
+        SUCCESS
+    }
+}
+
 extern "C" fn es_new_client(output: *mut *const Client, handler: *mut Block) -> u32 {
     let settings = settings::get();
-    let unprivileged = if settings.euid == 0 {
+    let unless_root = if settings.euid == 0 {
         SUCCESS
     } else {
         NOT_PRIVILEGED
     };
-    new_client(output, handler, settings.new_client.unwrap_or(unprivileged))
+    let refusals = match settings.refuse_first {
+        First::Root => [unless_root, unless_entitled()],
+        First::Entitlement => [unless_entitled(), unless_root],
+    };
+    let refusal = refusals.into_iter().find(|result| *result != SUCCESS);
+    let result = settings.new_client.or(refusal).unwrap_or(SUCCESS);
+    new_client(output, handler, result, false)
 }
 
+/// It asks neither for root nor for Full Disk Access.
 extern "C" fn es_new_descendants_client(output: *mut *const Client, handler: *mut Block) -> u32 {
-    new_client(output, handler, settings::get().new_descendants_client)
+    let forced = settings::get().new_descendants_client;
+    let result = forced.unwrap_or_else(unless_entitled);
+    new_client(output, handler, result, true)
 }
 
 extern "C" fn es_delete_client(client: *const Client) -> u32 {

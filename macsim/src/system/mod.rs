@@ -16,6 +16,7 @@ mod passthrough;
 pub mod processes;
 pub mod security;
 mod signals;
+mod signing;
 mod spawn;
 mod terminal;
 mod threads;
@@ -53,12 +54,13 @@ static EXPORTS: LazyLock<HashMap<&str, (usize, bool)>> = LazyLock::new(|| {
         threads::exports(),
         xpc::exports(),
     ];
-    let failing: [Vec<Export>; 8] = [
+    let failing: [Vec<Export>; 9] = [
         files::exports(),
         identity::exports(),
         information::exports(),
         processes::exports(),
         signals::exports(),
+        signing::exports(),
         spawn::exports(),
         terminal::exports(),
         time::exports(),
