@@ -58,11 +58,12 @@ install: $(if $(wildcard proctracer),,all)
 test:
 	$(CARGO) test
 
-# What is asked of every change.
+# What is asked of every change: format, lints, documentation.
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --check --manifest-path macsim/programs/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items -p proctracer
 
 # proctracer for macOS, both architectures: on a Mac with its own toolchain, on Linux with one that is installed when it is
 # missing (macsim/toolchain/setup says what).

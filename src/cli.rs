@@ -13,6 +13,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
+use crate::format::Kind;
+use crate::live::Choice;
+
 /// Trace what happens on a Mac: processes, files, log-ins and more, from EndpointSecurity.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
@@ -43,7 +46,7 @@ pub struct Cli {
         default_value_t,
         conflicts_with = "read"
     )]
-    pub source: Source,
+    pub source: Choice,
 
     /// In a live trace, also show what the program itself does, and those in the pipeline with it
     #[arg(long)]
@@ -51,7 +54,7 @@ pub struct Cli {
 
     /// How events are printed
     #[arg(short = 'F', long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub format: Format,
+    pub format: Kind,
 
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
@@ -92,30 +95,6 @@ pub struct Cli {
     /// Explain an event: its members, and when it comes and when it doesn't
     #[arg(long, value_name = "EVENT")]
     pub explain: Option<String>,
-}
-
-/// Where the events of a live trace come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Source {
-    /// native; eslogger where macOS refuses that because the program isn't entitled
-    #[default]
-    Auto,
-    /// A client of EndpointSecurity: takes root, Apple's entitlement and Full Disk Access
-    Native,
-    /// macOS's own eslogger: takes root and Full Disk Access
-    Eslogger,
-}
-
-/// How events are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A block of rows for each event
-    #[default]
-    Text,
-    /// One line an event, made for grep and awk
-    Line,
-    /// One JSON object a line, as eslogger writes them
-    Json,
 }
 
 /// When to use colour.

@@ -1,9 +1,9 @@
 //! One object a line, in eslogger's schema.
 
 use super::Format;
-use crate::escape;
-use crate::event::Event;
-use crate::redact;
+use crate::model::event::Event;
+use crate::text::escape;
+use crate::text::redact;
 
 /// The JSON format: a recording's objects pass through as they came.
 pub struct Json {
@@ -14,20 +14,20 @@ pub struct Json {
 }
 
 impl Format for Json {
-    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize {
         let start = out.len();
         let mut redacted = Vec::new();
         let json = if self.redact {
             // It was read before, so that nothing can be wrong with it; if something were, it wouldn't be shown.
             if redact::push_json(&mut redacted, event.json).is_err() {
-                return;
+                return start;
             }
             &redacted
         } else {
             event.json
         };
         if memchr::memchr2(b'\n', b'\r', json).is_some() {
-            crate::source::push_json_on_one_line(out, json);
+            crate::text::json::push_on_one_line(out, json);
         } else {
             out.extend_from_slice(json);
         }
@@ -36,5 +36,6 @@ impl Format for Json {
             escape::push_json_for_terminal(out, &object);
         }
         out.push(b'\n');
+        start
     }
 }

@@ -1,9 +1,9 @@
 //! One line an event, for grep and awk.
 
 use super::{Format, Palette, Values, escape_quotes, push_int, push_label};
-use crate::clock::Clock;
-use crate::escape;
-use crate::event::{Event, EventType};
+use crate::model::event::{Event, EventType};
+use crate::text::clock::Clock;
+use crate::text::escape;
 
 /// The line format: time, process, event, then `key=value`.
 pub struct Line {
@@ -27,7 +27,8 @@ impl Line {
 }
 
 impl Format for Line {
-    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize {
+        let time_at = out.len();
         self.values.clock.push_exact(out, event.time);
         out.push(b' ');
         self.palette
@@ -64,6 +65,7 @@ impl Format for Line {
             quote(out, start);
         }
         out.push(b'\n');
+        time_at
     }
 }
 

@@ -7,10 +7,13 @@ mod json;
 mod line;
 mod text;
 
-use crate::clock::Clock;
-use crate::escape::{self, push_fmt};
-use crate::event::{self, AuditToken, Event, Field, File, Label, Value};
-use crate::{redact, source, tables};
+use clap::ValueEnum;
+
+use crate::model::event::{self, AuditToken, Event, Field, File, Label, Value};
+use crate::model::tables;
+use crate::text::clock::Clock;
+use crate::text::escape::{self, push_fmt};
+use crate::text::{json as json_text, redact};
 
 pub use json::Json;
 pub use line::Line;
@@ -18,8 +21,70 @@ pub use text::Text;
 
 /// A format.
 pub trait Format: Send {
-    /// Appends an event.
-    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
+    /// Appends an event, and returns the place in `out` of its time.
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize;
+}
+
+/// How events are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// A block of rows for each event
+    #[default]
+    Text,
+    /// One line an event, made for grep and awk
+    Line,
+    /// One JSON object a line, as eslogger writes them
+    Json,
+}
+
+/// How events look, as the options say.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "an option without a value is one"
+)]
+pub struct Style {
+    /// The format.
+    pub kind: Kind,
+    /// True for times in UTC.
+    pub utc: bool,
+    /// The colours.
+    pub palette: Palette,
+    /// True if the environment of programs is shown.
+    pub env: bool,
+    /// True if the values in it are replaced.
+    pub redact: bool,
+    /// True if a terminal reads what is shown.
+    pub terminal: bool,
+}
+
+impl Style {
+    /// The format; each thread has its own.
+    pub fn format(self) -> Box<dyn Format> {
+        let clock = Clock::new(self.utc);
+        match self.kind {
+            Kind::Text => Box::new(Text::new(clock, self.palette, self.redact)),
+            Kind::Line => Box::new(Line::new(clock, self.palette, self.redact)),
+            Kind::Json => Box::new(self.json(self.terminal)),
+        }
+    }
+
+    /// The format of what is recorded.
+    pub fn recorder(self) -> Json {
+        self.json(false)
+    }
+
+    /// Returns true if the format shows the JSON of a message.
+    pub fn needs_json(self) -> bool {
+        self.kind == Kind::Json
+    }
+
+    fn json(self, terminal: bool) -> Json {
+        Json {
+            terminal,
+            redact: self.redact,
+        }
+    }
 }
 
 /// The colours of a terminal, where they are wanted (ECMA-48, "SGR").
@@ -94,7 +159,7 @@ impl Values {
             Value::Json(json) => {
                 let mut canonical = Vec::new();
                 // It was read before, so that nothing can be wrong with it.
-                if source::push_canonical_json(&mut canonical, json).is_err() {
+                if json_text::push_canonical(&mut canonical, json).is_err() {
                     canonical = json.to_vec();
                 }
                 escape::push_bytes(out, &canonical);

@@ -1,10 +1,10 @@
 //! The text layout: a block of rows for each event.
 
 use super::{Format, Palette, Values, push_int, push_label};
-use crate::clock::Clock;
-use crate::escape;
-use crate::event::{self, AuditToken, Event, EventType, Field, Process, Timestamp, Value};
-use crate::tables;
+use crate::model::event::{self, AuditToken, Event, EventType, Field, Process, Timestamp, Value};
+use crate::model::tables;
+use crate::text::clock::Clock;
+use crate::text::escape;
 
 /// The text layout, the default format.
 pub struct Text {
@@ -201,12 +201,13 @@ impl Text {
 }
 
 impl Format for Text {
-    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize {
         out.extend_from_slice(b"event : ");
         self.palette.paint(out, Palette::EVENT, |out| {
             push_event_type(out, event.event_type)
         });
         out.extend_from_slice(b"\n  time: ");
+        let time_at = out.len();
         self.values.clock.push_exact(out, event.time);
         out.push(b'\n');
         for field in &event.fields {
@@ -234,6 +235,7 @@ impl Format for Text {
             push_thread_id(out, event.thread_id);
         }
         out.push(b'\n');
+        time_at
     }
 }
 

@@ -27,14 +27,16 @@ use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 
-use crate::catalogue;
-use crate::escape;
-use crate::event::EventType;
+use super::recording::{self, Chunk, Objects};
+use super::refusal::Refusal;
 use crate::exit::{reason, warn};
-use crate::filter::Selection;
-use crate::live::tell_what_is_lacking;
-use crate::refusal::Refusal;
-use crate::tables;
+use crate::model::catalogue::{self, Row};
+use crate::model::event::EventType;
+use crate::model::tables;
+use crate::order::loss::Origin;
+use crate::pipeline::{Buffers, Feed, Source};
+use crate::select::{Need, Selection};
+use crate::text::escape;
 
 const PROGRAM: &str = "/usr/bin/eslogger";
 
@@ -58,8 +60,106 @@ pub fn is_there() -> bool {
     Path::new(PROGRAM).exists()
 }
 
-/// eslogger, running. It is ended with this value.
+/// What eslogger writes, as a source.
 pub struct Eslogger {
+    child: Arc<Mutex<Child>>,
+    waiting: Arc<Waiting>,
+    is_stopped: Arc<AtomicBool>,
+    need: Need,
+}
+
+/// The names of the events that the running eslogger has.
+pub struct Listed(Vec<String>);
+
+impl Listed {
+    /// Asks eslogger.
+    ///
+    /// # Errors
+    /// This process isn't root's, which eslogger needs, or eslogger fails.
+    pub fn ask() -> Result<Listed, Refusal> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Refusal::NotPrivileged);
+        }
+        list_events().map(Listed).map_err(|error| failed(&error))
+    }
+
+    /// Returns true if eslogger has the event.
+    pub fn has(&self, row: &Row) -> bool {
+        self.0.iter().any(|name| name == row.name)
+    }
+
+    /// Those that are needed.
+    fn needed(&self, events: &Selection) -> Vec<String> {
+        let is_needed = |name: &&String| {
+            events.contains(match catalogue::by_name(name.as_bytes()) {
+                Some(row) => EventType::Known(row),
+                None => EventType::Unknown {
+                    number: None,
+                    name: "".into(),
+                },
+            })
+        };
+        self.0.iter().filter(is_needed).cloned().collect()
+    }
+}
+
+impl Eslogger {
+    /// Starts it for those of the listed events that are needed.
+    ///
+    /// # Errors
+    /// It can't be started. That macOS refuses it a client turns out later, see [`Handle::end`].
+    pub fn start(need: &Need, listed: &Listed) -> Result<(Eslogger, Handle), Refusal> {
+        let events = listed.needed(&need.events);
+        if events.is_empty() {
+            return Err(Refusal::no_events());
+        }
+        let handle = Handle::spawn(&events).map_err(|error| failed(&error))?;
+        let eslogger = Eslogger {
+            child: Arc::clone(&handle.child),
+            waiting: Arc::clone(&handle.waiting),
+            is_stopped: Arc::clone(&handle.is_stopped),
+            need: need.clone(),
+        };
+        Ok((eslogger, handle))
+    }
+}
+
+impl Source for Eslogger {
+    type Piece = Chunk;
+    type Decoder = Objects;
+
+    fn decoder(&self, buffers: &Buffers) -> Objects {
+        Objects::new(&self.need, buffers)
+    }
+
+    /// Ends eslogger, so that what it has written can be printed. The second time nothing is to be waited for.
+    fn stopper(&self) -> Box<dyn Fn() -> bool + Send + Sync> {
+        let child = Arc::clone(&self.child);
+        let is_stopped = Arc::clone(&self.is_stopped);
+        Box::new(move || {
+            let is_first = !is_stopped.swap(true, Ordering::Relaxed);
+            if is_first {
+                end(&child);
+            }
+            is_first
+        })
+    }
+
+    fn run(self, feed: &Feed<Chunk>) {
+        let lines = Lines {
+            waiting: self.waiting,
+            block: Vec::new(),
+            at: 0,
+        };
+        if feed.begin(Origin::Eslogger, true) {
+            let read = recording::read_live(lines, feed);
+            feed.end(read);
+        }
+    }
+}
+
+/// eslogger, running. Ended on drop.
+pub struct Handle {
     child: Arc<Mutex<Child>>,
     errors: Option<JoinHandle<Option<Refusal>>>,
     waiting: Arc<Waiting>,
@@ -67,23 +167,8 @@ pub struct Eslogger {
     _guard: Guard,
 }
 
-impl Eslogger {
-    /// Starts it for the selected events, those of them that it has.
-    ///
-    /// # Errors
-    /// It can't be started. That macOS refuses it a client turns out later, see [`Eslogger::end`].
-    pub fn start(selection: &Selection) -> Result<Eslogger, Refusal> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(Refusal::NotPrivileged);
-        }
-        let events = wanted(selection, &list_events().map_err(|error| failed(&error))?);
-        if events.is_empty() {
-            return Err(Refusal::no_events());
-        }
-        Self::spawn(&events).map_err(|error| failed(&error))
-    }
-
-    fn spawn(events: &[String]) -> io::Result<Eslogger> {
+impl Handle {
+    fn spawn(events: &[String]) -> io::Result<Handle> {
         let (ours, its) = raw_terminal()?;
         let mut guard = Guard::new()?;
         let mut command = Command::new(PROGRAM);
@@ -97,7 +182,7 @@ impl Eslogger {
         drop(command); // it holds the end of the terminal that is eslogger's
         let errors = child.stderr.take();
         let watched = guard.watch(child.id());
-        let eslogger = Eslogger {
+        let handle = Handle {
             child: Arc::new(Mutex::new(child)),
             errors: errors.map(|errors| thread::spawn(|| pass_on(errors))),
             waiting: Arc::default(),
@@ -105,33 +190,10 @@ impl Eslogger {
             _guard: guard,
         };
         watched?;
-        let waiting = Arc::clone(&eslogger.waiting);
-        let is_stopped = Arc::clone(&eslogger.is_stopped);
+        let waiting = Arc::clone(&handle.waiting);
+        let is_stopped = Arc::clone(&handle.is_stopped);
         thread::spawn(move || read(File::from(ours), &waiting, &is_stopped));
-        Ok(eslogger)
-    }
-
-    /// What it writes, in whole lines.
-    pub fn lines(&self) -> impl Read + Send + 'static {
-        Lines {
-            waiting: Arc::clone(&self.waiting),
-            block: Vec::new(),
-            at: 0,
-        }
-    }
-
-    /// What a signal to us is to do: end eslogger, so that what it has written can be printed. Says false when it
-    /// has done so before, and we are not to wait.
-    pub fn stopper(&self) -> impl Fn() -> bool + Send + Sync + 'static {
-        let child = Arc::clone(&self.child);
-        let is_stopped = Arc::clone(&self.is_stopped);
-        move || {
-            let is_first = !is_stopped.swap(true, Ordering::Relaxed);
-            if is_first {
-                end(&child);
-            }
-            is_first
-        }
+        Ok(handle)
     }
 
     /// Ends it, unless it has ended.
@@ -153,7 +215,7 @@ impl Eslogger {
     }
 }
 
-impl Drop for Eslogger {
+impl Drop for Handle {
     fn drop(&mut self) {
         end(&self.child);
     }
@@ -211,21 +273,6 @@ fn list_events() -> io::Result<Vec<String>> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.split_whitespace().map(str::to_owned).collect())
-}
-
-/// Those of the listed events that are selected. One that was named and isn't there is told.
-fn wanted(selection: &Selection, listed: &[String]) -> Vec<String> {
-    tell_what_is_lacking(selection, |row| listed.iter().any(|name| name == row.name));
-    let is_selected = |name: &&String| {
-        selection.contains(match catalogue::by_name(name.as_bytes()) {
-            Some(row) => EventType::Known(row),
-            None => EventType::Unknown {
-                number: None,
-                name: "".into(),
-            },
-        })
-    };
-    listed.iter().filter(is_selected).cloned().collect()
 }
 
 /// A pseudo-terminal that passes every byte on as it is: our end, and its.

@@ -1,12 +1,12 @@
-//! Where events come from. A source knows nothing of formats: it gives [`crate::event::Event`]s.
+//! Where events come from. A source knows what is asked of it and no formats: it gives [`crate::model::event::Event`]s.
 
 #[cfg(target_os = "macos")]
 pub mod eslogger;
 #[cfg(target_os = "macos")]
 pub mod native;
+#[cfg(any(target_os = "macos", test))]
+pub mod queue;
 pub mod recording;
+#[cfg(any(target_os = "macos", test))]
+pub mod refusal;
 mod values;
-
-pub use recording::json::{
-    push_canonical as push_canonical_json, push_on_one_line as push_json_on_one_line,
-};

@@ -1,8 +1,8 @@
 //! What the rows of the catalogue make of what a source read, the same for every source.
 
-use crate::catalogue::{Kind, Member};
-use crate::event::{Field, Text, Value};
-use crate::tables;
+use crate::model::catalogue::{Kind, Member};
+use crate::model::event::{Field, Text, Value};
+use crate::model::tables;
 
 /// The value of a member that is an integer in C.
 pub fn integer<'m>(kind: &'static Kind, number: i128) -> Value<'m> {

@@ -5,16 +5,19 @@
 //! against the C structure. What it gives is [`Raw`]: what a member holds, by its C type.
 
 #![allow(
+    missing_docs,
+    reason = "the members of C structures are documented in the header that each structure names"
+)]
+#![allow(
     non_camel_case_types,
     reason = "the names are those of the C interface, to be found by grep"
 )]
 
-use std::ffi::c_char;
 use std::mem::ManuallyDrop;
 
 pub use endpoint_sec_sys::*;
 
-use crate::event::Timestamp;
+use crate::model::event::Timestamp;
 
 /// What a member of a C structure holds.
 #[derive(Clone, Copy)]
@@ -95,18 +98,18 @@ macro_rules! getter {
         absent
     }};
     ($of:tt $name:ident []) => {
-        $crate::source::native::getter!($of $name [|e| &e.$name;])
+        $crate::source::native::c::getter!($of $name [|e| &e.$name;])
     };
     ((structure $struct:ident) $name:ident [|$e:ident| $get:expr;]) => {
-        $crate::source::native::getter!(@ base $e $get, {
+        $crate::source::native::c::getter!(@ base $e $get, {
             Some(&*base.cast::<$crate::source::native::c::$struct>())
         })
     };
     ((event $arm:ident) $name:ident [|$e:ident| $get:expr;]) => {
-        $crate::source::native::getter!((event $arm es_events_t) $name [|$e| $get;])
+        $crate::source::native::c::getter!((event $arm es_events_t) $name [|$e| $get;])
     };
     ((event $arm:ident $union:ident) $name:ident [|$e:ident| $get:expr;]) => {
-        $crate::source::native::getter!(@ base $e $get, {
+        $crate::source::native::c::getter!(@ base $e $get, {
             $crate::source::native::c::Arm::get(&(*base.cast::<$crate::source::native::c::$union>()).$arm)
         })
     };

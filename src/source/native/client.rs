@@ -8,7 +8,7 @@ use block2::RcBlock;
 
 use super::c::{self, es_event_type_t, es_mute_inversion_type_t, es_mute_path_type_t};
 use super::message::Message;
-use crate::refusal::Refusal;
+use crate::source::refusal::Refusal;
 
 /// A client. macOS gives it the messages that it has subscribed to, until it is dropped.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use bumpalo::Bump;
 use super::c::{self, Raw, time_of};
 use super::message::{Elements, FileParts as _, Message, Part, ProcessParts as _, Structure};
 use super::{acl, entitlements, json};
-use crate::catalogue::{self, Kind, Member};
-use crate::event::{
+use crate::model::catalogue::{self, Kind, Member};
+use crate::model::event::{
     AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value,
 };
 use crate::source::values;
@@ -208,6 +208,8 @@ fn process(raw: &c::es_process_t, version: u32) -> Process<'_> {
         group_id: raw.group_id,
         session_id: raw.session_id,
         codesigning_flags: raw.codesigning_flags,
+        parent_audit_token: (version >= 4).then(|| audit_token(&raw.parent_audit_token)),
+        responsible_audit_token: (version >= 4).then(|| audit_token(&raw.responsible_audit_token)),
         is_platform_binary: raw.is_platform_binary,
         is_es_client: raw.is_es_client,
         signing_id: Text::Bytes(raw.signing_id().unwrap_or_default()),

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use block2::{Block, RcBlock};
 
 use super::c::es_event_exec_t;
-use super::json::push_string;
 use super::system::symbol;
+use crate::text::json::push_string;
 
 /// `xpc_object_t` and `xpc_type_t`, `<xpc/xpc.h>`.
 type Object = *mut c_void;

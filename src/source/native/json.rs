@@ -1,16 +1,17 @@
 //! A message as eslogger writes it: the same keys, types and NULLs, what a message's version lacks left out.
 //!
 //! The keys are in a fixed order. Bytes that aren't UTF-8 are written as lone surrogates, which
-//! [`crate::event::Text`] reads back, where eslogger writes U+FFFD.
+//! [`crate::model::event::Text`] reads back, where eslogger writes U+FFFD.
 
 use std::fmt::Write as _;
 
 use super::c::{self, Raw};
 use super::message::{FileParts as _, Message, Part, ProcessParts as _, Structure};
 use super::{acl, decode, entitlements};
-use crate::catalogue::{Kind, Member};
-use crate::clock::Clock;
-use crate::event::{EventType, Timestamp};
+use crate::model::catalogue::{Kind, Member};
+use crate::model::event::{EventType, Timestamp};
+use crate::text::clock::Clock;
+use crate::text::json::push_string;
 
 /// Appends a message, in one line without an end.
 pub fn push_message(out: &mut Vec<u8>, message: &Message) {
@@ -81,32 +82,6 @@ pub fn uuid(uuid: &[u8; 16]) -> String {
         &hex[20..],
     ]
     .join("-")
-}
-
-/// Appends a JSON string, as eslogger escapes it.
-pub fn push_string(out: &mut Vec<u8>, text: &[u8]) {
-    let escaped = |out: &mut Vec<u8>, unit: u32| {
-        out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
-    };
-    out.push(b'"');
-    for chunk in text.utf8_chunks() {
-        for byte in chunk.valid().bytes() {
-            match byte {
-                b'"' | b'\\' | b'/' => out.extend_from_slice(&[b'\\', byte]),
-                b'\x08' => out.extend_from_slice(b"\\b"),
-                b'\x0c' => out.extend_from_slice(b"\\f"),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                b'\r' => out.extend_from_slice(b"\\r"),
-                b'\t' => out.extend_from_slice(b"\\t"),
-                ..0x20 => escaped(out, byte.into()),
-                _ => out.push(byte),
-            }
-        }
-        for byte in chunk.invalid() {
-            escaped(out, 0xdc00 + u32::from(*byte));
-        }
-    }
-    out.push(b'"');
 }
 
 /// Writes JSON.

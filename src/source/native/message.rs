@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::c::{self, Base, List, Raw};
-use crate::catalogue::{Kind, Member};
+use crate::model::catalogue::{Kind, Member};
 
 /// A message that macOS keeps for us until it is dropped.
 #[derive(Debug)]

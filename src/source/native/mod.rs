@@ -21,36 +21,54 @@ mod system;
 
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
-pub use c::Get;
-pub(crate) use c::getter;
-pub use decode::{Decoder, emptied};
-pub use message::Message;
-pub use system::{findings, macos_version, own_process_groups, responsible_app};
+use bumpalo::Bump;
 
-use crate::filter::Tree;
-use crate::loss::{Stretch, Tally};
-use crate::queue::Queue;
-use crate::refusal::Refusal;
+pub use system::{
+    has_full_disk_access, is_root, is_sip_on, macos_version, own_process_groups, responsible_app,
+};
+
+use super::queue::Queue;
+use super::refusal::Refusal;
+use crate::model::catalogue::{OLDEST, ROWS, Row};
+use crate::model::event::{Event, EventType};
+use crate::order::loss::{Origin, Stretch, Tally};
+use crate::pipeline::{Buffers, Decode, Feed, Found, Piece, Source};
+use crate::select::{Need, Tree};
 use client::{Client, Delivered};
+use decode::Decoder;
+use message::Message;
 
 /// How many messages may wait to be printed. A message is some kilobytes.
 const QUEUE: usize = 1 << 18;
 
-/// What a trace is to see.
-#[derive(Debug)]
-pub struct Plan {
-    /// `es_event_type_t` of the events, all of which the running macOS has.
-    pub events: Vec<u32>,
-    /// Where the images of the processes lie. None: anywhere.
-    pub images: Vec<Tree>,
-    /// The process groups that are left out: those of the pipeline that this process is a part of. None: it is seen, too.
-    pub left_out: Vec<i32>,
+/// How many messages a piece has at the most.
+const PIECE: usize = 1024;
+
+/// How long after a piece the next one begins at the earliest, unless it is full: to print each event by
+/// itself would cost more than all else when many come.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
+
+/// `ES_EVENT_TYPE_NOTIFY_EXEC`
+const EXEC: u32 = 9;
+
+/// Returns true if the running macOS has the event: older systems have crashed on others.
+pub fn has(row: &Row) -> bool {
+    row.since <= macos_version().unwrap_or(OLDEST)
+}
+
+/// Makes a client and deletes it, to see whether macOS allows one.
+///
+/// # Errors
+/// macOS refuses it.
+pub fn try_client() -> Result<(), Refusal> {
+    Client::new(|_| {}).map(drop)
 }
 
 /// What comes out of the queue.
 #[derive(Debug)]
-pub enum Item {
+enum Item {
     /// A message.
     Message(Message),
     /// Somebody asks for the end.
@@ -59,69 +77,56 @@ pub enum Item {
     End,
 }
 
-/// A running trace.
+/// A running trace by a client of EndpointSecurity.
 #[derive(Debug)]
-pub struct Source {
+pub struct Native {
     client: Option<Client>,
     queue: Arc<Queue<Item, Tally>>,
+    decoder: Decoder,
 }
 
-/// Asks a trace for its end, from any thread.
-pub struct Stopper(Arc<Queue<Item, Tally>>);
-
-impl Stopper {
-    /// Asks for the end.
-    pub fn stop(&self) {
-        self.0.push_at_once(Item::Stop);
-    }
-}
-
-impl Source {
-    /// Begins a trace.
+impl Native {
+    /// Begins a trace of the events that are needed and that the running macOS has.
     ///
     /// # Errors
-    /// macOS refuses it.
-    pub fn start(plan: &Plan) -> Result<Source, Refusal> {
+    /// macOS refuses it, or has none of the events.
+    pub fn start(need: &Need) -> Result<Native, Refusal> {
+        let version = macos_version().unwrap_or(OLDEST);
+        let is_needed = |row: &&'static Row| {
+            row.since <= version && need.events.contains(EventType::Known(row))
+        };
+        let events: Vec<_> = ROWS
+            .iter()
+            .filter(is_needed)
+            .map(|row| row.number)
+            .collect();
+        if events.is_empty() {
+            return Err(Refusal::no_events());
+        }
         let queue = Arc::new(Queue::new(QUEUE, Tally::new()));
-        let client = Client::new(handler(plan, Arc::clone(&queue)))?;
+        let client = Client::new(handler(need, Arc::clone(&queue)))?;
         let subscribed = client.unmute_all_paths().and_then(|()| {
-            if !plan.left_out.is_empty()
+            if !need.excluded_groups.is_empty()
                 && let Some(token) = system::own_audit_token()
             {
                 client.mute_process(&token)?;
             }
-            push_down(&client, plan)?;
-            client.subscribe(&plan.events)
+            push_down(&client, need, events.contains(&EXEC))?;
+            client.subscribe(&events)
         });
         subscribed.map_err(|function| Refusal::Other(format!("{function} failed")))?;
-        Ok(Source {
+        Ok(Native {
             client: Some(client),
             queue,
+            decoder: Decoder {
+                env: need.env,
+                json: need.json,
+            },
         })
     }
 
-    /// What asks for the end.
-    pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::clone(&self.queue))
-    }
-
-    /// Takes over all that waits into `items`, which is empty; returns whether there was anything.
-    pub fn poll(&self, items: &mut Vec<Item>) -> bool {
-        self.queue.poll(items)
-    }
-
-    /// Waits until something is there.
-    pub fn wait(&self) {
-        self.queue.wait();
-    }
-
-    /// The numbers of the messages that have come since this was asked last.
-    pub fn stretches(&self) -> Vec<Stretch> {
-        self.queue.with(Tally::take)
-    }
-
     /// Ends the trace. What macOS has delivered still comes out of the queue, then [`Item::End`].
-    pub fn stop(&mut self) {
+    fn stop(&mut self) {
         let Some(client) = self.client.take() else {
             return;
         };
@@ -134,21 +139,117 @@ impl Source {
             queue.push_at_once(Item::End);
         });
     }
+
+    fn batch(&self, messages: Vec<Message>) -> Batch {
+        Batch {
+            messages,
+            stretches: self.queue.with(Tally::take),
+        }
+    }
 }
 
-impl Drop for Source {
+impl Drop for Native {
     fn drop(&mut self) {
         // The handler must not wait for room while macOS waits for it to delete the client.
         self.queue.close();
     }
 }
 
+/// Messages, and the numbers of those that came, shown or not.
+#[derive(Debug)]
+pub struct Batch {
+    messages: Vec<Message>,
+    stretches: Vec<Stretch>,
+}
+
+impl Piece for Batch {
+    fn size(&self) -> usize {
+        self.messages.len() << 10
+    }
+}
+
+impl Source for Native {
+    type Piece = Batch;
+    type Decoder = Messages;
+
+    fn decoder(&self, _: &Buffers) -> Messages {
+        Messages {
+            decoder: self.decoder,
+            arena: Bump::new(),
+        }
+    }
+
+    fn stopper(&self) -> Box<dyn Fn() -> bool + Send + Sync> {
+        let queue = Arc::clone(&self.queue);
+        Box::new(move || {
+            queue.push_at_once(Item::Stop);
+            true
+        })
+    }
+
+    fn run(mut self, feed: &Feed<Batch>) {
+        feed.begin(Origin::Native, true);
+        let mut items = Vec::new();
+        let mut messages = Vec::new();
+        let mut passed = Instant::now();
+        'trace: loop {
+            self.queue.wait();
+            if let Some(pause) = MIN_PAUSE.checked_sub(passed.elapsed()) {
+                thread::sleep(pause);
+            }
+            self.queue.poll(&mut items);
+            for item in items.drain(..) {
+                match item {
+                    Item::Message(message) => messages.push(message),
+                    Item::Stop => self.stop(),
+                    Item::End => break 'trace,
+                }
+                if messages.len() == PIECE {
+                    let messages = std::mem::take(&mut messages);
+                    let stretches = Vec::new();
+                    feed.piece(Batch {
+                        messages,
+                        stretches,
+                    });
+                }
+            }
+            feed.piece(self.batch(std::mem::take(&mut messages)));
+            passed = Instant::now();
+        }
+        feed.piece(self.batch(messages));
+        feed.end(Ok(()));
+    }
+}
+
+/// Decodes batches of messages.
+pub struct Messages {
+    decoder: Decoder,
+    arena: Bump,
+}
+
+impl Decode<Batch> for Messages {
+    fn decode(&mut self, batch: Batch, event: &mut impl FnMut(&Event<'_>)) -> Found {
+        let mut fields = Vec::new();
+        for message in batch.messages {
+            let empty = decode::emptied(fields);
+            let read = self.decoder.event(&message, &self.arena, empty);
+            event(&read);
+            fields = decode::emptied(read.fields);
+            self.arena.reset();
+        }
+        Found {
+            damage: Vec::new(),
+            stretches: batch.stretches,
+        }
+    }
+}
+
 /// What macOS calls with every message.
 fn handler(
-    plan: &Plan,
+    need: &Need,
     queue: Arc<Queue<Item, Tally>>,
 ) -> impl Fn(&Delivered) + Send + Sync + 'static {
-    let groups = plan.left_out.clone();
+    let groups = need.excluded_groups.clone();
     move |delivered| {
         queue.push(|tally| {
             let message = delivered.get();
@@ -167,10 +268,8 @@ fn handler(
 }
 
 /// Lets macOS do what it can of the filter: messages of other processes then don't come at all.
-fn push_down(client: &Client, plan: &Plan) -> client::Result<()> {
-    /// `ES_EVENT_TYPE_NOTIFY_EXEC`
-    const EXEC: u32 = 9;
-    let prefixes: Vec<_> = plan.images.iter().flat_map(Tree::prefixes).collect();
+fn push_down(client: &Client, need: &Need, has_exec: bool) -> client::Result<()> {
+    let prefixes: Vec<_> = need.images.iter().flat_map(Tree::prefixes).collect();
     // The root has everything below it, and processes without a path besides.
     if prefixes.is_empty() || prefixes.contains(&&b""[..]) {
         return Ok(());
@@ -179,7 +278,7 @@ fn push_down(client: &Client, plan: &Plan) -> client::Result<()> {
         client.mute_path(prefix, false, None)?;
         client.mute_path(&[prefix, b"/"].concat(), true, None)?;
     }
-    if plan.events.contains(&EXEC) {
+    if has_exec {
         // An exec is selected by the image that it goes to as well, whoever it comes from.
         client.mute_path(b"/", true, Some(&[EXEC]))?;
     }

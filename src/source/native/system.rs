@@ -6,10 +6,8 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::c::audit_token_t;
-use super::client::Client;
-use crate::catalogue::MacOs;
-use crate::doctor::Findings;
-use crate::escape;
+use crate::model::catalogue::MacOs;
+use crate::text::escape;
 
 /// The version of the running macOS; None if it can't be read.
 pub fn macos_version() -> Option<MacOs> {
@@ -123,19 +121,10 @@ fn process(pid: i32) -> Option<(CString, i32, i32)> {
     ))
 }
 
-/// What a live trace takes and what of it is there; `eslogger` says whether that is.
-pub fn findings(eslogger: bool) -> Findings {
+/// Returns true if this process runs as root.
+pub fn is_root() -> bool {
     // SAFETY: it takes nothing and can't fail.
-    let root = unsafe { libc::geteuid() } == 0;
-    Findings {
-        macos: macos_version(),
-        root,
-        client: Client::new(|_| {}).map(drop),
-        full_disk: has_full_disk_access(root),
-        eslogger,
-        sip: is_sip_on(),
-        app: responsible_app(),
-    }
+    unsafe { libc::geteuid() == 0 }
 }
 
 /// The path of the app that macOS asks the permissions of this process of: the terminal, the program that lets
@@ -177,7 +166,7 @@ pub fn symbol(name: &CStr) -> Option<*mut c_void> {
 }
 
 /// Whether macOS lets this process read what only Full Disk Access lets be read.
-fn has_full_disk_access(root: bool) -> Option<bool> {
+pub fn has_full_disk_access(root: bool) -> Option<bool> {
     match File::open("/Library/Application Support/com.apple.TCC/TCC.db") {
         Ok(_) => Some(true),
         Err(error) if error.kind() == ErrorKind::PermissionDenied && root => Some(false),
@@ -186,7 +175,7 @@ fn has_full_disk_access(root: bool) -> Option<bool> {
 }
 
 /// Whether System Integrity Protection is on, by what csrutil(8) asks, too.
-fn is_sip_on() -> Option<bool> {
+pub fn is_sip_on() -> Option<bool> {
     let function = symbol(c"csr_get_active_config")?;
     // SAFETY: `int csr_get_active_config(csr_config_t *)`, a 32-bit number.
     let csr_get_active_config: unsafe extern "C" fn(*mut u32) -> c_int =

@@ -6,13 +6,13 @@
 
 use chrono::DateTime;
 
-use super::json::{Error, Result, Scanner, Str};
-use crate::catalogue::{self, Kind, Member, Row};
-use crate::event::{
+use crate::model::catalogue::{self, Kind, Member, Row};
+use crate::model::event::{
     AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value,
 };
-use crate::redact::REDACTED;
 use crate::source::values;
+use crate::text::json::{Error, Result, Scanner, Str};
+use crate::text::redact::REDACTED;
 
 impl<'m> From<Str<'m>> for Text<'m> {
     fn from(string: Str<'m>) -> Self {
@@ -31,6 +31,8 @@ pub struct Decoder {
     pub env: bool,
     /// Whether the values in it are to be replaced: what isn't one must not be shown as it is, either.
     pub redact: bool,
+    /// Whether the tokens of a process's parent and of who is responsible for it are wanted.
+    pub lineage: bool,
 }
 
 /// A message, and what in it was not as it should be.
@@ -243,8 +245,8 @@ impl<'m> Part<'m> {
             | Kind::WaitStatus => values::integer(kind, scanner.integer()?),
             Kind::Time => Value::Time(scanner.timestamp()?),
             Kind::Token => Value::Token(scanner.audit_token()?),
-            Kind::Text | Kind::Hex => Value::Text(scanner.string()?.into()),
-            Kind::File => Value::File(self.file(scanner, part)?),
+            Kind::Text | Kind::Path | Kind::Hex => Value::Text(scanner.string()?.into()),
+            Kind::File | Kind::Directory(_) => Value::File(self.file(scanner, part)?),
             Kind::Process => Value::Process(Box::new(self.process(scanner, part)?)),
             Kind::Args => Value::Args(scanner.strings()?),
             Kind::Env => Value::Env(scanner.strings()?),
@@ -365,6 +367,7 @@ impl<'m> Part<'m> {
         let mut team_id = None;
         let mut tty = None;
         let mut start_time = None;
+        let [mut parent_audit_token, mut responsible_audit_token] = [None; 2];
         let [mut ppid, mut original_ppid, mut group_id, mut session_id] = [0; 4];
         let mut codesigning_flags = 0;
         let [mut is_platform_binary, mut is_es_client] = [false; 2];
@@ -384,6 +387,13 @@ impl<'m> Part<'m> {
                 b"codesigning_flags" => codesigning_flags = scanner.integer_as()?,
                 b"is_platform_binary" => is_platform_binary = scanner.boolean()?,
                 b"is_es_client" => is_es_client = scanner.boolean()?,
+                b"parent_audit_token" if self.decoder.lineage && !scanner.null()? => {
+                    parent_audit_token = Some(scanner.audit_token()?);
+                }
+                b"responsible_audit_token" if self.decoder.lineage && !scanner.null()? => {
+                    responsible_audit_token = Some(scanner.audit_token()?);
+                }
+                b"parent_audit_token" | b"responsible_audit_token" if self.decoder.lineage => {}
                 b"cdhash"
                 | b"cdhash_full"
                 | b"cs_validation_category"
@@ -402,6 +412,8 @@ impl<'m> Part<'m> {
             group_id,
             session_id,
             codesigning_flags,
+            parent_audit_token,
+            responsible_audit_token,
             is_platform_binary,
             is_es_client,
             signing_id,

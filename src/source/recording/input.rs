@@ -5,7 +5,6 @@ use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +13,8 @@ use memchr::memrchr;
 use same_file::Handle;
 
 use super::framing::{Chunk, Framer, MAX_OBJECT};
-use crate::escape;
+use crate::pipeline::{Buffers, Feed};
+use crate::text::escape;
 
 /// How much is read at once, in bytes. What is there is taken, so that an event never waits for another.
 const READ_SIZE: usize = 512 << 10;
@@ -24,9 +24,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The size of a page, or a part of it.
 const PAGE: usize = 4096;
-
-/// How many buffers wait to be used again, at the most.
-const KEPT: usize = 16;
 
 /// The first bytes of a gzip member (RFC 1952) and of a Zstandard frame (RFC 8878).
 const GZIP: &[u8] = b"\x1f\x8b";
@@ -59,17 +56,25 @@ impl fmt::Display for Input {
     }
 }
 
-/// Reads a recording to its end and gives its chunks as soon as their last line is there. Stops when `emit`
-/// says false. A file that is followed ends where another one takes its place, or where it is emptied.
+/// Opens a recording.
 ///
 /// # Errors
-/// The file can't be opened, read or decompressed. What came before the error has been given.
-pub fn read(input: &Input, buffers: &Buffers, emit: impl FnMut(Chunk) -> bool) -> io::Result<()> {
+/// Those of open(2), and of its first bytes.
+pub fn open(input: &Input) -> io::Result<Box<dyn BufRead>> {
     match input {
-        Input::Stdin => read_from(decompressed(io::stdin().lock())?, buffers, emit),
-        Input::File(path) => read_from(decompressed(File::open(path)?)?, buffers, emit),
-        Input::Followed(path) => read_from(buffered(Followed::open(path)?), buffers, emit),
+        Input::Stdin => decompressed(io::stdin().lock()),
+        Input::File(path) => decompressed(File::open(path)?),
+        Input::Followed(path) => Ok(Box::new(buffered(Followed::open(path)?))),
     }
+}
+
+/// Reads a recording to its end and gives its chunks as soon as their last line is there. Stops when no more is
+/// wanted. A file that is followed ends where another one takes its place, or where it is emptied.
+///
+/// # Errors
+/// It can't be read or decompressed. What came before the error has been given.
+pub fn read(reader: Box<dyn BufRead>, feed: &Feed<Chunk>) -> io::Result<()> {
+    read_from(reader, feed.buffers(), |chunk| feed.piece(chunk))
 }
 
 /// Reads what comes as a recording would, but never compressed.
@@ -77,12 +82,8 @@ pub fn read(input: &Input, buffers: &Buffers, emit: impl FnMut(Chunk) -> bool) -
 /// # Errors
 /// Those of `source`. What came before the error has been given.
 #[cfg(target_os = "macos")]
-pub fn read_live(
-    source: impl Read,
-    buffers: &Buffers,
-    emit: impl FnMut(Chunk) -> bool,
-) -> io::Result<()> {
-    read_from(buffered(source), buffers, emit)
+pub fn read_live(source: impl Read, feed: &Feed<Chunk>) -> io::Result<()> {
+    read_from(buffered(source), feed.buffers(), |chunk| feed.piece(chunk))
 }
 
 fn read_from(
@@ -171,30 +172,6 @@ impl Read for Followed {
             if !self.is_over {
                 thread::sleep(LOOK_EVERY);
             }
-        }
-    }
-}
-
-/// Buffers that go round: memory that is new costs more than what is read into it.
-#[derive(Clone, Debug, Default)]
-pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl Buffers {
-    /// A buffer with nothing in it.
-    pub fn take(&self) -> Vec<u8> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default()
-    }
-
-    /// Takes a buffer back, unless it is too small to be of use or became too large to be kept.
-    pub fn give(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if (READ_SIZE / 4..=2 * READ_SIZE).contains(&buffer.capacity()) && buffers.len() < KEPT {
-            buffers.push(buffer);
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Recordings: messages in eslogger's JSON from a file or standard input, on any OS.
 //!
 //! [`input`] opens and decompresses, [`framing`] finds where objects begin and end, [`decode`] makes events
-//! of them with the scanner in [`json`]. Framing goes from the first byte to the last; decoding takes the
+//! of them with the scanner in [`crate::text::json`]. Framing goes from the first byte to the last; decoding takes the
 //! [`framing::Chunk`]s in any order, so that it can be done by several threads.
 
 mod decode;
 mod framing;
 mod input;
-pub mod json;
 mod prefilter;
 #[cfg(test)]
 mod tests;
@@ -17,30 +16,119 @@ use memchr::{memchr, memchr_iter, memmem, memrchr};
 pub use decode::Decoder;
 pub use framing::Chunk;
 use framing::Shape;
+pub use input::Input;
 #[cfg(target_os = "macos")]
 pub use input::read_live;
-pub use input::{Buffers, Input, read};
 pub use prefilter::Prefilter;
 
-use crate::event::{Event, EventType};
-use crate::loss::Tally;
+use crate::model::event::{Event, EventType};
+use crate::order::damage::{Damage, MAX_WARNINGS};
+use crate::order::loss::{Origin, Tally};
+use crate::pipeline::{Buffers, Decode, Feed, Found, Piece, Source};
+use crate::select::Need;
+use crate::text::json::{Error, Scanner};
 use decode::Complaint;
-use json::{Error, Scanner};
 
-/// After so much damage in a recording, what follows is only counted.
-pub const TOLD: u64 = 50;
+/// Recordings, one after the other.
+pub struct Recordings {
+    inputs: Vec<Input>,
+    need: Need,
+}
 
-/// Something in a recording that was not as it should be.
-#[derive(Debug)]
-pub struct Damage {
-    /// The line, counted from 1.
-    pub line: u64,
-    /// What is wrong.
-    pub reason: String,
-    /// Whether an event was lost by it, and not only the type of a member.
-    pub is_loss: bool,
-    /// How often something went wrong: more than once only for what comes after [`TOLD`] others.
-    pub count: u64,
+impl Recordings {
+    /// The recordings at `inputs`, of which that is needed.
+    pub fn new(inputs: Vec<Input>, need: Need) -> Recordings {
+        Recordings { inputs, need }
+    }
+}
+
+impl Source for Recordings {
+    type Piece = Chunk;
+    type Decoder = Objects;
+
+    fn decoder(&self, buffers: &Buffers) -> Objects {
+        Objects::new(&self.need, buffers)
+    }
+
+    /// What was read is whole: nothing has to be waited for.
+    fn stopper(&self) -> Box<dyn Fn() -> bool + Send + Sync> {
+        Box::new(|| false)
+    }
+
+    fn run(self, feed: &Feed<Chunk>) {
+        for input in &self.inputs {
+            loop {
+                let origin = Origin::Recording(input.to_string());
+                let reader = match input::open(input) {
+                    Ok(reader) => reader,
+                    Err(error) => {
+                        if !feed.failed(origin, error) {
+                            return;
+                        }
+                        break;
+                    }
+                };
+                if !feed.begin(origin, input.is_live()) {
+                    return;
+                }
+                let result = input::read(reader, feed);
+                let goes_on = result.is_ok() && matches!(input, Input::Followed(_));
+                if !feed.end(result) {
+                    return;
+                }
+                if !goes_on {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl Piece for Chunk {
+    fn size(&self) -> usize {
+        self.text.len()
+    }
+}
+
+/// Decodes chunks.
+pub struct Objects {
+    prefilter: Prefilter,
+    decoder: Decoder,
+    tally: Tally,
+    buffers: Buffers,
+}
+
+impl Objects {
+    /// Decodes what is needed, and gives the chunks' memory back to `buffers`.
+    pub fn new(need: &Need, buffers: &Buffers) -> Objects {
+        Objects {
+            prefilter: Prefilter::new(need),
+            decoder: Decoder {
+                env: need.env,
+                redact: need.redact,
+                lineage: need.lineage,
+            },
+            tally: Tally::new(),
+            buffers: buffers.clone(),
+        }
+    }
+}
+
+impl Decode<Chunk> for Objects {
+    fn decode(&mut self, chunk: Chunk, event: &mut impl FnMut(&Event<'_>)) -> Found {
+        let damage = decode(
+            &chunk,
+            self.decoder,
+            &self.prefilter,
+            &mut self.tally,
+            event,
+        );
+        self.buffers.give(chunk.text);
+        Found {
+            damage,
+            stretches: self.tally.take(),
+        }
+    }
 }
 
 /// How often an object is looked for in the rest of a damaged line.
@@ -196,7 +284,7 @@ impl<'m> Reader<'m, '_> {
 
     fn damaged(&mut self, at: usize, is_loss: bool, reason: impl FnOnce() -> String) {
         let alike = |damage: &&mut Damage| damage.is_loss == is_loss;
-        if self.damage.len() as u64 >= TOLD
+        if self.damage.len() as u64 >= MAX_WARNINGS
             && let Some(last) = self.damage.iter_mut().rfind(alike)
         {
             last.count += 1;

@@ -10,8 +10,8 @@ use std::ops::Range;
 use aho_corasick::AhoCorasick;
 use memchr::{memchr, memmem, memrchr};
 
-use crate::catalogue::{self, Row};
-use crate::filter::{Filter, Tree};
+use crate::model::catalogue::{self, Row};
+use crate::select::{Need, Tree};
 
 /// With more names than these, looking for them costs as much as parsing.
 const MAX_NAMES: usize = 48;
@@ -24,16 +24,13 @@ pub struct Prefilter {
 }
 
 impl Prefilter {
-    /// The prefilter that rejects nothing which `filter` lets through.
-    pub fn new(filter: &Filter) -> Prefilter {
-        let names = filter
-            .selection
-            .names()
-            .filter(|names| names.len() <= MAX_NAMES);
+    /// The prefilter that rejects nothing that is needed.
+    pub fn new(need: &Need) -> Prefilter {
+        let names = need.events.names().filter(|names| names.len() <= MAX_NAMES);
         let names = names.and_then(|names| {
             AhoCorasick::new(names.iter().map(|name| format!("\"{name}\""))).ok()
         });
-        let needles: Option<Vec<_>> = filter.images.iter().map(Tree::needles).collect();
+        let needles: Option<Vec<_>> = need.images.iter().map(Tree::needles).collect();
         let images = needles
             .map(|needles| needles.concat())
             .filter(|needles| !needles.is_empty())

@@ -5,12 +5,12 @@
 use proptest::prelude::*;
 
 use super::framing::Framer;
-use super::json::{Scanner, Str, push_canonical, push_on_one_line};
 use super::{Chunk, Decoder, Prefilter, decode};
-use crate::clock::Clock;
-use crate::filter::{Filter, Selection};
 use crate::format::{Format, Json, Line, Palette, Text};
-use crate::loss::Tally;
+use crate::order::loss::Tally;
+use crate::select::{Filter, Selection};
+use crate::text::clock::Clock;
+use crate::text::json::{Scanner, Str, push_canonical, push_on_one_line};
 
 const EVENTS: &str = include_str!("../../../tests/data/events.jsonl");
 const HOUR: &str = include_str!("../../../samples/developers-hour.jsonl");
@@ -22,7 +22,7 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
         images: Vec::new(),
         left_out: Vec::new(),
     };
-    let prefilter = Prefilter::new(&filter);
+    let prefilter = Prefilter::new(&filter.need(&[]));
     let mut out = Vec::new();
     let mut lost = 0;
     for chunk in chunks(&[text]) {
@@ -30,11 +30,12 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
             Decoder {
                 env: true,
                 redact: false,
+                lineage: false,
             },
             Tally::new(),
         );
         let damage = decode(&chunk, decoder, &prefilter, &mut tally, |event| {
-            format.event(event, &mut out)
+            format.event(event, &mut out);
         });
         lost += damage.iter().filter(|damage| damage.is_loss).count();
     }
@@ -67,7 +68,7 @@ fn is_safe(out: &[u8]) -> bool {
     let text = std::str::from_utf8(out).expect("what is printed is UTF-8");
     !text
         .chars()
-        .any(|c| c != '\n' && (c.is_control() || crate::escape::changes_layout(c)))
+        .any(|c| c != '\n' && (c.is_control() || crate::text::escape::changes_layout(c)))
 }
 
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
@@ -261,7 +262,7 @@ fn on_one_line(text: &[u8]) -> Vec<u8> {
 }
 
 /// A value, read by the scanner's own means.
-fn read(scanner: &mut Scanner<'_>) -> super::json::Result<serde_json::Value> {
+fn read(scanner: &mut Scanner<'_>) -> crate::text::json::Result<serde_json::Value> {
     use serde_json::Value;
     Ok(match scanner.peek() {
         b'{' => {
@@ -302,7 +303,7 @@ fn read(scanner: &mut Scanner<'_>) -> super::json::Result<serde_json::Value> {
 }
 
 fn string(string: Str<'_>) -> String {
-    let text = crate::event::Text::from(string);
+    let text = crate::model::event::Text::from(string);
     String::from_utf8(text.bytes().into_owned()).expect("UTF-8")
 }
 
@@ -362,18 +363,18 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
         images: Vec::new(),
         left_out: Vec::new(),
     };
-    for row in crate::catalogue::ROWS {
+    for row in crate::model::catalogue::ROWS {
         let selection = Selection::parse(&[row.name.to_owned()]).expect("a name");
         let filter = Filter {
             selection,
             images: Vec::new(),
             left_out: Vec::new(),
         };
-        let prefilter = Prefilter::new(&filter);
+        let prefilter = Prefilter::new(&filter.need(&[]));
         assert!(prefilter.rejects());
         assert_eq!(
             count(&prefilter, &filter),
-            count(&Prefilter::new(&all), &filter),
+            count(&Prefilter::new(&all.need(&[])), &filter),
             "{}",
             row.name
         );

@@ -10,10 +10,10 @@ use std::sync::LazyLock;
 
 use bitflags::bitflags;
 
-use crate::tables::{self, Enum, Flags};
+use crate::model::tables::{self, Enum, Flags};
 use Kind::{
-    Address, Args, Bool, CpuSubtype, Device, Either, Env, File, Flavor, Hex, Int, Ints, Json, List,
-    Mode, Process, Strings, Struct, Text, Time, Token, Union, WaitStatus,
+    Address, Args, Bool, CpuSubtype, Device, Directory, Either, Env, File, Flavor, Hex, Int, Ints,
+    Json, List, Mode, Path, Process, Strings, Struct, Text, Time, Token, Union, WaitStatus,
 };
 
 bitflags! {
@@ -104,6 +104,11 @@ pub enum Kind {
     Hex,
     /// `es_file_t`.
     File,
+    /// `es_file_t` of a directory that only locates a name: the member with this label; none where the member beside it
+    /// is the whole path.
+    Directory(&'static str),
+    /// `es_string_token_t` that is the path of a file.
+    Path,
     /// `es_process_t`.
     Process,
     /// The arguments of a program.
@@ -138,12 +143,16 @@ pub struct Member {
     pub since: u32,
     /// Gets it from a message of EndpointSecurity.
     #[cfg(target_os = "macos")]
-    pub get: crate::source::native::Get,
+    pub get: crate::source::native::c::Get,
 }
 
 /// A version of macOS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MacOs(pub u16, pub u16, pub u16);
+
+/// The oldest macOS that a live trace runs on.
+#[cfg(any(target_os = "macos", test))]
+pub const OLDEST: MacOs = MacOs(13, 0, 0);
 
 impl std::fmt::Display for MacOs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -211,6 +220,23 @@ fn place(number: u32) -> Option<usize> {
 }
 
 impl Row {
+    /// The member that is shown by this label within this structure, and what it is.
+    pub fn member(&self, within: &str, label: &str) -> Option<&'static Member> {
+        fn find(
+            members: &'static [Member],
+            is_within: &str,
+            within: &str,
+            label: &str,
+        ) -> Option<&'static Member> {
+            members.iter().find_map(|member| match member.kind {
+                Struct(members) => find(members, member.label, within, label),
+                Union(members) => find(members, is_within, within, label),
+                _ => (is_within == within && member.label == label).then_some(member),
+            })
+        }
+        find(self.members, "", within, label)
+    }
+
     /// Its place in [`ROWS`].
     pub fn index(&self) -> usize {
         place(self.number).unwrap_or(COUNT)
@@ -237,7 +263,7 @@ macro_rules! member {
             kind: $kind,
             since: $since,
             #[cfg(target_os = "macos")]
-            get: crate::source::native::getter!($of $name [$($get)*]),
+            get: crate::source::native::c::getter!($of $name [$($get)*]),
         }
     };
 }
@@ -289,7 +315,7 @@ const fn names(table: &'static Enum) -> Kind {
 const STATFS: &[Member] = members! { statfs;
     f_bsize: Int, f_iosize: Int, f_blocks: Int, f_bfree: Int, f_bavail: Int, f_files: Int, f_ffree: Int,
     f_fsid: Ints, f_owner: Int, f_type: Int, f_flags: flags(&tables::MOUNT_FLAGS), f_fssubtype: Int,
-    f_fstypename: Text, f_mntonname: Text, f_mntfromname: Text, f_flags_ext: flags(&tables::MOUNT_FLAGS_EXT),
+    f_fstypename: Text, f_mntonname: Path, f_mntfromname: Text, f_flags_ext: flags(&tables::MOUNT_FLAGS_EXT),
 };
 
 /// `struct attrlist`, `<sys/attr.h>`.
@@ -426,7 +452,7 @@ events! {
         destination []: Union(members! { event create;
             existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
             new_path []: Union(members! { event create;
-                dir as "target_dir" [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.dir)]: File,
+                dir as "target_dir" [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.dir)]: Directory("target_name"),
                 filename as "target_name" [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.filename)]: Text,
                 mode [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.mode)]: Mode,
             }),
@@ -442,7 +468,9 @@ events! {
     }
     17 kextload SYSTEM (10, 15, 0) "a kernel extension is loaded" { identifier: Text }
     18 kextunload SYSTEM (10, 15, 0) "a kernel extension is unloaded" { identifier: Text }
-    19 link FILE (10, 15, 0) "a hard link is made" { source: File, target_dir: File, target_filename: Text }
+    19 link FILE (10, 15, 0) "a hard link is made" {
+        source: File, target_dir: Directory("target_filename"), target_filename: Text,
+    }
     20 mmap MEMORY | FILE (10, 15, 0) "a file is mapped into memory" {
         protection: flags(&tables::PROTECTION), max_protection: flags(&tables::PROTECTION),
         flags: flags(&tables::MMAP_FLAGS), file_pos: Int, source: File,
@@ -468,7 +496,7 @@ events! {
         destination []: Union(members! { event rename;
             existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
             new_path []: Union(members! { event rename;
-                dir [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.dir)]: File,
+                dir [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.dir)]: Directory("filename"),
                 filename [|e| arm(e.destination_type.0 == 1, &e.destination.new_path.filename)]: Text,
             }),
         }),
@@ -483,17 +511,19 @@ events! {
     31 signal SIGNAL | PROCESS (10, 15, 0) "a signal is sent" {
         sig: names(&tables::SIGNAL), target: Process, instigator @ 9: Process,
     }
-    32 unlink FILE (10, 15, 0) "a file is removed" { target: File, parent_dir: File } [
+    32 unlink FILE (10, 15, 0) "a file is removed" { target: File, parent_dir: Directory("") } [
         "Also comes when the process has no permission to remove the file; not when the file doesn't exist.",
     ]
     33 write FILE | DESC (10, 15, 0) "a file is written" { target: File }
     35 file_provider_materialize FILE (10, 15, 0) "a file provider brings a file's content" {
         instigator: Process, source: File, target: File, instigator_token @ 8: Token,
     }
-    37 file_provider_update FILE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Text }
+    37 file_provider_update FILE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Path }
     39 readlink FILE (10, 15, 0) "a symbolic link is read" { source: File }
     41 truncate FILE (10, 15, 0) "a file is truncated" { target: File }
-    43 lookup FILE (10, 15, 0) "a path is looked up" { source_dir: File, relative_target: Text } [
+    43 lookup FILE (10, 15, 0) "a path is looked up" {
+        source_dir: Directory("relative_target"), relative_target: Text,
+    } [
         "Tells of the libraries that a program loads, for which no `open` comes.",
     ]
     51 chdir FILE (10, 15, 1) "the working directory is changed" { target: File } [
@@ -508,7 +538,9 @@ events! {
     ]
     57 chroot FILE | PROCESS (10, 15, 1) "the root directory is changed" { target: File }
     59 utimes ATTR | FILE (10, 15, 1) "the times of a file are set" { target: File, atime: Time, mtime: Time }
-    61 clone FILE (10, 15, 1) "a file is cloned" { source: File, target_dir: File, target_name: Text }
+    61 clone FILE (10, 15, 1) "a file is cloned" {
+        source: File, target_dir: Directory("target_name"), target_name: Text,
+    }
     62 fcntl DESC (10, 15, 1) "a file descriptor is controlled" { target: File, cmd: names(&tables::FCNTL_CMD) } [
         "Some commands give another event as well: F_DUPFD gives this one and `dup`.",
     ]
@@ -522,7 +554,9 @@ events! {
         "The copies of its descriptors that a child gets at fork don't give it.",
     ]
     75 settime SYSTEM (10, 15, 1) "the system's clock is set" {}
-    76 uipc_bind IPC | FILE (10, 15, 1) "a UNIX socket is bound to a path" { dir: File, filename: Text, mode: Mode }
+    76 uipc_bind IPC | FILE (10, 15, 1) "a UNIX socket is bound to a path" {
+        dir: Directory("filename"), filename: Text, mode: Mode,
+    }
     78 uipc_connect IPC | FILE (10, 15, 1) "a UNIX socket is connected" {
         file: File, domain: names(&tables::SOCKET_DOMAIN), type [|e| &e.type_]: names(&tables::SOCKET_TYPE), protocol: Int,
     }
@@ -564,19 +598,19 @@ events! {
     107 setreuid CREDS (12, 0, 0) "a process sets its real and effective user ids" { ruid: Int, euid: Int }
     108 setregid CREDS (12, 0, 0) "a process sets its real and effective group ids" { rgid: Int, egid: Int }
     110 copyfile FILE (12, 0, 0) "a file is copied by the kernel" {
-        source: File, target_file: File, target_dir: File, target_name: Text, mode: Mode,
+        source: File, target_file: File, target_dir: Directory("target_name"), target_name: Text, mode: Mode,
         flags: flags(&tables::COPYFILE_FLAGS),
     }
     111 authentication AUTH (13, 0, 0) "somebody authenticates, or fails to" {
         success: Bool, type [|e| &e.type_]: names(&tables::AUTHENTICATION_TYPE), data []: Union(AUTHENTICATION_DATA),
     }
     112 xp_malware_detected SECURITY (13, 0, 0) "XProtect finds malware" {
-        signature_version: Text, malware_identifier: Text, incident_identifier: Text, detected_path: Text,
-        detected_executable @ 10 [|e| &tail::<_, es_event_xp_malware_detected_v10_t>(e).detected_executable]: Text,
+        signature_version: Text, malware_identifier: Text, incident_identifier: Text, detected_path: Path,
+        detected_executable @ 10 [|e| &tail::<_, es_event_xp_malware_detected_v10_t>(e).detected_executable]: Path,
     }
     113 xp_malware_remediated SECURITY (13, 0, 0) "XProtect removes malware" {
         signature_version: Text, malware_identifier: Text, incident_identifier: Text, action_type: Text,
-        success: Bool, result_description: Text, remediated_path: Text, remediated_process_audit_token: Token,
+        success: Bool, result_description: Text, remediated_path: Path, remediated_process_audit_token: Token,
     }
     114 lw_session_login SESSION (13, 0, 0) "a user logs in at the login window" {
         username: Text, graphical_session_id: Int,
@@ -608,7 +642,7 @@ events! {
     }
     123 login_logout SESSION (13, 0, 0) "a session of login(1) ends" { username: Text, uid: Int }
     124 btm_launch_item_add PERSISTENCE (13, 0, 0) "a login item, launch agent or daemon is added" {
-        instigator: Process, app: Process, item: Struct(LAUNCH_ITEM), executable_path: Text,
+        instigator: Process, app: Process, item: Struct(LAUNCH_ITEM), executable_path: Path,
         instigator_token @ 8: Token, app_token @ 8: Token,
     }
     125 btm_launch_item_remove PERSISTENCE (13, 0, 0) "a login item, launch agent or daemon is removed" {
@@ -700,7 +734,7 @@ events! {
         file_type: names(&tables::GATEKEEPER_USER_OVERRIDE_FILE_TYPE),
 
         file []: Either(members! { event gatekeeper_user_override;
-            file_path [|e| arm(e.file_type.0 == 0, &*e.file.file_path)]: Text,
+            file_path [|e| arm(e.file_type.0 == 0, &*e.file.file_path)]: Path,
             file [|e| arm(e.file_type.0 == 1, &e.file.file)]: File,
         }),
         sha256: Hex, signing_info: Struct(SIGNED_FILE_INFO),
@@ -730,8 +764,8 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     /// The C interface as tables, kept apart from the rows.
-    const EVENTS: &str = include_str!("../tests/data/events.tsv");
-    const STRUCTS: &str = include_str!("../tests/data/structs.tsv");
+    const EVENTS: &str = include_str!("../../tests/data/events.tsv");
+    const STRUCTS: &str = include_str!("../../tests/data/structs.tsv");
 
     /// `path:type`, with `?` where it may be NULL and `@version` where not all messages have it.
     struct CMember<'t> {
@@ -783,11 +817,12 @@ mod tests {
     fn fits(ctype: &str, kind: &Kind) -> bool {
         match ctype {
             "bool" => matches!(kind, Bool),
-            "es_file_t*" => matches!(kind, File),
+            "es_file_t*" => matches!(kind, File | Directory(_)),
             "es_process_t*" => matches!(kind, Process),
             "audit_token_t" | "audit_token_t*" => matches!(kind, Token),
             "struct timespec" => matches!(kind, Time),
-            "es_string_token_t" | "acl_t" | "uuid_t" => matches!(kind, Text),
+            "es_string_token_t" => matches!(kind, Text | Path),
+            "acl_t" | "uuid_t" => matches!(kind, Text),
             "es_string_token_t*" => matches!(kind, Args | Env | Strings),
             "uuid_t*" => matches!(kind, Strings),
             "es_cdhash_t" | "es_sha256_t*" | "es_token_t" => matches!(kind, Hex),

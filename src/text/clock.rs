@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Datelike, Local, Timelike, Utc};
 
-use crate::escape::push_fmt;
-use crate::event::Timestamp;
+use crate::model::event::Timestamp;
+use crate::text::escape::push_fmt;
 
 /// `YYYY-MM-DD hh:mm:ss`
 type Second = [u8; 19];

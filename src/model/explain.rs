@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::catalogue::{Kind, Member, ROWS, Row};
-use crate::tables::{Enum, Flags};
+use crate::model::catalogue::{Kind, Member, ROWS, Row};
+use crate::model::tables::{Enum, Flags};
 
 /// Every event: its name, the first macOS that has it, what it is, its classes.
 pub fn list() -> String {
@@ -115,9 +115,9 @@ fn describe(kind: &Kind) -> String {
         Kind::WaitStatus => "exit status or signal".to_owned(),
         Kind::Time => "time".to_owned(),
         Kind::Token => "audit token of a process".to_owned(),
-        Kind::Text => "text".to_owned(),
+        Kind::Text | Kind::Path => "text".to_owned(),
         Kind::Hex => "bytes in hexadecimal".to_owned(),
-        Kind::File => "file".to_owned(),
+        Kind::File | Kind::Directory(_) => "file".to_owned(),
         Kind::Process => "process: a block of its own".to_owned(),
         Kind::Args => "arguments, quoted for a shell".to_owned(),
         Kind::Env => "environment, with --env".to_owned(),

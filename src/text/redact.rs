@@ -1,7 +1,7 @@
 //! `--redact`: the values of environment variables, which hold secrets, are replaced.
 
-use crate::event::Text;
-use crate::source::recording::json::{Result, Scanner};
+use crate::model::event::Text;
+use crate::text::json::{Result, Scanner};
 
 /// What stands for a value.
 pub const REDACTED: &str = "<redacted>";

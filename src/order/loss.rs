@@ -12,10 +12,10 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::catalogue::{COUNT, ROWS};
-use crate::escape;
-use crate::event::{EventType, Text};
 use crate::exit::{Exit, warn};
+use crate::model::catalogue::{COUNT, ROWS};
+use crate::model::event::{EventType, Text};
+use crate::text::escape;
 
 /// Losses are told as they happen, but not more often than this.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -153,6 +153,12 @@ pub struct Tally {
     counters: Counters,
     messages: u64,
     stretches: Vec<Stretch>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally::new()
+    }
 }
 
 impl Tally {
@@ -350,6 +356,18 @@ impl Losses {
         }
     }
 
+    /// What is missing so far, by event.
+    pub fn missing(&self) -> Missing {
+        let mut missing = Missing::default();
+        for (counter, run) in self.counters.runs() {
+            if counter != Counter::Global && run.missing > 0 {
+                missing.add(name(&counter), run.missing);
+            }
+        }
+        missing.of_unknown_type = self.lost() - self.missing;
+        missing
+    }
+
     /// Tells the totals, if anything was lost.
     pub fn sum_up(&self) {
         let lost = self.lost();
@@ -409,6 +427,38 @@ impl Losses {
     }
 }
 
+/// What is missing, by event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// The name of the event, escaped, and how many of it are missing.
+    pub by_event: Vec<(String, u64)>,
+    /// How many are missing of which the type isn't known.
+    pub of_unknown_type: u64,
+}
+
+impl Missing {
+    /// The number of events that are missing.
+    pub fn total(&self) -> u64 {
+        let known = self.by_event.iter().map(|(_, count)| *count);
+        known.fold(self.of_unknown_type, u64::saturating_add)
+    }
+
+    /// Adds what is missing in another stream.
+    pub fn extend(&mut self, other: Missing) {
+        for (name, count) in other.by_event {
+            self.add(name, count);
+        }
+        self.of_unknown_type = self.of_unknown_type.saturating_add(other.of_unknown_type);
+    }
+
+    fn add(&mut self, name: String, count: u64) {
+        match self.by_event.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum = sum.saturating_add(count),
+            None => self.by_event.push((name, count)),
+        }
+    }
+}
+
 fn name(counter: &Counter) -> String {
     match counter {
         Counter::Known(index) => ROWS[*index].name.to_owned(),
@@ -421,8 +471,8 @@ fn name(counter: &Counter) -> String {
     }
 }
 
-/// A number in groups of three digits.
-struct Count(u64);
+/// A number in groups of three digits: `1,281`.
+pub struct Count(pub u64);
 
 impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -440,7 +490,7 @@ impl std::fmt::Display for Count {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue;
+    use crate::model::catalogue;
     use proptest::prelude::*;
 
     fn known(name: &str) -> EventType<'static> {

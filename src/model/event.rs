@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::catalogue::Row;
-use crate::tables::{Enum, Flags};
+use crate::model::catalogue::{Kind, Member, Row};
+use crate::model::tables::{Enum, Flags};
 
 /// Bytes from outside that mean text: a path, an argument, a signing id. Any byte can be in them.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,7 @@ impl<'m> Text<'m> {
     }
 
     /// What follows the last slash.
+    #[must_use]
     pub fn file_name(self) -> Text<'m> {
         let after_slash = |bytes: &'m [u8]| match memchr::memrchr(b'/', bytes) {
             Some(slash) => &bytes[slash + 1..],
@@ -173,8 +174,12 @@ pub struct Process<'m> {
     pub group_id: i32,
     /// Session.
     pub session_id: i32,
-    /// `CS_*`, see [`crate::tables::CODESIGNING_FLAGS`].
+    /// `CS_*`, see [`crate::model::tables::CODESIGNING_FLAGS`].
     pub codesigning_flags: u32,
+    /// The parent, since message version 4; read only where it is asked for.
+    pub parent_audit_token: Option<AuditToken>,
+    /// The process that is responsible for it, since message version 4; read only where it is asked for.
+    pub responsible_audit_token: Option<AuditToken>,
     /// Signed by Apple as a part of the system.
     pub is_platform_binary: bool,
     /// An EndpointSecurity client.
@@ -244,6 +249,14 @@ pub struct Label<'m> {
 }
 
 impl Label<'_> {
+    /// The name, where it is one of the catalogue.
+    pub fn known(&self) -> Option<&'static str> {
+        match self.name {
+            Text::Known(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Alphabetical, as the labels are printed.
     pub fn compare(&self, other: &Self) -> Ordering {
         if let (Text::Known(mine), Text::Known(theirs)) = (self.name, other.name) {
@@ -315,6 +328,101 @@ pub struct Event<'m> {
     pub fields: Vec<Field<'m>>,
     /// The object of a recording, as it came.
     pub json: &'m [u8],
+}
+
+/// What a path of an event is to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathRole {
+    /// A file that the event is about; of an exec, the executable that runs.
+    Subject,
+    /// The script of an exec, or its working directory.
+    Context,
+}
+
+impl<'m> Event<'m> {
+    /// Gives every path of the event by its row, with directories joined with the names that they locate. The
+    /// executable of the process that did it is none.
+    pub fn paths(&self, path: &mut dyn FnMut(PathRole, &[u8])) {
+        let row = match self.event_type {
+            EventType::Known(row) => Some(row),
+            EventType::Unknown { .. } => None,
+        };
+        let is_exec = row.is_some_and(|row| row.name == "exec");
+        for field in &self.fields {
+            match &field.value {
+                Value::File(file) => match directory(row, field) {
+                    Some("") => {}
+                    Some(name) => path(PathRole::Subject, &self.joined(*file, field, name)),
+                    None if is_exec => path(PathRole::Context, &file.path.bytes()),
+                    None => path(PathRole::Subject, &file.path.bytes()),
+                },
+                Value::Process(target) if is_exec => {
+                    path(PathRole::Subject, &target.executable.path.bytes());
+                }
+                Value::Text(text) if is_path(row, field) => {
+                    path(PathRole::Subject, &text.bytes());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn joined(&self, directory: File<'_>, field: &Field<'_>, name: &str) -> Vec<u8> {
+        let mut path = directory.path.bytes().into_owned();
+        let sibling = self.fields.iter().find_map(|other| match other.value {
+            Value::Text(text)
+                if other.label.within == field.label.within
+                    && other.label.known() == Some(name) =>
+            {
+                Some(text.bytes())
+            }
+            _ => None,
+        });
+        match sibling.as_deref() {
+            None | Some(b"" | b".") => {}
+            Some(absolute @ [b'/', ..]) => path = absolute.to_vec(),
+            Some(name) => {
+                if path.last() != Some(&b'/') {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(name);
+            }
+        }
+        path
+    }
+
+    /// The process in the member of this label, wherever it stands.
+    pub fn process_of(&self, label: &str) -> Option<&Process<'m>> {
+        self.fields.iter().find_map(|field| match &field.value {
+            Value::Process(process) if field.label.known() == Some(label) => Some(&**process),
+            _ => None,
+        })
+    }
+
+    /// The process on whose behalf it was done, where the event has one.
+    pub fn instigator(&self) -> Option<&Process<'m>> {
+        self.process_of("instigator")
+    }
+}
+
+/// The label of the member that a directory locates; None where the file is no such directory.
+fn directory(row: Option<&'static Row>, field: &Field<'_>) -> Option<&'static str> {
+    match row?.member(field.label.within, field.label.known()?)?.kind {
+        Kind::Directory(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// Returns true if the text is the path of a file.
+fn is_path(row: Option<&'static Row>, field: &Field<'_>) -> bool {
+    let member = |row: &'static Row| row.member(field.label.within, field.label.known()?);
+    let is_path = |member: &Member| match member.kind {
+        Kind::Path => true,
+        // Of a union that goes by its own name, text stands for the arm that is text.
+        Kind::Either(arms) => arms.iter().any(|arm| matches!(arm.kind, Kind::Path)),
+        _ => false,
+    };
+    row.and_then(member).is_some_and(is_path)
 }
 
 #[cfg(test)]

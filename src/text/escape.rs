@@ -7,7 +7,7 @@
 use std::ffi::OsStr;
 use std::io::Write as _;
 
-use crate::event::Text;
+use crate::model::event::Text;
 
 /// Appends `text`, escaped.
 pub fn push(out: &mut Vec<u8>, text: Text<'_>) {

@@ -1,12 +1,10 @@
-//! Which events are let through.
-
-use std::path::{Component, Path};
+//! `-e`: which events are selected.
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::catalogue::{self, COUNT, Class, ROWS, Row};
-use crate::escape;
-use crate::event::{Event, EventType, File, Value};
+use crate::model::catalogue::{self, COUNT, Class, ROWS, Row};
+use crate::model::event::EventType;
+use crate::text::escape;
 
 /// The events that `-e` selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +66,22 @@ impl Selection {
         Ok(selection.unwrap_or(Selection::ALL))
     }
 
-    /// Whether the event is selected.
+    /// Selects the event of this name, too.
+    pub fn add(&mut self, name: &str) {
+        if let Some(row) = catalogue::by_name(name.as_bytes()) {
+            self.known[row.index()] = true;
+        }
+    }
+
+    /// The events that are selected by their own names, and that a system lacks which has those that `has` returns
+    /// true for.
+    #[cfg(any(target_os = "macos", test))]
+    pub fn lacking(&self, has: impl Fn(&Row) -> bool) -> Vec<&'static Row> {
+        let lacks = |row: &&Row| self.is_named(row) && !has(row);
+        ROWS.iter().filter(lacks).collect()
+    }
+
+    /// Returns true if the event is selected.
     pub fn contains(&self, event_type: EventType<'_>) -> bool {
         match event_type {
             EventType::Known(row) => self.known[row.index()],
@@ -78,7 +91,7 @@ impl Selection {
 
     /// Whether the event is selected by its own name, and not only as one of a class, a pattern or all.
     #[cfg(any(target_os = "macos", test))]
-    pub fn is_named(&self, row: &Row) -> bool {
+    fn is_named(&self, row: &Row) -> bool {
         self.named[row.index()]
     }
 
@@ -158,144 +171,9 @@ fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// A file or a folder and all below it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tree {
-    /// The paths that it goes by, absolute, without a slash at the end; empty for the root.
-    prefixes: Vec<Vec<u8>>,
-}
-
-impl Tree {
-    /// The tree at `path` on the Mac that a recording was made on: its `/tmp`, `/var` and `/etc` are links
-    /// to theirs under `/private`, and ES gives resolved paths. A relative path is one from here.
-    ///
-    /// # Errors
-    /// The path is empty, or the working directory can't be read.
-    pub fn recorded(path: &Path) -> Result<Tree> {
-        let absolute = std::path::absolute(path)?;
-        let mut prefix = Vec::new();
-        for component in absolute.components() {
-            match component {
-                Component::Normal(name) => {
-                    prefix.push(b'/');
-                    prefix.extend_from_slice(name.as_encoded_bytes());
-                }
-                Component::ParentDir => {
-                    prefix.truncate(memchr::memrchr(b'/', &prefix).unwrap_or(0))
-                }
-                _ => {}
-            }
-        }
-        let mut prefixes = vec![prefix];
-        if ["/tmp", "/var", "/etc"]
-            .iter()
-            .any(|link| is_under(&prefixes[0], link.as_bytes()))
-        {
-            prefixes.push([b"/private", &prefixes[0][..]].concat());
-        }
-        Ok(Tree { prefixes })
-    }
-
-    /// The tree at `path` here. ES gives resolved paths, so links in it are followed as far as it exists.
-    ///
-    /// # Errors
-    /// The path is empty, or the working directory can't be read.
-    pub fn live(path: &Path) -> Result<Tree> {
-        let absolute = std::path::absolute(path)?;
-        let mut tree = Tree::recorded(path)?;
-        for existing in absolute.ancestors() {
-            if let Ok(resolved) = existing.canonicalize() {
-                let rest = absolute.strip_prefix(existing).unwrap_or(Path::new(""));
-                tree.add(Tree::recorded(&resolved.join(rest))?);
-                break;
-            }
-        }
-        Ok(tree)
-    }
-
-    fn add(&mut self, other: Tree) {
-        for prefix in other.prefixes {
-            if !self.prefixes.contains(&prefix) {
-                self.prefixes.push(prefix);
-            }
-        }
-    }
-
-    /// Whether `file` is the tree's root or lies below it, by whole components.
-    pub fn contains(&self, file: File<'_>) -> bool {
-        let path = file.path.bytes();
-        self.prefixes.iter().any(|prefix| is_under(&path, prefix))
-    }
-
-    /// The paths that it goes by, absolute, without a slash at the end; empty for the root.
-    #[cfg(target_os = "macos")]
-    pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
-        self.prefixes.iter().map(Vec::as_slice)
-    }
-
-    /// The last names of its paths, if any path in the tree must have one of them literally in JSON, too.
-    pub fn needles(&self) -> Option<Vec<&[u8]>> {
-        let literal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_. +@".contains(byte);
-        let needle = |prefix| -> Option<&[u8]> {
-            let start = memchr::memrchr(b'/', prefix).map_or(0, |slash| slash + 1);
-            let name: &[u8] = &prefix[start..];
-            (!name.is_empty() && name.iter().all(literal)).then_some(name)
-        };
-        self.prefixes.iter().map(|prefix| needle(prefix)).collect()
-    }
-}
-
-fn is_under(path: &[u8], prefix: &[u8]) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
-}
-
-/// What an event must be to be shown: each kind of condition holds, by any of its alternatives.
-#[derive(Clone, Debug)]
-pub struct Filter {
-    /// `-e`
-    pub selection: Selection,
-    /// `-p`: where the image of the process lies. None: anywhere.
-    pub images: Vec<Tree>,
-    /// The process groups of the pipeline that a live trace prints into, which it leaves out.
-    pub left_out: Vec<i32>,
-}
-
-impl Filter {
-    /// Whether the event is let through.
-    pub fn passes(&self, event: &Event<'_>) -> bool {
-        self.selection.contains(event.event_type)
-            && (self.images.is_empty() || self.has_image(event))
-            && !self.is_left_out(event)
-    }
-
-    fn is_left_out(&self, event: &Event<'_>) -> bool {
-        let is_in_group = |group| self.left_out.contains(&group);
-        event
-            .process
-            .as_ref()
-            .is_some_and(|process| is_in_group(process.group_id))
-    }
-
-    /// An exec is selected by the image that it comes from and by the one that it goes to.
-    fn has_image(&self, event: &Event<'_>) -> bool {
-        let selects = |file| self.images.iter().any(|tree| tree.contains(file));
-        event
-            .process
-            .as_ref()
-            .is_some_and(|process| selects(process.executable))
-            || matches!(event.event_type, EventType::Known(row) if row.name == "exec")
-                && event.fields.iter().any(|field| match &field.value {
-                    Value::Process(target) => selects(target.executable),
-                    _ => false,
-                })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Text;
 
     fn selected(lists: &[&str]) -> Vec<&'static str> {
         let lists: Vec<_> = lists.iter().map(ToString::to_string).collect();
@@ -386,50 +264,5 @@ mod tests {
         assert!(refused("open,,close").contains("missing"));
         assert!(refused("").contains("missing"));
         assert!(refused("-").contains("missing"));
-    }
-
-    #[test]
-    fn a_tree_is_made_of_whole_components() {
-        let contains = |tree: &str, path: &'static str| {
-            let file = File {
-                path: path.into(),
-                path_truncated: false,
-            };
-            Tree::recorded(Path::new(tree))
-                .expect("the path is right")
-                .contains(file)
-        };
-        assert!(contains("/Users/test", "/Users/test"));
-        assert!(contains("/Users/test", "/Users/test/a"));
-        assert!(contains("/Users//./test/", "/Users/test/a"));
-        assert!(!contains("/Users/test", "/Users/tester"));
-        assert!(!contains("/Users/test", "/Users"));
-        assert!(!contains("/Users/test", ""));
-        assert!(contains("/", "/bin/ls"));
-        assert!(contains("/tmp", "/private/tmp/a") && contains("/tmp", "/tmp"));
-        assert!(contains("/var/db", "/private/var/db"));
-        assert!(!contains("/tmpfiles", "/private/tmpfiles"));
-        assert!(!contains("/private/tmp", "/tmp/a"));
-        assert!(contains("/a/../b", "/b/c"));
-    }
-
-    #[test]
-    fn live_trees_follow_links() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let folder = folder.path().canonicalize().expect("it is there");
-        std::fs::create_dir(folder.join("real")).expect("a folder is made");
-        std::os::unix::fs::symlink("real", folder.join("link")).expect("a link is made");
-        let tree = Tree::live(&folder.join("link/not-yet")).expect("the path is right");
-        let contains = |name: &str| {
-            let path = folder.join(name);
-            tree.contains(File {
-                path: Text::Bytes(path.as_os_str().as_encoded_bytes()),
-                path_truncated: false,
-            })
-        };
-        assert!(contains("real/not-yet/a") && contains("link/not-yet"));
-        assert!(!contains("real/other"));
-        let needles = tree.needles().expect("the name is plain");
-        assert!(needles.iter().all(|needle| *needle == b"not-yet"));
     }
 }

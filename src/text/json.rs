@@ -16,6 +16,8 @@ use std::fmt;
 
 use wide::u8x16;
 
+use super::escape::push_fmt;
+
 /// What is wrong with a text, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Error {
@@ -29,7 +31,6 @@ pub struct Error {
 
 impl Error {
     /// JSON that is right, but not what it should be.
-    #[expect(clippy::unnecessary_box_returns, reason = "it goes into a `Result`")]
     pub fn mismatch(at: usize, what: &'static str) -> Box<Error> {
         Box::new(Error {
             at,
@@ -522,7 +523,7 @@ fn push_next(out: &mut Vec<u8>, scanner: &mut Scanner<'_>) -> Result<()> {
             members.sort_by_key(|(key, _)| key.inside);
             for (at, (key, value)) in members.iter().enumerate() {
                 out.push(if at == 0 { b'{' } else { b',' });
-                push_string(out, key.inside);
+                push_written(out, key.inside);
                 out.push(b':');
                 push_canonical(out, value)?;
             }
@@ -537,13 +538,14 @@ fn push_next(out: &mut Vec<u8>, scanner: &mut Scanner<'_>) -> Result<()> {
             })?;
             out.extend_from_slice(if separator == b'[' { b"[]" } else { b"]" });
         }
-        b'"' => push_string(out, scanner.string()?.inside),
+        b'"' => push_written(out, scanner.string()?.inside),
         _ => out.extend_from_slice(scanner.value()?),
     }
     Ok(())
 }
 
-fn push_string(out: &mut Vec<u8>, inside: &[u8]) {
+/// Appends a string that has been read, with slashes not escaped.
+fn push_written(out: &mut Vec<u8>, inside: &[u8]) {
     out.push(b'"');
     let mut rest = inside;
     while let Some(backslash) = memchr::memchr(b'\\', rest) {
@@ -556,6 +558,31 @@ fn push_string(out: &mut Vec<u8>, inside: &[u8]) {
         rest = &rest[(backslash + 2).min(rest.len())..];
     }
     out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Appends a JSON string, as eslogger escapes it: a slash gets a backslash, too, and a byte that isn't UTF-8 becomes
+/// a lone surrogate, which [`crate::model::event::Text`] reads back.
+pub fn push_string(out: &mut Vec<u8>, text: &[u8]) {
+    let escaped = |out: &mut Vec<u8>, unit: u32| push_fmt(out, format_args!("\\u{unit:04x}"));
+    out.push(b'"');
+    for chunk in text.utf8_chunks() {
+        for byte in chunk.valid().bytes() {
+            match byte {
+                b'"' | b'\\' | b'/' => out.extend_from_slice(&[b'\\', byte]),
+                b'\x08' => out.extend_from_slice(b"\\b"),
+                b'\x0c' => out.extend_from_slice(b"\\f"),
+                b'\n' => out.extend_from_slice(b"\\n"),
+                b'\r' => out.extend_from_slice(b"\\r"),
+                b'\t' => out.extend_from_slice(b"\\t"),
+                ..0x20 => escaped(out, byte.into()),
+                _ => out.push(byte),
+            }
+        }
+        for byte in chunk.invalid() {
+            escaped(out, 0xdc00 + u32::from(*byte));
+        }
+    }
     out.push(b'"');
 }
 

@@ -2,12 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::catalogue::MacOs;
 use crate::exit::Exit;
-use crate::refusal::Refusal;
-
-/// The oldest macOS that a live trace runs on.
-pub const OLDEST: MacOs = MacOs(13, 0, 0);
+use crate::model::catalogue::{MacOs, OLDEST};
+use crate::source::refusal::Refusal;
 
 /// What was found out about the Mac and this process.
 #[derive(Debug)]

@@ -1,0 +1,85 @@
+//! A live trace on macOS.
+
+use super::Choice;
+use super::doctor::Findings;
+use crate::exit::{Exit, warn};
+use crate::model::catalogue::Row;
+use crate::pipeline::{self, Run};
+use crate::select::{Need, Selection};
+use crate::source::eslogger::{self, Eslogger, Listed};
+use crate::source::native::{self, Native};
+use crate::source::refusal::Refusal;
+
+/// Shows events as they happen.
+pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
+    if !include_self {
+        run.filter.left_out = native::own_process_groups();
+    }
+    let need = run.need();
+    let traced = match choice {
+        Choice::Eslogger => by_eslogger(&need, run),
+        Choice::Native => start_native(&need, &run).map(|source| pipeline::run(source, run)),
+        Choice::Auto => match start_native(&need, &run) {
+            Ok(source) => Ok(pipeline::run(source, run)),
+            Err(Refusal::NotEntitled) if eslogger::is_there() => {
+                warn(format_args!(
+                    "macOS lets only entitled programs trace by themselves; this copy goes on with eslogger"
+                ));
+                by_eslogger(&need, run)
+            }
+            Err(refusal) => Err(refusal),
+        },
+    };
+    traced.unwrap_or_else(|refusal| {
+        let app = native::responsible_app();
+        warn(format_args!("{}", refusal.mend(app.as_deref())));
+        refusal.exit()
+    })
+}
+
+/// Checks what a live trace needs and returns a report, and the exit status: 0 if a live trace works.
+///
+/// # Errors
+/// None here.
+pub fn doctor() -> Result<(String, Exit), Exit> {
+    let root = native::is_root();
+    let findings = Findings {
+        macos: native::macos_version(),
+        root,
+        client: native::try_client(),
+        full_disk: native::has_full_disk_access(root),
+        eslogger: eslogger::is_there(),
+        sip: native::is_sip_on(),
+        app: native::responsible_app(),
+    };
+    Ok(findings.report())
+}
+
+fn start_native(need: &Need, run: &Run) -> Result<Native, Refusal> {
+    let source = Native::start(need);
+    // Where the program isn't entitled, another source may go on, and reports it.
+    if source.as_ref().err() != Some(&Refusal::NotEntitled) {
+        report_lacking(&run.filter.selection, native::has);
+    }
+    source
+}
+
+/// Shows events from eslogger.
+fn by_eslogger(need: &Need, run: Run) -> Result<Exit, Refusal> {
+    let listed = Listed::ask()?;
+    report_lacking(&run.filter.selection, |row| listed.has(row));
+    let (source, handle) = Eslogger::start(need, &listed)?;
+    let exit = pipeline::run(source, run);
+    handle.end()?;
+    Ok(exit)
+}
+
+/// Reports the events that were named one by one and that the running macOS is too old for.
+fn report_lacking(selection: &Selection, has: impl Fn(&Row) -> bool) {
+    for row in selection.lacking(has) {
+        warn(format_args!(
+            "this macOS has no event '{}', which comes with macOS {}",
+            row.name, row.since
+        ));
+    }
+}

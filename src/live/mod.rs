@@ -1,0 +1,52 @@
+//! A live trace: which source it takes, and what to say where macOS refuses.
+
+#[cfg(any(target_os = "macos", test))]
+mod doctor;
+#[cfg(target_os = "macos")]
+mod macos;
+
+use clap::ValueEnum;
+
+#[cfg(target_os = "macos")]
+pub use macos::{doctor, trace};
+
+/// Where the events of a live trace come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Choice {
+    /// native; eslogger where macOS refuses that because the program isn't entitled
+    #[default]
+    Auto,
+    /// A client of EndpointSecurity: takes root, Apple's entitlement and Full Disk Access
+    Native,
+    /// macOS's own eslogger: takes root and Full Disk Access
+    Eslogger,
+}
+
+#[cfg(not(target_os = "macos"))]
+mod elsewhere {
+    use super::Choice;
+    use crate::exit::{Exit, warn};
+    use crate::pipeline::Run;
+
+    /// Shows events as they happen; `include_self` keeps what the program itself and its pipeline do.
+    pub fn trace(_: Choice, _: bool, _: Run) -> Exit {
+        refuse()
+    }
+
+    /// Checks what a live trace needs and returns a report.
+    ///
+    /// # Errors
+    /// There can be none here.
+    pub fn doctor() -> Result<(String, Exit), Exit> {
+        Err(refuse())
+    }
+
+    fn refuse() -> Exit {
+        warn(format_args!(
+            "a live trace takes macOS; here, give a recording with -r FILE, or pipe eslogger into -r -"
+        ));
+        Exit::Failed
+    }
+}
+#[cfg(not(target_os = "macos"))]
+pub use elsewhere::{doctor, trace};

@@ -1,0 +1,17 @@
+//! What was wrong with the input, as it is reported and counted.
+
+/// The number of warnings about a source after which further ones are only counted.
+pub const MAX_WARNINGS: u64 = 50;
+
+/// Something in the input that was not as it should be.
+#[derive(Debug)]
+pub struct Damage {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What is wrong.
+    pub reason: String,
+    /// True if an event was lost by it, and not only the type of a member.
+    pub is_loss: bool,
+    /// How often something went wrong: more than once only for what comes after [`MAX_WARNINGS`] others.
+    pub count: u64,
+}

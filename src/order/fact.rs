@@ -1,0 +1,370 @@
+//! Facts: what the ordered side needs to know of an event, kept beside its text until the writer has it in order.
+//!
+//! Workers decode and format the pieces of a stream in any order. Where a stage asks for it, they leave a small owned
+//! fact an event; the writer, which has the pieces in order, shows each as a [`Fact`] to the stages.
+
+use bitflags::bitflags;
+
+use crate::model::catalogue::ROWS;
+use crate::model::event::{
+    AuditToken, Event, EventType, PathRole, Process, Text, Timestamp, Value,
+};
+
+bitflags! {
+    /// The parts of a fact that cost something to keep, each kept only if a stage asks for it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Asks: u8 {
+        /// The executable and the team of the process.
+        const IMAGE = 1;
+        /// The files of the event, see [`Event::paths`].
+        const FILES = 1 << 1;
+        /// What an exec runs: its executable, arguments, working directory and script.
+        const COMMAND = 1 << 2;
+        /// `XPC_SERVICE_NAME` in the environment of an exec: the label of the launchd job.
+        const JOB = 1 << 3;
+    }
+}
+
+/// One image of a process: `pidversion` grows at every fork and exec.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProcessId {
+    /// Process id.
+    pub pid: i32,
+    /// `pidversion` of the audit token.
+    pub version: i64,
+}
+
+impl From<&AuditToken> for ProcessId {
+    fn from(token: &AuditToken) -> Self {
+        ProcessId {
+            pid: token.pid,
+            version: token.pidversion,
+        }
+    }
+}
+
+/// A process of an event, as far as its place among other processes needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor {
+    /// Its image.
+    pub id: ProcessId,
+    /// Its parent now: pid, and image where the message has it.
+    pub ppid: i32,
+    /// The image of its parent, where the message has it (since message version 4).
+    pub parent: Option<ProcessId>,
+    /// Its parent at the time of the fork.
+    pub original_ppid: i32,
+    /// The process that is responsible for it, where the message has it (since message version 4).
+    pub responsible: Option<ProcessId>,
+    /// When it was forked, where the message has it (since message version 3).
+    pub start: Option<Timestamp>,
+    /// Effective user id.
+    pub euid: u32,
+}
+
+impl Actor {
+    /// The process of a message.
+    pub fn of(process: &Process<'_>) -> Actor {
+        Actor {
+            id: (&process.audit_token).into(),
+            ppid: process.ppid,
+            parent: process.parent_audit_token.as_ref().map(Into::into),
+            original_ppid: process.original_ppid,
+            responsible: process.responsible_audit_token.as_ref().map(Into::into),
+            start: process.start_time,
+            euid: process.audit_token.euid,
+        }
+    }
+}
+
+/// What an event means for the life of its process.
+#[derive(Clone, Copy, Debug)]
+pub enum Life {
+    /// Nothing.
+    None,
+    /// It has this child.
+    Fork(Actor),
+    /// It goes on as this image.
+    Exec(Actor),
+    /// It has ended, with this wait status.
+    Exit(Option<i128>),
+}
+
+/// What a text of a fact is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Part {
+    /// The name of an event that this build doesn't know.
+    Name,
+    /// The executable of the process.
+    Image,
+    /// The team of the process.
+    Team,
+    /// A file of the event.
+    File,
+    /// The executable that an exec runs, or that a forked child has.
+    TargetImage,
+    /// An argument of an exec.
+    Argument,
+    /// The working directory of an exec.
+    WorkingDirectory,
+    /// The script of an exec.
+    Script,
+    /// The label of the launchd job.
+    Job,
+}
+
+const PARTS: [Part; 9] = [
+    Part::Name,
+    Part::Image,
+    Part::Team,
+    Part::File,
+    Part::TargetImage,
+    Part::Argument,
+    Part::WorkingDirectory,
+    Part::Script,
+    Part::Job,
+];
+
+/// An event, as the ordered side sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Fact<'p> {
+    /// Which event it is.
+    pub event: EventType<'p>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The process that did it.
+    pub process: Option<Actor>,
+    /// The process on whose behalf it was done.
+    pub instigator: Option<Actor>,
+    /// What it means for the life of the process.
+    pub life: Life,
+    /// True if the conditions on the event hold (`-e`, `-P`, `-Z`, exclusions).
+    pub selected: bool,
+    /// True if the conditions on the processes of the event hold.
+    pub chosen: bool,
+    /// Its text as formatted; empty where it can't be shown.
+    pub text: &'p [u8],
+    /// Where in the text the time belongs, for a format that leaves it to the ordered side.
+    pub time_at: usize,
+    parts: &'p [u8],
+}
+
+impl<'p> Fact<'p> {
+    /// The texts of a part, as raw bytes, in their order. Kept only if asked for, see [`Asks`].
+    pub fn texts(&self, part: Part) -> impl Iterator<Item = &'p [u8]> + use<'p> {
+        Parts(self.parts).filter_map(move |(is, text)| (is == part).then_some(text))
+    }
+
+    /// The first text of a part.
+    pub fn text_of(&self, part: Part) -> Option<&'p [u8]> {
+        self.texts(part).next()
+    }
+}
+
+/// The texts of a fact: a byte for what it is, four for its length, then the text.
+struct Parts<'p>(&'p [u8]);
+
+impl<'p> Iterator for Parts<'p> {
+    type Item = (Part, &'p [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (part, rest) = self.0.split_first()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (text, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some((*PARTS.get(usize::from(*part))?, text))
+    }
+}
+
+/// A fact without its texts.
+#[derive(Debug)]
+struct Head {
+    /// The place of the event's row; None for an event that this build doesn't know.
+    row: Option<usize>,
+    number: Option<i128>,
+    time: Timestamp,
+    process: Option<Actor>,
+    instigator: Option<Actor>,
+    life: Life,
+    selected: bool,
+    chosen: bool,
+    time_at: usize,
+    /// Where its text, its record and its parts end.
+    text_end: usize,
+    record_end: usize,
+    parts_end: usize,
+}
+
+/// The facts of a piece, in their order.
+#[derive(Debug, Default)]
+pub struct Facts {
+    heads: Vec<Head>,
+    parts: Vec<u8>,
+}
+
+/// Where the conditions of an event and what was written of it are.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    /// See [`Fact::selected`].
+    pub selected: bool,
+    /// See [`Fact::chosen`].
+    pub chosen: bool,
+    /// See [`Fact::time_at`].
+    pub time_at: usize,
+    /// Where the piece's text ends after this event.
+    pub text_end: usize,
+    /// Where the piece's record ends after this event.
+    pub record_end: usize,
+}
+
+impl Facts {
+    /// Appends the fact of an event of which that was written.
+    pub fn push(&mut self, event: &Event<'_>, asks: Asks, written: Written) {
+        let (row, number) = match event.event_type {
+            EventType::Known(row) => (Some(row.index()), None),
+            EventType::Unknown { number, name } => {
+                self.text(Part::Name, name);
+                (None, number)
+            }
+        };
+        let life = self.life(event, asks);
+        if let Some(process) = event
+            .process
+            .as_ref()
+            .filter(|_| asks.contains(Asks::IMAGE))
+        {
+            self.text(Part::Image, process.executable.path);
+            if let Some(team) = process.team_id {
+                self.text(Part::Team, team);
+            }
+        }
+        if asks.contains(Asks::FILES) {
+            event.paths(&mut |role, path| {
+                if role == PathRole::Subject {
+                    self.part(Part::File, path);
+                }
+            });
+        }
+        self.heads.push(Head {
+            row,
+            number,
+            time: event.time,
+            process: event.process.as_ref().map(Actor::of),
+            instigator: event.instigator().map(Actor::of),
+            life,
+            selected: written.selected,
+            chosen: written.chosen,
+            time_at: written.time_at,
+            text_end: written.text_end,
+            record_end: written.record_end,
+            parts_end: self.parts.len(),
+        });
+    }
+
+    fn life(&mut self, event: &Event<'_>, asks: Asks) -> Life {
+        let EventType::Known(row) = event.event_type else {
+            return Life::None;
+        };
+        match row.name {
+            "fork" => event.process_of("child").map_or(Life::None, |child| {
+                if asks.contains(Asks::IMAGE) {
+                    self.text(Part::TargetImage, child.executable.path);
+                }
+                Life::Fork(Actor::of(child))
+            }),
+            "exec" => {
+                if asks.intersects(Asks::COMMAND | Asks::JOB) {
+                    self.command(event, asks);
+                }
+                event.process_of("target").map_or(Life::None, |target| {
+                    if asks.contains(Asks::IMAGE) {
+                        self.text(Part::TargetImage, target.executable.path);
+                    }
+                    Life::Exec(Actor::of(target))
+                })
+            }
+            "exit" => Life::Exit(event.fields.iter().find_map(|field| match field.value {
+                Value::WaitStatus(status) => Some(status),
+                _ => None,
+            })),
+            _ => Life::None,
+        }
+    }
+
+    fn command(&mut self, event: &Event<'_>, asks: Asks) {
+        for field in &event.fields {
+            match (&field.value, field.label.name) {
+                (Value::Args(args), _) if asks.contains(Asks::COMMAND) => {
+                    for argument in args {
+                        self.text(Part::Argument, *argument);
+                    }
+                }
+                (Value::File(file), Text::Known("cwd")) if asks.contains(Asks::COMMAND) => {
+                    self.text(Part::WorkingDirectory, file.path);
+                }
+                (Value::File(file), Text::Known("script")) if asks.contains(Asks::COMMAND) => {
+                    self.text(Part::Script, file.path);
+                }
+                (Value::Env(env), _) if asks.contains(Asks::JOB) => {
+                    for variable in env {
+                        if let Some(job) = variable.bytes().strip_prefix(b"XPC_SERVICE_NAME=") {
+                            self.part(Part::Job, job);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn text(&mut self, part: Part, text: Text<'_>) {
+        self.part(part, &text.bytes());
+    }
+
+    fn part(&mut self, part: Part, text: &[u8]) {
+        // A text of more than 4 GiB can't come: objects of recordings and messages are far smaller.
+        let length = u32::try_from(text.len()).unwrap_or(0);
+        self.parts.push(part as u8);
+        self.parts.extend_from_slice(&length.to_le_bytes());
+        self.parts.extend_from_slice(&text[..length as usize]);
+    }
+
+    /// The facts, each with its text and its record.
+    pub fn iter<'p>(
+        &'p self,
+        text: &'p [u8],
+        record: &'p [u8],
+    ) -> impl Iterator<Item = (Fact<'p>, &'p [u8])> {
+        let [mut text_at, mut record_at, mut parts_at] = [0; 3];
+        self.heads.iter().map(move |head| {
+            let text = &text[text_at..head.text_end];
+            let record = &record[record_at..head.record_end];
+            let parts = &self.parts[parts_at..head.parts_end];
+            [text_at, record_at, parts_at] = [head.text_end, head.record_end, head.parts_end];
+            let event = match head.row.and_then(|row| ROWS.get(row)) {
+                Some(row) => EventType::Known(row),
+                None => EventType::Unknown {
+                    number: head.number,
+                    name: Parts(parts)
+                        .find_map(|(part, name)| (part == Part::Name).then_some(Text::Bytes(name)))
+                        .unwrap_or(Text::Known("unknown")),
+                },
+            };
+            let fact = Fact {
+                event,
+                time: head.time,
+                process: head.process,
+                instigator: head.instigator,
+                life: head.life,
+                selected: head.selected,
+                chosen: head.chosen,
+                text,
+                time_at: head.time_at,
+                parts,
+            };
+            (fact, record)
+        })
+    }
+}

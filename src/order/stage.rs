@@ -1,0 +1,49 @@
+//! Stages: what looks at the events in their order.
+
+use super::fact::{Asks, Fact};
+use super::loss::Missing;
+
+/// What a stage says of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is shown.
+    Show,
+    /// It isn't shown.
+    Hide,
+    /// It counts as shown, but its text isn't written: the stage writes something else.
+    Replace,
+}
+
+/// Looks at all events in their order. Says whether an event's text goes out, and may write before it and at the end.
+pub trait Stage: Send {
+    /// The parts of facts that it looks at.
+    fn asks(&self) -> Asks {
+        Asks::empty()
+    }
+
+    /// True if it is decided here which events belong to the trace: then those that no selector chooses are
+    /// formatted, too.
+    fn chooses(&self) -> bool {
+        false
+    }
+
+    /// Writes what stands before all else.
+    fn begin(&mut self, _out: &mut Vec<u8>) {}
+
+    /// Looks at the next event. `shown` says whether it is shown by what comes before this stage.
+    fn event(&mut self, fact: &Fact<'_>, shown: bool, out: &mut Vec<u8>) -> Verdict;
+
+    /// Looks at what has turned out to be missing before the next event.
+    fn missing(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}
+
+    /// Writes what it has to say so far, for somebody who asks meanwhile.
+    fn report(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}
+
+    /// Writes what stands after all else.
+    fn end(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}
+
+    /// True if nothing more is wanted: the source is stopped.
+    fn is_over(&self) -> bool {
+        false
+    }
+}

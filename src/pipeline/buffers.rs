@@ -1,0 +1,33 @@
+//! Buffers that go round: memory that is new costs more than what is read into it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many buffers wait to be used again, at the most.
+const KEPT: usize = 16;
+
+/// The size of buffers that are worth keeping, in bytes.
+const SIZE: usize = 512 << 10;
+
+/// Buffers that go round.
+#[derive(Clone, Debug, Default)]
+pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Buffers {
+    /// A buffer with nothing in it.
+    pub fn take(&self) -> Vec<u8> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default()
+    }
+
+    /// Takes a buffer back, unless it is too small to be of use or became too large to be kept.
+    pub fn give(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if (SIZE / 4..=2 * SIZE).contains(&buffer.capacity()) && buffers.len() < KEPT {
+            buffers.push(buffer);
+        }
+    }
+}

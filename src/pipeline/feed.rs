@@ -1,0 +1,104 @@
+//! Where a source gives what it reads.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::{Buffers, Decoded, Job, Piece};
+use crate::order::loss::Origin;
+
+/// How many bytes may have been read and not yet been written, unless it is a single piece.
+const IN_FLIGHT: usize = 6 << 20;
+
+/// What comes to the writer, in the order in which it was read.
+pub(super) enum Item {
+    /// What follows is from another stream. If it is live, somebody waits for what comes next.
+    Begin { origin: Origin, is_live: bool },
+    /// A piece, as soon as somebody has decoded it.
+    Piece(Receiver<Decoded>),
+    /// The end of the stream, or what went wrong with it.
+    End(io::Result<()>),
+    /// A stream that couldn't be begun.
+    Failed(Origin, io::Error),
+    /// The end of the last one, or a signal to stop.
+    Stop,
+}
+
+/// Where a source gives what it reads. Each way to give returns true if more is wanted.
+pub struct Feed<P> {
+    items: Sender<Item>,
+    jobs: Sender<Job<P>>,
+    in_flight: Arc<InFlight>,
+    buffers: Buffers,
+}
+
+impl<P: Piece> Feed<P> {
+    pub(super) fn new(
+        items: Sender<Item>,
+        jobs: Sender<Job<P>>,
+        in_flight: Arc<InFlight>,
+        buffers: Buffers,
+    ) -> Self {
+        Feed {
+            items,
+            jobs,
+            in_flight,
+            buffers,
+        }
+    }
+
+    /// The buffers to read into: what is decoded comes back there.
+    pub fn buffers(&self) -> &Buffers {
+        &self.buffers
+    }
+
+    /// Begins a stream. If it is live, somebody waits for what comes next.
+    pub fn begin(&self, origin: Origin, is_live: bool) -> bool {
+        self.items.send(Item::Begin { origin, is_live }).is_ok()
+    }
+
+    /// Goes on with the stream.
+    pub fn piece(&self, piece: P) -> bool {
+        self.in_flight.add(piece.size());
+        let (done, decoded) = bounded(1);
+        self.items.send(Item::Piece(decoded)).is_ok() && self.jobs.send((piece, done)).is_ok()
+    }
+
+    /// Ends the stream.
+    pub fn end(&self, result: io::Result<()>) -> bool {
+        self.items.send(Item::End(result)).is_ok()
+    }
+
+    /// Reports a stream that couldn't be begun.
+    pub fn failed(&self, origin: Origin, error: io::Error) -> bool {
+        self.items.send(Item::Failed(origin, error)).is_ok()
+    }
+
+    pub(super) fn stop(&self) {
+        // Nobody may be left to receive it; then all is over anyway.
+        let _ = self.items.send(Item::Stop);
+    }
+}
+
+/// Counts the bytes that have been read and not yet been written.
+#[derive(Default)]
+pub(super) struct InFlight(Mutex<usize>, Condvar);
+
+impl InFlight {
+    /// Waits until there is room for a piece.
+    fn add(&self, size: usize) {
+        let is_full = |bytes: &mut usize| *bytes > 0 && *bytes + size > IN_FLIGHT;
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *self
+            .1
+            .wait_while(bytes, is_full)
+            .unwrap_or_else(PoisonError::into_inner) += size;
+    }
+
+    /// A piece has been written.
+    pub(super) fn remove(&self, size: usize) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= size;
+        self.1.notify_one();
+    }
+}

@@ -1,0 +1,198 @@
+//! The way of events: read and cut into pieces by a source, decoded and formatted by several threads, written in
+//! their order by the main one, which is where the [`Stage`]s look at them.
+//!
+//! What is in flight is bounded, by the number of pieces and by their size. A piece is handed on as soon as
+//! it is there, so that an event never waits for another one.
+
+mod buffers;
+mod feed;
+pub mod output;
+mod printer;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+pub use buffers::Buffers;
+pub use feed::Feed;
+pub use output::Outputs;
+
+use crate::exit::Exit;
+use crate::format::Style;
+use crate::model::event::Event;
+use crate::order::damage::Damage;
+use crate::order::fact::Facts;
+use crate::order::loss::Stretch;
+use crate::order::stage::Stage;
+use crate::select::{Filter, Need};
+use feed::{InFlight, Item};
+use printer::Printer;
+use writer::Writer;
+
+/// How many pieces may wait to be decoded, and as many to be written, for each thread that decodes.
+const QUEUE: usize = 2;
+
+/// Where events come from.
+pub trait Source: Send + 'static {
+    /// A part of a stream that can be decoded by itself.
+    type Piece: Piece;
+    /// What decodes pieces; each thread has its own.
+    type Decoder: Decode<Self::Piece>;
+
+    /// What decodes pieces, which gives memory that it no longer needs back to `buffers`.
+    fn decoder(&self, buffers: &Buffers) -> Self::Decoder;
+
+    /// What a signal is to do, and what is to be done when nothing can be written any more or nothing more is wanted.
+    /// It returns true if it made the source end, so that what is on its way is to be waited for.
+    fn stopper(&self) -> Box<dyn Fn() -> bool + Send + Sync>;
+
+    /// Gives all that comes to `feed`, until the end, or until no more is wanted.
+    fn run(self, feed: &Feed<Self::Piece>);
+}
+
+/// A part of a stream that can be decoded by itself.
+pub trait Piece: Send + 'static {
+    /// About how much memory it and what becomes of it take, in bytes.
+    fn size(&self) -> usize;
+}
+
+/// Decodes pieces.
+pub trait Decode<P>: Send + 'static {
+    /// Calls `event` with each event of a piece, in their order, and returns what else was found.
+    fn decode(&mut self, piece: P, event: &mut impl FnMut(&Event<'_>)) -> Found;
+}
+
+/// What is found in a piece besides its events.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What wasn't as it should be.
+    pub damage: Vec<Damage>,
+    /// The numbers of its messages, shown or not.
+    pub stretches: Vec<Stretch>,
+}
+
+/// What becomes of the events of a source.
+pub struct Run {
+    /// Which are shown.
+    pub filter: Filter,
+    /// How they look.
+    pub style: Style,
+    /// Where they go.
+    pub outputs: Outputs,
+    /// What looks at them in their order.
+    pub stages: Vec<Box<dyn Stage>>,
+    /// True if a run in which events were lost has failed.
+    pub fail_on_drop: bool,
+}
+
+impl Run {
+    /// What has to be asked of the source.
+    pub fn need(&self) -> Need {
+        let mut need = self.filter.need(&self.stages);
+        need.env |= self.style.env;
+        need.redact = self.style.redact;
+        need.json = self.style.needs_json() || self.outputs.is_recording();
+        need
+    }
+}
+
+/// A piece that is ready to be written.
+struct Decoded {
+    /// How large the piece was.
+    size: usize,
+    text: Vec<u8>,
+    record: Vec<u8>,
+    facts: Facts,
+    found: Found,
+}
+
+/// A piece, and whom to give it to when it is decoded.
+type Job<P> = (P, Sender<Decoded>);
+
+/// Shows the events of a source, and returns how that went.
+pub fn run<S: Source>(source: S, run: Run) -> Exit {
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8);
+    let (items, to_write) = bounded(QUEUE * threads);
+    let (jobs, to_decode) = bounded(QUEUE * threads);
+    let buffers = Buffers::default();
+    for _ in 0..threads {
+        let mut worker = Worker {
+            jobs: to_decode.clone(),
+            decoder: source.decoder(&buffers),
+            printer: Printer::new(&run),
+            buffers: buffers.clone(),
+        };
+        thread::spawn(move || worker.run());
+    }
+    let stop: Arc<dyn Fn() -> bool + Send + Sync> = source.stopper().into();
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    stop_at_signals(Arc::clone(&stop), Arc::clone(&is_stopped), items.clone());
+    let in_flight = Arc::new(InFlight::default());
+    let feed = Feed::new(items, jobs, Arc::clone(&in_flight), buffers.clone());
+    thread::spawn(move || {
+        source.run(&feed);
+        feed.stop();
+    });
+    Writer::new(run, stop, is_stopped, in_flight, buffers).run(&to_write)
+}
+
+/// Ends the run in good order at the first signal, and at once at the second.
+fn stop_at_signals(
+    stop: Arc<dyn Fn() -> bool + Send + Sync>,
+    is_stopped: Arc<AtomicBool>,
+    to_writer: Sender<Item>,
+) {
+    let mut is_first = true;
+    // Without a handler a signal ends the program at once, which loses no event that was printed.
+    let _ = ctrlc::set_handler(move || {
+        if !std::mem::take(&mut is_first) {
+            // Who asks twice doesn't want to wait for what is still to be printed.
+            std::process::exit(Exit::Failed as i32);
+        }
+        if !stop() {
+            is_stopped.store(true, Ordering::Relaxed);
+            // Where there is no room the writer isn't waiting, and looks at what was stored next.
+            let _ = to_writer.try_send(Item::Stop);
+        }
+    });
+}
+
+/// Decodes and formats.
+struct Worker<P, D> {
+    jobs: Receiver<Job<P>>,
+    decoder: D,
+    printer: Printer,
+    buffers: Buffers,
+}
+
+impl<P: Piece, D: Decode<P>> Worker<P, D> {
+    fn run(&mut self) {
+        while let Ok((piece, done)) = self.jobs.recv() {
+            // The writer may have gone, because nobody reads what it writes.
+            let _ = done.send(self.decode(piece));
+        }
+    }
+
+    fn decode(&mut self, piece: P) -> Decoded {
+        let size = piece.size();
+        let mut text = self.buffers.take();
+        let mut record = Vec::new();
+        let mut facts = Facts::default();
+        let printer = &mut self.printer;
+        let found = self.decoder.decode(piece, &mut |event| {
+            printer.event(event, &mut text, &mut record, &mut facts)
+        });
+        Decoded {
+            size,
+            text,
+            record,
+            facts,
+            found,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Where events go.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::exit::{Exit, reason, warn};
+use crate::text::escape;
+
+/// Where events are shown, and where they are recorded.
+#[derive(Debug)]
+pub struct Outputs {
+    shown: Output,
+    record: Option<Output>,
+    has_failed: bool,
+}
+
+impl Outputs {
+    /// Events go to `output`, or to standard output, and are recorded in `record`. Nothing is created yet.
+    pub fn new(output: Option<&Path>, record: Option<&Path>) -> Outputs {
+        Outputs {
+            shown: match output {
+                Some(path) => Output::Planned("-o", path.to_owned()),
+                None => Output::Stdout(io::stdout()),
+            },
+            record: record.map(|path| Output::Planned("-w", path.to_owned())),
+            has_failed: false,
+        }
+    }
+
+    /// Creates the files; what was in them is gone.
+    ///
+    /// # Errors
+    /// One couldn't be created, which has been reported: the exit status.
+    pub fn open(&mut self) -> Result<(), Exit> {
+        for output in [Some(&mut self.shown), self.record.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            if let Output::Planned(option, path) = output {
+                let name = escape::name(&path);
+                match File::create(&path) {
+                    Ok(file) => *output = Output::File(file, name),
+                    Err(error) => {
+                        warn(format_args!("{option} {name}: {}", reason(&error)));
+                        self.has_failed = true;
+                        return Err(Exit::Usage);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns true if a person reads what is shown, and a terminal acts on control characters in it.
+    pub fn is_terminal(&self) -> bool {
+        matches!(&self.shown, Output::Stdout(stdout) if stdout.is_terminal())
+    }
+
+    /// Returns true if events are recorded.
+    pub fn is_recording(&self) -> bool {
+        self.record.is_some()
+    }
+
+    /// Returns true if nothing more can be written.
+    pub fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Writes what is shown and what is recorded.
+    ///
+    /// # Errors
+    /// It couldn't be written, which has been reported: the exit status of a run that had `exit` so far.
+    pub fn write(&mut self, text: &[u8], record: &[u8], exit: Exit) -> Result<(), Exit> {
+        for (output, bytes) in [
+            (Some(&mut self.shown), text),
+            (self.record.as_mut(), record),
+        ] {
+            if let Some(output) = output
+                && let Err(error) = output.write_all(bytes)
+            {
+                self.has_failed = true;
+                return Err(output.failed(&error, exit));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A place where something is written.
+#[derive(Debug)]
+enum Output {
+    /// Standard output.
+    Stdout(io::Stdout),
+    /// A file that is created when the trace begins, and the option that names it.
+    Planned(&'static str, PathBuf),
+    /// A file, and its name.
+    File(File, String),
+}
+
+impl Output {
+    /// What it is called in a message.
+    fn name(&self) -> String {
+        match self {
+            Output::Stdout(_) => "standard output".to_owned(),
+            Output::Planned(_, path) => escape::name(path),
+            Output::File(_, name) => name.clone(),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Output::Stdout(stdout) => stdout.write_all(bytes).and_then(|()| stdout.flush()),
+            Output::File(file, _) => file.write_all(bytes),
+            // Only a file that was opened is written.
+            Output::Planned(..) => Ok(()),
+        }
+    }
+
+    /// The exit status when writing has failed: that the reader has gone is no failure.
+    fn failed(&self, error: &io::Error, exit: Exit) -> Exit {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return exit;
+        }
+        warn(format_args!("{}: {}", self.name(), reason(error)));
+        Exit::Failed
+    }
+}

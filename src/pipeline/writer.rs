@@ -1,0 +1,254 @@
+//! Writes what has been decoded, in its order, and reports what was damaged and what is missing.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::Receiver;
+
+use super::feed::{InFlight, Item};
+use super::{Buffers, Decoded, Found, Run};
+use crate::exit::{Exit, reason, warn};
+use crate::order::damage::{Damage, MAX_WARNINGS};
+use crate::order::loss::{Losses, Missing, Origin};
+use crate::order::stage::Verdict;
+
+/// The ordered side.
+pub(super) struct Writer {
+    run: Run,
+    stop: Arc<dyn Fn() -> bool + Send + Sync>,
+    is_stopped: Arc<AtomicBool>,
+    in_flight: Arc<InFlight>,
+    buffers: Buffers,
+    exit: Exit,
+    stream: Option<Stream>,
+    /// What is missing in the streams that have ended.
+    missing: Missing,
+    has_begun: bool,
+    /// How the run ends, where it was decided before the source has ended: what still comes is thrown away.
+    is_over: Option<Exit>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        run: Run,
+        stop: Arc<dyn Fn() -> bool + Send + Sync>,
+        is_stopped: Arc<AtomicBool>,
+        in_flight: Arc<InFlight>,
+        buffers: Buffers,
+    ) -> Writer {
+        Writer {
+            run,
+            stop,
+            is_stopped,
+            in_flight,
+            buffers,
+            exit: Exit::Done,
+            stream: None,
+            missing: Missing::default(),
+            has_begun: false,
+            is_over: None,
+        }
+    }
+
+    pub(super) fn run(mut self, items: &Receiver<Item>) -> Exit {
+        match self.items(items) {
+            Ok(()) => self.end(),
+            Err(exit) => exit,
+        }
+    }
+
+    /// Takes what comes until the end, or until the exit status is known and nothing has to be waited for.
+    fn items(&mut self, items: &Receiver<Item>) -> Result<(), Exit> {
+        while let Ok(item) = items.recv() {
+            match item {
+                Item::Begin { origin, is_live } => self.begin(origin, is_live)?,
+                Item::Piece(decoded) => {
+                    let Ok(decoded) = decoded.recv() else {
+                        warn(format_args!("a thread that decodes has died"));
+                        return Err(Exit::Failed);
+                    };
+                    self.in_flight.remove(decoded.size);
+                    if self.is_over.is_none() {
+                        self.piece(decoded)?;
+                    }
+                }
+                Item::End(result) => self.end_stream(&result),
+                Item::Failed(origin, error) => {
+                    warn(format_args!("{origin}: {}", reason(&error)));
+                    self.exit = Exit::Failed;
+                }
+                Item::Stop => break,
+            }
+            if self.is_stopped.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, origin: Origin, is_live: bool) -> Result<(), Exit> {
+        self.stream = Some(Stream {
+            name: origin.to_string(),
+            is_live,
+            warnings: Warnings::default(),
+            losses: Losses::new(origin),
+        });
+        if self.has_begun {
+            return Ok(());
+        }
+        self.has_begun = true;
+        self.run.outputs.open()?;
+        let mut out = Vec::new();
+        for stage in &mut self.run.stages {
+            stage.begin(&mut out);
+        }
+        self.write(&out, &[])
+    }
+
+    fn piece(&mut self, mut decoded: Decoded) -> Result<(), Exit> {
+        if !self.run.stages.is_empty() {
+            self.pass_stages(&mut decoded);
+        }
+        self.write(&decoded.text, &decoded.record)?;
+        self.buffers.give(decoded.text);
+        if let Some(stream) = &mut self.stream {
+            stream.report(&decoded.found);
+        }
+        if self.is_over.is_none() && self.run.stages.iter().any(|stage| stage.is_over()) {
+            self.is_over = Some(self.exit);
+            if !(self.stop)() {
+                self.is_stopped.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the stages look at the events of a piece, and keeps of it what they show.
+    fn pass_stages(&mut self, decoded: &mut Decoded) {
+        let mut text = self.buffers.take();
+        let mut record = Vec::new();
+        let stages = &mut self.run.stages;
+        let chooses = stages.iter().any(|stage| stage.chooses());
+        for (fact, its_record) in decoded.facts.iter(&decoded.text, &decoded.record) {
+            let mut shown = fact.selected && (fact.chosen || chooses);
+            let mut is_replaced = false;
+            for stage in &mut *stages {
+                let verdict = stage.event(&fact, shown, &mut text);
+                shown = verdict != Verdict::Hide;
+                is_replaced |= verdict == Verdict::Replace;
+            }
+            if shown {
+                record.extend_from_slice(its_record);
+                if !is_replaced {
+                    text.extend_from_slice(fact.text);
+                }
+            }
+        }
+        self.buffers
+            .give(std::mem::replace(&mut decoded.text, text));
+        decoded.record = record;
+    }
+
+    /// Writes; where that fails the source is stopped.
+    fn write(&mut self, text: &[u8], record: &[u8]) -> Result<(), Exit> {
+        if let Err(exit) = self.run.outputs.write(text, record, self.exit) {
+            if !(self.stop)() {
+                return Err(exit);
+            }
+            self.is_over = Some(exit);
+        }
+        Ok(())
+    }
+
+    fn end_stream(&mut self, result: &io::Result<()>) {
+        let Some(stream) = self.stream.take() else {
+            return;
+        };
+        self.missing.extend(stream.losses.missing());
+        if self.is_over.is_none() {
+            self.exit = stream.end(result, self.exit, self.run.fail_on_drop);
+        }
+    }
+
+    /// Ends what is still open, lets the stages write what they have to say, and returns the exit status.
+    fn end(&mut self) -> Exit {
+        self.end_stream(&Ok(()));
+        if self.has_begun && !self.run.outputs.has_failed() {
+            let mut out = Vec::new();
+            for stage in &mut self.run.stages {
+                stage.end(&self.missing, &mut out);
+            }
+            if let Err(exit) = self.run.outputs.write(&out, &[], self.exit) {
+                return exit;
+            }
+        }
+        self.is_over.unwrap_or(self.exit)
+    }
+}
+
+/// What has to be reported of a stream.
+struct Stream {
+    name: String,
+    is_live: bool,
+    warnings: Warnings,
+    losses: Losses,
+}
+
+impl Stream {
+    fn report(&mut self, found: &Found) {
+        for damage in &found.damage {
+            self.warnings.report(&self.name, damage);
+        }
+        self.losses.append(&found.stretches);
+        if self.is_live {
+            self.losses.tell();
+        }
+    }
+
+    /// Reports the totals and returns the exit status.
+    fn end(self, result: &io::Result<()>, exit: Exit, fail_on_drop: bool) -> Exit {
+        self.warnings.report_totals(&self.name);
+        self.losses.sum_up();
+        if let Err(error) = result {
+            warn(format_args!("{}: {}", self.name, reason(error)));
+        }
+        if result.is_err() || self.warnings.damaged > 0 {
+            Exit::Failed
+        } else if fail_on_drop {
+            self.losses.exit(exit)
+        } else {
+            exit
+        }
+    }
+}
+
+/// Counts damage in a stream.
+#[derive(Default)]
+struct Warnings {
+    damaged: u64,
+    lost: u64,
+}
+
+impl Warnings {
+    fn report(&mut self, name: &str, damage: &Damage) {
+        let before = self.damaged;
+        self.damaged += damage.count;
+        self.lost += if damage.is_loss { damage.count } else { 0 };
+        if before < MAX_WARNINGS {
+            warn(format_args!("{name}:{}: {}", damage.line, damage.reason));
+        }
+        if before <= MAX_WARNINGS && self.damaged > MAX_WARNINGS {
+            warn(format_args!("{name}: further warnings are only counted"));
+        }
+    }
+
+    fn report_totals(&self, name: &str) {
+        if self.damaged > 0 {
+            let Warnings { damaged, lost } = self;
+            warn(format_args!(
+                "{name}: {damaged} damaged, {lost} of them skipped"
+            ));
+        }
+    }
+}

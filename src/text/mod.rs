@@ -1,0 +1,6 @@
+//! Text in and out: made safe to print, times, JSON, and secrets replaced.
+
+pub mod clock;
+pub mod escape;
+pub mod json;
+pub mod redact;
