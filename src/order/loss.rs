@@ -10,10 +10,11 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::exit::{Exit, warn};
-use crate::model::catalogue::{COUNT, ROWS};
+use crate::model::catalogue::{self, COUNT, ROWS, Row};
 use crate::model::event::{EventType, Text};
 use crate::text::escape;
 
@@ -25,6 +26,10 @@ const NAMED: usize = 5;
 
 /// Of events that this build doesn't know, so many types are counted: a damaged recording can have any number.
 const MAX_UNKNOWN: usize = 256;
+
+/// The place of `write` in the catalogue.
+static WRITE: LazyLock<Option<usize>> =
+    LazyLock::new(|| catalogue::by_name(b"write").map(Row::index));
 
 /// Successive numbers of one counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -234,9 +239,13 @@ pub enum Origin {
     /// A client of our own, every message of which is observed.
     #[cfg(target_os = "macos")]
     Native,
-    /// eslogger, which may have counted its own events, which it leaves out.
+    /// eslogger, which leaves its own events out.
     #[cfg(target_os = "macos")]
-    Eslogger,
+    Eslogger {
+        /// It was asked for `write`, so that each line that it writes to our terminal may have taken a number: macOS
+        /// numbers a write to a terminal as any other.
+        writes: bool,
+    },
     /// A recording of this name, of which any part may have been left out.
     Recording(String),
 }
@@ -247,7 +256,7 @@ impl std::fmt::Display for Origin {
             #[cfg(target_os = "macos")]
             Origin::Native => "macOS",
             #[cfg(target_os = "macos")]
-            Origin::Eslogger => "eslogger",
+            Origin::Eslogger { .. } => "eslogger",
             Origin::Recording(name) => name,
         })
     }
@@ -321,16 +330,44 @@ impl Losses {
     fn lost(&self) -> u64 {
         if self.origin.is_whole() {
             // Gaps in the numbers of all types are also left by types of which nothing has come since.
-            self.missing.max(self.counters.global.missing)
+            let of_all = self.missing_of(&Counter::Global, self.counters.global);
+            self.by_type_missing().max(of_all)
         } else {
             self.missing
+        }
+    }
+
+    /// How many are missing of those whose type is known.
+    fn by_type_missing(&self) -> u64 {
+        let write = WRITE.map_or(0, |index| self.counters.known[index].missing);
+        self.missing - write.min(self.own_writes())
+    }
+
+    /// How many messages of a counter are missing, without what eslogger itself wrote.
+    fn missing_of(&self, counter: &Counter, run: Run) -> u64 {
+        let has_own = match counter {
+            Counter::Global => true,
+            Counter::Known(index) => Some(*index) == *WRITE,
+            Counter::Unknown(_) => false,
+        };
+        let own = if has_own { self.own_writes() } else { 0 };
+        run.missing.saturating_sub(own)
+    }
+
+    /// As many missing `write` events may be eslogger's own: one for each line that it wrote.
+    fn own_writes(&self) -> u64 {
+        match self.origin {
+            #[cfg(target_os = "macos")]
+            Origin::Eslogger { writes: true } => self.messages,
+            _ => 0,
         }
     }
 
     /// Tells of what has been lost since it was told last, if that is long enough ago.
     pub fn tell(&mut self) {
         let lost = self.lost();
-        if lost == self.told {
+        // It can become less again: lines come later than the writes of eslogger that they explain.
+        if lost <= self.told {
             return;
         }
         let now = Instant::now();
@@ -347,7 +384,9 @@ impl Losses {
                 "macOS dropped {count} events so far: {by_type}"
             )),
             #[cfg(target_os = "macos")]
-            Origin::Eslogger => warn(format_args!("{count} events are missing so far: {by_type}")),
+            Origin::Eslogger { .. } => {
+                warn(format_args!("{count} events are missing so far: {by_type}"))
+            }
             Origin::Recording(name) => {
                 warn(format_args!(
                     "{name}: {count} events are missing so far: {by_type}"
@@ -360,17 +399,25 @@ impl Losses {
     pub fn missing(&self) -> Missing {
         let mut missing = Missing::default();
         for (counter, run) in self.counters.runs() {
-            if counter != Counter::Global && run.missing > 0 {
-                missing.add(name(&counter), run.missing);
+            let count = self.missing_of(&counter, run);
+            if counter != Counter::Global && count > 0 {
+                missing.add(name(&counter), count);
             }
         }
-        missing.of_unknown_type = self.lost() - self.missing;
+        missing.of_unknown_type = self.lost() - self.by_type_missing();
         missing
     }
 
     /// Tells the totals, if anything was lost.
     pub fn sum_up(&self) {
         let lost = self.lost();
+        let own = self.missing.max(self.counters.global.missing) - lost;
+        if self.own_writes() > 0 && own > 0 {
+            warn(format_args!(
+                "{} missing write events are not counted: they can be the lines that eslogger itself wrote",
+                Count(own)
+            ));
+        }
         if lost == 0 {
             return;
         }
@@ -382,7 +429,7 @@ impl Losses {
                 "in all, macOS dropped {count} of {all} events: {by_type}"
             )),
             #[cfg(target_os = "macos")]
-            Origin::Eslogger => warn(format_args!(
+            Origin::Eslogger { .. } => warn(format_args!(
                 "in all, {count} of {all} events are missing, dropped by macOS, or eslogger's own, which it leaves \
                  out: {by_type}"
             )),
@@ -404,24 +451,22 @@ impl Losses {
 
     /// `open 100, close 20`, the most first; `rest` says what of none of these types is.
     fn by_type(&self, count: usize, rest: &str) -> String {
-        let mut types: Vec<_> = self
-            .counters
-            .runs()
-            .filter(|(counter, run)| *counter != Counter::Global && run.missing > 0)
-            .collect();
-        types.sort_by_key(|(_, run)| Reverse(run.missing));
+        let Missing {
+            mut by_event,
+            of_unknown_type,
+        } = self.missing();
+        by_event.sort_by_key(|(_, missing)| Reverse(*missing));
         let mut parts = Vec::new();
-        for (counter, run) in types.iter().take(count) {
-            parts.push(format!("{} {}", name(counter), Count(run.missing)));
+        for (name, missing) in by_event.iter().take(count) {
+            parts.push(format!("{name} {}", Count(*missing)));
         }
-        let others = types.iter().skip(count).map(|(_, run)| run.missing);
+        let others = by_event.iter().skip(count).map(|(_, missing)| *missing);
         let others = others.fold(0, u64::saturating_add);
         if others > 0 {
             parts.push(format!("others {}", Count(others)));
         }
-        let rest_missing = self.lost() - self.missing;
-        if rest_missing > 0 {
-            parts.push(format!("{rest} {}", Count(rest_missing)));
+        if of_unknown_type > 0 {
+            parts.push(format!("{rest} {}", Count(of_unknown_type)));
         }
         parts.join(", ")
     }

@@ -66,6 +66,8 @@ pub struct Eslogger {
     waiting: Arc<Waiting>,
     is_stopped: Arc<AtomicBool>,
     need: Need,
+    /// `write` is among its events.
+    writes: bool,
 }
 
 /// The names of the events that the running eslogger has.
@@ -119,6 +121,7 @@ impl Eslogger {
             waiting: Arc::clone(&handle.waiting),
             is_stopped: Arc::clone(&handle.is_stopped),
             need: need.clone(),
+            writes: events.iter().any(|name| name == "write"),
         };
         Ok((eslogger, handle))
     }
@@ -151,7 +154,10 @@ impl Source for Eslogger {
             block: Vec::new(),
             at: 0,
         };
-        if feed.begin(Origin::Eslogger, true) {
+        let origin = Origin::Eslogger {
+            writes: self.writes,
+        };
+        if feed.begin(origin, true) {
             let read = recording::read_live(lines, feed);
             feed.end(read);
         }
