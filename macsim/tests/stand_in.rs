@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Output, Run, file, read, wait};
 
@@ -146,11 +146,11 @@ fn it_leaves_its_own_group_out() {
     }
 }
 
-#[test]
-fn on_a_terminal_it_writes_line_by_line() {
+/// A pseudo-terminal in raw mode: the end that reads, and the one that is written to.
+fn raw_terminal() -> (std::fs::File, OwnedFd) {
     let (mut main, mut other) = (0, 0);
     // SAFETY: variables of our own.
-    let (mut main, other) = unsafe {
+    unsafe {
         let null = std::ptr::null_mut();
         assert_eq!(
             libc::openpty(
@@ -170,7 +170,12 @@ fn on_a_terminal_it_writes_line_by_line() {
             std::fs::File::from_raw_fd(main),
             OwnedFd::from_raw_fd(other),
         )
-    };
+    }
+}
+
+#[test]
+fn on_a_terminal_it_writes_line_by_line() {
+    let (mut main, other) = raw_terminal();
     let mut command = eslogger(&["settime"]);
     command.env("MACSIM_ESLOGGER_ECHO", "1").stdout(other);
     let mut child = command.spawn().expect("macsim starts");
@@ -181,6 +186,123 @@ fn on_a_terminal_it_writes_line_by_line() {
     assert_eq!(String::from_utf8_lossy(&found), expected);
     child.kill().expect("killed");
     child.wait().expect("its end");
+}
+
+/// A line of a file, with its numbers.
+fn numbered(event: &str, seq_num: u64, global_seq_num: u64) -> String {
+    format!(
+        "{{\"seq_num\":{seq_num},\"event\":{{\"{event}\":{{}}}},\"global_seq_num\":{global_seq_num}}}\n"
+    )
+}
+
+/// What it prints of these lines until it ends, on a terminal or not.
+fn printed(lines: &str, args: &[&str], on_terminal: bool, set: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("lines.jsonl");
+    std::fs::write(&path, lines).expect("written");
+    let mut command = eslogger(args);
+    command.env("MACSIM_ESLOGGER_FILE", &path);
+    command.env("MACSIM_ESLOGGER_END", "0");
+    command.envs(set.iter().copied());
+    if !on_terminal {
+        return ended(command).out;
+    }
+    let (mut main, other) = raw_terminal();
+    let mut child = command.stdout(other).spawn().expect("macsim starts");
+    drop(command);
+    let mut out = Vec::new();
+    let mut buffer = [0; 4096];
+    // Its end closes the terminal, which is an error to who reads.
+    while let Ok(count) = main.read(&mut buffer) {
+        out.extend_from_slice(&buffer[..count]);
+    }
+    child.wait().expect("its end");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn what_it_writes_to_a_terminal_takes_numbers() {
+    let lines = [
+        numbered("open", 0, 0),
+        numbered("write", 0, 1),
+        numbered("write", 1, 2),
+    ];
+    let shifted = [
+        numbered("open", 0, 0),
+        numbered("write", 1, 2),
+        numbered("write", 3, 4),
+    ];
+    let lines = lines.concat();
+    let with =
+        |args: &[&str], on_terminal, set: &[(&str, &str)]| printed(&lines, args, on_terminal, set);
+    assert_eq!(with(&["open", "write"], true, &[]), shifted.concat());
+    assert_eq!(with(&["open", "write"], false, &[]), lines);
+    let off = [("MACSIM_ESLOGGER_OWN_WRITES", "0")];
+    assert_eq!(with(&["open", "write"], true, &off), lines);
+    // Without write it isn't subscribed to its own.
+    assert_eq!(with(&["open"], true, &[]), numbered("open", 0, 0));
+    // A file that is printed again is another stream.
+    let again = [("MACSIM_ESLOGGER_REPEAT", "2")];
+    assert_eq!(
+        with(&["open", "write"], true, &again),
+        shifted.concat().repeat(2)
+    );
+}
+
+#[test]
+fn what_happens_before_it_is_ready_is_lost_without_a_sign() {
+    let lines: String = (0..10).map(|n| numbered("open", n, n)).collect();
+    let late = [
+        ("MACSIM_ESLOGGER_RATE", "100"),
+        ("MACSIM_ESLOGGER_READY_MS", "45"),
+    ];
+    // The fifth is the first one that comes.
+    let expected: String = (0..6).map(|n| numbered("open", n, n)).collect();
+    assert_eq!(printed(&lines, &["open"], false, &late), expected);
+}
+
+#[test]
+fn it_can_be_silent_or_die_before_it_is_ready() {
+    let silent = [("MACSIM_ESLOGGER_SILENT", "1")];
+    let lines = numbered("open", 0, 0);
+    assert_eq!(printed(&lines, &["open"], false, &silent), "");
+    let mut command = eslogger(&["exit"]);
+    command.env("MACSIM_ESLOGGER_DIE", "7");
+    let run = ended(command);
+    assert_eq!(
+        (run.out.as_str(), run.err.as_str(), run.status),
+        ("", "", 7)
+    );
+}
+
+#[test]
+fn in_the_background_only_sigterm_ends_it() {
+    let mut child = eslogger(&["exit"])
+        .process_group(0)
+        .spawn()
+        .expect("starts");
+    let pid = child.id().cast_signed();
+    // It ignores SIGINT as soon as its own code runs.
+    let status = format!("/proc/{pid}/status");
+    let ignores = |status: &str| {
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:\t"));
+        u64::from_str_radix(mask.expect("a mask"), 16).expect("a number")
+            & (1 << (libc::SIGINT - 1))
+    };
+    let began = Instant::now();
+    while ignores(&std::fs::read_to_string(&status).expect("it runs")) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "not ignored");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // SAFETY: a child that isn't waited for yet.
+    unsafe {
+        libc::kill(pid, libc::SIGINT);
+        assert!(child.try_wait().expect("a child").is_none());
+        libc::kill(pid, libc::SIGTERM);
+    }
+    assert_eq!(wait(child).status, 128 + libc::SIGTERM);
 }
 
 #[test]
