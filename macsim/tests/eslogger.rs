@@ -223,8 +223,17 @@ fn other_refusals_are_told_and_end_it_whichever_source_met_them() {
             assert_eq!(run.run(), refused);
         }
     }
-    for args in [&["-e", "open"][..], &["-e", "open", "--source", "eslogger"]] {
-        let not_root = Run::new(args).option("--euid=501").eslogger("").run();
+    // What macOS looks at first makes no difference.
+    for (args, first) in [
+        (&["-e", "open"][..], "root"),
+        (&["-e", "open"], "entitlement"),
+        (&["-e", "open", "--source", "eslogger"], "root"),
+    ] {
+        let not_root = Run::new(args)
+            .option("--euid=501")
+            .option("--signature=ad-hoc")
+            .option(format!("--refuse-first={first}"));
+        let not_root = not_root.eslogger("").run();
         assert_eq!(
             (not_root.err.as_str(), not_root.status),
             ("proctracer: a live trace takes root: use sudo\n", 4)

@@ -19,6 +19,9 @@ pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
     let traced = match choice {
         Choice::Eslogger => by_eslogger(&need, run),
         Choice::Native => start_native(&need, &run).map(|source| pipeline::run(source, run)),
+        // Both sources need root. Which of root and the entitlement macOS misses first isn't documented, and one who is
+        // sent to eslogger would be refused there again.
+        Choice::Auto if !native::is_root() => Err(Refusal::NotPrivileged),
         Choice::Auto => match start_native(&need, &run) {
             Ok(source) => Ok(pipeline::run(source, run)),
             Err(Refusal::NotEntitled) if eslogger::is_there() => {
