@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::settings::Settings;
-use crate::{bench, eslogger, loader, settings, universal};
+use crate::{bench, eslogger, live, loader, settings, universal};
 
 /// Runs the macOS program on Linux, on a simulation of EndpointSecurity
 #[derive(Parser)]
@@ -31,6 +31,9 @@ enum Command {
             value_name = "PROGRAM"
         )]
         program: Vec<OsString>,
+        /// The name that the program finds as its first argument, where it isn't the path
+        #[arg(long, hide = true, value_name = "NAME", allow_hyphen_values = true)]
+        argv0: Option<OsString>,
     },
     /// Stand in for /usr/bin/eslogger; so does macsim under the name eslogger
     Eslogger {
@@ -64,7 +67,11 @@ pub fn main() -> ExitCode {
         return eslogger::main(args.collect());
     }
     match Cli::parse().command {
-        Command::Run { settings, program } => {
+        Command::Run {
+            settings,
+            program,
+            argv0,
+        } => {
             // What the program starts, such as a stand-in for eslogger, is on the same system.
             // SAFETY: no other thread runs yet.
             unsafe {
@@ -72,7 +79,10 @@ pub fn main() -> ExitCode {
                 std::env::set_var("MACSIM_EUID", settings.euid.to_string());
             }
             settings::set(*settings);
-            match loader::run(&program) {
+            if let Err(reason) = live::start(&PathBuf::from(&program[0])) {
+                eprintln!("macsim: {reason}");
+            }
+            match loader::run(&program, argv0) {
                 Ok(never) => match never {},
                 Err(reason) => failed(&reason),
             }

@@ -71,6 +71,60 @@ impl Json {
     }
 }
 
+/// Writes JSON as eslogger does: in one line, with `/` escaped, and bytes that aren't UTF-8 as lone surrogates.
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter, index: usize| {
+            if index > 0 { f.write_str(",") } else { Ok(()) }
+        };
+        match self {
+            Json::Null => f.write_str("null"),
+            Json::Bool(value) => write!(f, "{value}"),
+            Json::Int(number) => write!(f, "{number}"),
+            Json::Float(number) => write!(f, "{number}"),
+            Json::String(bytes) => write_string(bytes, f),
+            Json::Array(items) => {
+                f.write_str("[")?;
+                for (index, item) in items.iter().enumerate() {
+                    list(f, index)?;
+                    item.fmt(f)?;
+                }
+                f.write_str("]")
+            }
+            Json::Object(members) => {
+                f.write_str("{")?;
+                for (index, (name, value)) in members.iter().enumerate() {
+                    list(f, index)?;
+                    write_string(name.as_bytes(), f)?;
+                    f.write_str(":")?;
+                    value.fmt(f)?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+fn write_string(bytes: &[u8], f: &mut fmt::Formatter) -> fmt::Result {
+    f.write_str("\"")?;
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match letter {
+                '"' | '\\' | '/' => write!(f, "\\{letter}")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                '\0'..='\x1f' | '\x7f' => write!(f, "\\u{:04x}", u32::from(letter))?,
+                _ => write!(f, "{letter}")?,
+            }
+        }
+        for byte in chunk.invalid() {
+            write!(f, "\\udc{byte:02x}")?;
+        }
+    }
+    f.write_str("\"")
+}
+
 /// The values of a text, one after another: JSON lines or pretty printed. After an error it goes on at the next line
 /// that starts with `{`.
 pub fn values(text: &[u8]) -> impl Iterator<Item = Result<(usize, Json), Error>> {
@@ -306,6 +360,17 @@ mod tests {
         let text = r#""\ud83c\udf89 \udcff\udc80\u00fc\/""#;
         let expected = ["\u{1f389} ".as_bytes(), b"\xff\x80", "ü/".as_bytes()].concat();
         assert_eq!(read(text), [Ok(Json::String(expected))]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let text = r#"{"a":[1,-2,0.5,true,null],"b/\"":"\/\u0001\udcff\n\\ü"}"#;
+        let Ok(value) = &read(text)[0] else {
+            panic!("not read");
+        };
+        let written = value.to_string();
+        assert_eq!(written, text.replace("b/", "b\\/"));
+        assert_eq!(read(&written), [Ok(value.clone())]);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! - [`loader`] maps the Mach-O file, binds its imports, and sets up thread-locals and unwinding.
 //! - [`system`] is libSystem, one module an area; what differs between the systems is converted there.
 //! - [`es`] is libEndpointSecurity: clients, muting, delivery, messages that are counted and wiped.
+//! - [`live`] makes messages of what real processes below the program do.
 //! - [`builder`] makes messages in macOS's layout; the offsets are data, compiled from Apple's headers.
 //! - [`settings`] has every option and environment variable.
 //! - [`eslogger`] stands in for `/usr/bin/eslogger`, [`universal`] for `lipo -create`.
@@ -30,6 +31,8 @@ mod es;
 mod eslogger;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod json;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod live;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod loader;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

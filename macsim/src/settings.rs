@@ -4,12 +4,13 @@
 //! What the stand-in for eslogger reads is in [`crate::eslogger`].
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::OnceLock;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::versions::Version;
+use crate::versions::{EVENT_TYPES, EventType, Version};
 
 /// What the simulation is told.
 #[derive(Args, Clone, Debug)]
@@ -87,19 +88,23 @@ pub struct Settings {
         default_value_t = 100_000
     )]
     pub queue: u64,
-    /// Drop every Nth message
-    #[arg(long, value_name = "N", env = "MACSIM_DROP", default_value_t = 0)]
-    pub drop: u64,
-    /// The signal that the program gets when all is delivered
+    /// Drop every Nth message, or every Nth of an event: 7, fork:1; again or with commas for more
+    #[arg(
+        long,
+        value_name = "[EVENT:]N",
+        env = "MACSIM_DROP",
+        value_delimiter = ','
+    )]
+    pub drop: Vec<Drop>,
+    /// The signal that the program gets when all messages of --events are delivered [default: INT, or NONE without --events]
     #[arg(
         long,
         value_name = "SIGNAL",
         env = "MACSIM_END",
         value_enum,
-        default_value = "INT",
         ignore_case = true
     )]
-    pub end: End,
+    pub end: Option<End>,
     /// Wait so long before the signal
     #[arg(
         long,
@@ -111,6 +116,30 @@ pub struct Settings {
     /// Wait so long after the first subscription before messages come
     #[arg(long, value_name = "MS", env = "MACSIM_START_MS", default_value_t = 0)]
     pub start_ms: u64,
+    /// Deliver no messages of the real processes below the program
+    #[arg(long, env = "MACSIM_NO_LIVE", value_parser = FalseyValueParser::new())]
+    pub no_live: bool,
+    /// The message of an exec comes so late, and the process waits for it; `posix_spawn` has returned long before
+    #[arg(
+        long,
+        value_name = "MS",
+        env = "MACSIM_EXEC_DELAY_MS",
+        default_value_t = 0
+    )]
+    pub exec_delay_ms: u64,
+    /// The messages of a `posix_spawn` that fails
+    #[arg(
+        long,
+        value_name = "EVENTS",
+        env = "MACSIM_FAILED_SPAWN",
+        value_enum,
+        default_value = "FORK",
+        ignore_case = true
+    )]
+    pub failed_spawn: FailedSpawn,
+    /// A process that was started suspended and never continued survives SIGKILL until it is sent SIGCONT
+    #[arg(long, env = "MACSIM_KILL_HANGS", value_parser = FalseyValueParser::new())]
+    pub kill_hangs: bool,
     /// Deliver messages that are made beforehand and never copied, counted or wiped: for benchmarks
     #[arg(long = "static", env = "MACSIM_STATIC", value_parser = FalseyValueParser::new())]
     pub prebuilt: bool,
@@ -167,6 +196,62 @@ pub enum End {
     Term,
     /// not at all
     None,
+}
+
+/// Messages that are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drop {
+    /// Of this `es_event_type_t`, or of all together.
+    pub event: Option<u32>,
+    /// Every Nth; at least 1.
+    pub every: u64,
+}
+
+impl FromStr for Drop {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (event, every) = match text.split_once(':') {
+            Some((name, every)) => {
+                let is_it = |row: &&EventType| row.kind == "NOTIFY" && row.name == name;
+                let row = EVENT_TYPES.iter().find(is_it);
+                let row = row.ok_or_else(|| format!("{name}: no event of this name"))?;
+                (Some(row.number), every)
+            }
+            None => (None, text),
+        };
+        let every = every.parse().ok().filter(|every| *every > 0);
+        let every = every.ok_or_else(|| format!("{text}: not a number from 1"))?;
+        Ok(Drop { event, every })
+    }
+}
+
+/// What a `posix_spawn` that fails is seen of.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[value(rename_all = "UPPER")]
+pub enum FailedSpawn {
+    /// a fork, and nothing more of the new process
+    Fork,
+    /// a fork and an exit
+    Exit,
+    /// nothing
+    None,
+}
+
+impl Settings {
+    /// Whether real processes are looked at.
+    pub fn live(&self) -> bool {
+        !self.no_live && !self.prebuilt
+    }
+
+    /// How the simulation ends the program.
+    pub fn end(&self) -> End {
+        self.end.unwrap_or(if self.events.is_empty() {
+            End::None
+        } else {
+            End::Int
+        })
+    }
 }
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();

@@ -80,6 +80,19 @@ pub fn last_type(macos: Version) -> u32 {
         .map_or(0, |event| event.number + 1)
 }
 
+/// The version of a macOS's messages.
+pub fn message_version(macos: Version) -> u32 {
+    match macos.0 {
+        [..=12, ..] => 5,
+        [13, ..] => 6,
+        [14, ..] => 7,
+        [15, ..4, _] => 8,
+        [15..=25, ..] => 9,
+        [26, ..] => 10,
+        _ => 11,
+    }
+}
+
 /// Whether a macOS lacks a function of libEndpointSecurity.
 pub fn lacks(macos: Version, function: &str) -> bool {
     static SINCE: LazyLock<HashMap<&str, Version>> = LazyLock::new(|| {

@@ -40,7 +40,7 @@ static LINES: Mutex<String> = Mutex::new(String::new());
 
 /// A block, as a compiler lays it out; it captures a pointer.
 #[repr(C)]
-struct Block {
+pub struct Block {
     isa: *const c_void,
     flags: i32,
     reserved: i32,
@@ -63,7 +63,7 @@ unsafe extern "C" {
 }
 
 impl Block {
-    fn new(invoke: *const c_void, captured: *mut c_void) -> Self {
+    pub fn new(invoke: *const c_void, captured: *mut c_void) -> Self {
         Block {
             isa: (&raw const _NSConcreteStackBlock).cast(),
             flags: 0,
@@ -76,14 +76,14 @@ impl Block {
 }
 
 /// A function or data that not every system has.
-fn newer(name: &str) -> Option<NonNull<c_void>> {
+pub fn newer(name: &str) -> Option<NonNull<c_void>> {
     const DEFAULT: *mut c_void = -2_isize as *mut c_void;
     let name = CString::new(name).expect("no NUL");
     // SAFETY: a string.
     NonNull::new(unsafe { dlsym(DEFAULT, name.as_ptr()) })
 }
 
-fn text(token: &es_string_token_t) -> String {
+pub fn text(token: &es_string_token_t) -> String {
     // SAFETY: the token is valid as long as its message.
     let bytes = unsafe { std::slice::from_raw_parts(token.data.cast::<u8>(), token.length) };
     bytes.escape_ascii().to_string()

@@ -5,6 +5,8 @@ mod es;
 #[cfg(target_os = "macos")]
 mod layout;
 #[cfg(target_os = "macos")]
+mod live;
+#[cfg(target_os = "macos")]
 mod system;
 
 #[cfg(target_os = "macos")]
@@ -12,6 +14,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.split_first() {
         Some((name, args)) if name == "es" => es::main(args),
+        Some((name, args)) if name == "live" => live::main(args),
         Some((name, args)) if name == "ready" => write_ready_made(args),
         Some((name, args)) => system::main(name, args),
         None => panic!("which check?"),

@@ -5,7 +5,7 @@
 
 pub mod image;
 pub mod layout;
-mod time;
+pub mod time;
 
 use std::fmt::Write as _;
 use std::path::Path;

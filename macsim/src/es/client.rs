@@ -1,13 +1,14 @@
 //! Clients: what the program asks of one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use super::live::Live;
 use super::muting::Muting;
-use super::{delivery, misused};
+use super::{delivery, live, misused};
 use crate::settings::{self, First, Signature};
 use crate::system::blocks::{_Block_copy, _Block_release, Block};
 use crate::system::{Export, functions};
@@ -34,6 +35,8 @@ pub struct Client {
 pub struct State {
     /// What is kept from the client.
     pub muting: Muting,
+    /// Messages of real processes that are queued.
+    pub queue: VecDeque<Arc<Live>>,
     /// Blocks of `es_sync_client` that wait for their turn.
     pub waiting: Vec<Sync>,
     thread: Option<JoinHandle<()>>,
@@ -61,6 +64,15 @@ impl Client {
         match self.subscribed.get(event as usize) {
             Some(subscribed) => subscribed.load(Ordering::Relaxed),
             None => self.subscriptions.load(Ordering::Relaxed) > 0,
+        }
+    }
+
+    /// Queues what a real process did, if it is to be delivered.
+    fn queue(&self, message: &Arc<Live>) {
+        let mut state = self.state();
+        if self.wants(message.record.event_type) && !state.muting.mutes(&message.record) {
+            state.queue.push_back(Arc::clone(message));
+            self.wake.notify_all();
         }
     }
 
@@ -93,6 +105,14 @@ fn clients() -> MutexGuard<'static, BTreeMap<usize, bool>> {
     CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Queues what a real process did for every client.
+pub fn queue(message: &Arc<Live>) {
+    for client in clients().keys() {
+        // SAFETY: a client that isn't deleted, and isn't as long as this has the lock.
+        unsafe { &*(*client as *const Client) }.queue(message);
+    }
+}
+
 /// The program's client; `None` is misuse.
 pub fn given<'a>(client: *const Client, function: &str) -> Option<&'a Client> {
     if !clients().contains_key(&(client as usize)) {
@@ -119,6 +139,7 @@ fn new_client(
     if result != SUCCESS {
         return result;
     }
+    live::listen();
     let settings = settings::get();
     let allowed = if is_descendants {
         settings.descendants_clients
@@ -249,6 +270,7 @@ extern "C" fn es_subscribe(client: *const Client, types: *const u32, count: u32)
         return ERROR;
     }
     log(format_args!("subscribe {}", names(types)));
+    live::catch_up();
     for event in types.iter().filter(|event| **event < last) {
         if !found.subscribed[*event as usize].swap(true, Ordering::Relaxed) {
             found.subscriptions.fetch_add(1, Ordering::Relaxed);
@@ -285,6 +307,7 @@ extern "C" fn es_sync_client(client: *const Client, block: *mut Block) -> u32 {
     let Some(found) = given(client, "es_sync_client").filter(|_| !block.is_null()) else {
         return ERROR;
     };
+    live::catch_up();
     let mut state = found.state();
     let block = Sync(_Block_copy(block));
     if state.thread.is_some() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Sync};
 use super::message::{Message, records};
 use crate::builder::Record;
-use crate::settings::{self, End};
+use crate::settings::{self, Drop, End};
 use crate::system::blocks::{_Block_release, Block};
 use crate::system::processes;
 
@@ -37,21 +37,18 @@ pub fn start(client: Arc<Client>) -> std::io::Result<JoinHandle<()>> {
 fn run(client: &Client) {
     let settings = settings::get();
     pause(client, settings.start_ms);
-    let began = Instant::now();
     let mut delivery = Delivery::new(client);
     'all: for _ in 0..settings.repeat {
         for (index, record) in records().iter().enumerate() {
+            delivery.deliver_queued();
             if client.stopped.load(Ordering::Acquire) {
                 break 'all;
             }
             delivery.offer(index, record);
         }
     }
-    let Delivery {
-        delivered, times, ..
-    } = delivery;
-    if settings.check {
-        let seconds = began.elapsed().as_secs_f64();
+    if settings.check && !settings.events.is_empty() {
+        let (delivered, seconds) = (delivery.delivered, delivery.began.elapsed().as_secs_f64());
         eprintln!(
             "macsim: all delivered: {delivered} messages in {seconds:.3} s, {:.0} a second",
             delivered as f64 / seconds
@@ -60,11 +57,12 @@ fn run(client: &Client) {
     TIMES
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .extend(times);
-    pause(client, settings.linger_ms);
+        .append(&mut delivery.times);
+    let linger = Duration::from_millis(settings.linger_ms);
+    delivery.serve(Some(Instant::now() + linger));
     // The program ends when the last client has had its messages.
     if BUSY.fetch_sub(1, Ordering::AcqRel) == 1 && !client.stopped.load(Ordering::Acquire) {
-        let signal = match settings.end {
+        let signal = match settings.end() {
             End::Int => libc::SIGINT,
             End::Term => libc::SIGTERM,
             End::None => 0,
@@ -72,13 +70,7 @@ fn run(client: &Client) {
         // SAFETY: 0 does nothing.
         unsafe { libc::kill(libc::getpid(), signal) };
     }
-    while !client.stopped.load(Ordering::Acquire) {
-        synchronize(client);
-        let state = client.state();
-        if state.waiting.is_empty() && !client.stopped.load(Ordering::Acquire) {
-            drop(client.wake.wait(state));
-        }
-    }
+    delivery.serve(None);
 }
 
 /// Waits, but not for a client that is deleted.
@@ -117,6 +109,12 @@ struct Delivery<'a> {
     /// Messages meant for the client, and of those delivered.
     counted: u64,
     delivered: u64,
+    /// Of those, by event type.
+    of_type: HashMap<u32, u64>,
+    /// Messages of `--events` so far.
+    offered: u64,
+    /// The next one finds the queue full.
+    overdue: bool,
     sequences: HashMap<u32, u64>,
     known: Vec<u64>,
     global: u64,
@@ -142,12 +140,50 @@ impl<'a> Delivery<'a> {
             began: Instant::now(),
             counted: 0,
             delivered: 0,
+            of_type: HashMap::new(),
+            offered: 0,
+            overdue: false,
             sequences: HashMap::new(),
             known: vec![0; crate::versions::known_types() as usize],
             global: 0,
             muted: vec![None; records().len()],
             changes: 0,
             times: Vec::new(),
+        }
+    }
+
+    /// Delivers what real processes do, and calls the blocks that wait for it, until a time or until the client is
+    /// deleted.
+    fn serve(&mut self, until: Option<Instant>) {
+        let client = self.client;
+        while !client.stopped.load(Ordering::Acquire) {
+            self.deliver_queued();
+            synchronize(client);
+            let state = client.state();
+            if !state.queue.is_empty()
+                || !state.waiting.is_empty()
+                || client.stopped.load(Ordering::Acquire)
+            {
+                continue;
+            }
+            match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return,
+                Some(rest) => drop(client.wake.wait_timeout(state, rest)),
+                None => drop(client.wake.wait(state)),
+            }
+        }
+    }
+
+    /// Delivers what real processes have done.
+    fn deliver_queued(&mut self) {
+        let next = |client: &Client| client.state().queue.pop_front();
+        while let Some(message) = next(self.client) {
+            if self.client.stopped.load(Ordering::Acquire) {
+                return;
+            }
+            // Of no record that stays: entitlements aren't made up.
+            let copy = Message::new(usize::MAX, &message.record, false);
+            self.deliver(copy, &message.record);
         }
     }
 
@@ -168,9 +204,19 @@ impl<'a> Delivery<'a> {
                 None => return message.discard(),
             }
         }
+        self.wait_for_its_time();
+        self.deliver(message, record);
+        if self.delivered.is_multiple_of(64) && !self.client.stopped.load(Ordering::Acquire) {
+            synchronize(self.client);
+        }
+    }
+
+    /// Numbers a message and calls the handler, unless the message is lost.
+    fn deliver(&mut self, message: Message, record: &Record) {
+        let settings = settings::get();
         let (sequence, global) = self.sequence(record.event_type, record.version);
         message.number(record.version, sequence, global);
-        if self.is_dropped() {
+        if self.is_dropped(record.event_type) {
             DROPPED.fetch_add(1, Ordering::Relaxed);
             return message.discard();
         }
@@ -182,9 +228,6 @@ impl<'a> Delivery<'a> {
             self.times.push(ticks().wrapping_sub(before) as u32);
         }
         message.delivered();
-        if self.delivered.is_multiple_of(64) && !self.client.stopped.load(Ordering::Acquire) {
-            synchronize(self.client);
-        }
     }
 
     fn mutes(&mut self, index: usize, record: &Record) -> bool {
@@ -210,25 +253,35 @@ impl<'a> Delivery<'a> {
         numbers
     }
 
-    /// Whether a message is lost: every Nth is, and one that finds the queue full. The Nth came into being after N times
-    /// the pause between two; those since then wait in the queue.
-    fn is_dropped(&mut self) -> bool {
-        let settings = settings::get();
+    /// Waits until the next message of `--events` comes into being: the Nth after N times the pause between two.
+    fn wait_for_its_time(&mut self) {
+        let rate = settings::get().rate;
+        let born = (self.offered + 1) * 1_000_000_000;
+        self.offered += 1;
+        self.overdue = false;
+        if let Some(born) = born.checked_div(rate).map(Duration::from_nanos) {
+            let due = self.began + born;
+            if Instant::now() < due {
+                self.serve(Some(due));
+            } else {
+                // Those that came into being since then wait in the queue.
+                let waiting = due.elapsed().as_nanos() as u64 * rate / 1_000_000_000;
+                self.overdue = waiting > settings::get().queue;
+            }
+        }
+    }
+
+    /// Whether a message is lost: every Nth of its type or of all is, and one that finds the queue full.
+    fn is_dropped(&mut self, event: u32) -> bool {
         self.counted += 1;
-        if settings.drop > 0 && self.counted.is_multiple_of(settings.drop) {
-            return true;
-        }
-        if settings.rate == 0 {
-            return false;
-        }
-        let born = Duration::from_nanos(self.counted * 1_000_000_000 / settings.rate);
-        let now = self.began.elapsed();
-        if now < born {
-            thread::sleep(born.saturating_sub(now));
-            return false;
-        }
-        let waiting = now.saturating_sub(born).as_nanos() as u64 * settings.rate / 1_000_000_000;
-        waiting > settings.queue
+        let of_type = self.of_type.entry(event).or_default();
+        *of_type += 1;
+        let (of_type, of_all) = (*of_type, self.counted);
+        let hits = |drop: &Drop| match drop.event {
+            Some(only) => only == event && of_type.is_multiple_of(drop.every),
+            None => of_all.is_multiple_of(drop.every),
+        };
+        std::mem::take(&mut self.overdue) || settings::get().drop.iter().any(hits)
     }
 }
 

@@ -4,6 +4,7 @@ mod client;
 mod delivery;
 mod filters;
 mod lists;
+mod live;
 mod message;
 mod muting;
 

@@ -16,8 +16,8 @@ use crate::system::{self, dyld};
 use image::Image;
 use macho::{Executable, kind};
 
-/// Runs a program; its end is the end of this process.
-pub fn run(program: &[OsString]) -> Result<Infallible, String> {
+/// Runs a program, `argv0` as its first argument if it is given one; its end is the end of this process.
+pub fn run(program: &[OsString], argv0: Option<OsString>) -> Result<Infallible, String> {
     let name = program.first().ok_or("no program")?;
     let context = |reason: String| format!("{}: {reason}", name.display());
     let path = std::fs::canonicalize(name).map_err(|error| context(error.to_string()))?;
@@ -25,7 +25,9 @@ pub fn run(program: &[OsString]) -> Result<Infallible, String> {
     let file = macho::slice(&file).map_err(context)?;
     let executable = Executable::parse(file).map_err(context)?;
     let (entry, initializers) = load(&executable, file).map_err(context)?;
-    start(&path, program, entry, &initializers)
+    let mut program = program.to_vec();
+    program[0] = argv0.unwrap_or_else(|| program[0].clone());
+    start(&path, &program, entry, &initializers)
 }
 
 /// Maps, binds and protects; gives the addresses of main and of the functions that run before it.

@@ -183,14 +183,21 @@ pub fn exports() -> Vec<Export> {
 }
 
 extern "C" fn getgid() -> u32 {
-    group()
+    group_of(settings::get().euid)
 }
 
 extern "C" fn getegid() -> u32 {
-    group()
+    group_of(settings::get().euid)
+}
+
+/// Who the program runs as when it starts: effective and real user, effective and real group.
+pub fn ids() -> [u32; 4] {
+    let user = settings::get().euid;
+    let group = group_of(user);
+    [user, user, group, group]
 }
 
 /// root's group is wheel, all others' is staff.
-fn group() -> u32 {
-    if settings::get().euid == 0 { 0 } else { 20 }
+pub fn group_of(user: u32) -> u32 {
+    if user == 0 { 0 } else { 20 }
 }

@@ -9,7 +9,7 @@ pub mod dyld;
 pub mod errno;
 mod files;
 mod foundation;
-mod identity;
+pub mod identity;
 mod information;
 mod mach;
 mod passthrough;
@@ -20,7 +20,7 @@ mod signing;
 mod spawn;
 mod terminal;
 mod threads;
-mod time;
+pub mod time;
 pub mod xpc;
 
 use std::collections::{BTreeMap, HashMap};

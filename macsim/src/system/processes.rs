@@ -1,8 +1,9 @@
 //! Processes: their end, waiting for children, what is known of others.
 
+use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::dyld::environ;
 use super::errno::fail;
@@ -21,18 +22,31 @@ struct Child {
 static CHILD: Mutex<Option<Child>> = Mutex::new(None);
 static CHILD_CHANGED: Condvar = Condvar::new();
 
+/// The children that were started suspended, and neither continued nor waited for.
+static SUSPENDED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn suspended() -> MutexGuard<'static, BTreeSet<i32>> {
+    SUSPENDED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A child was started.
-pub fn spawned(pid: i32, suspended: bool) {
+pub fn spawned(pid: i32, is_suspended: bool) {
+    if is_suspended {
+        suspended().insert(pid);
+    } else {
+        suspended().remove(&pid);
+    }
     let mut child = CHILD.lock().unwrap_or_else(PoisonError::into_inner);
     child.get_or_insert(Child {
         pid,
-        runs: !suspended,
+        runs: !is_suspended,
     });
     CHILD_CHANGED.notify_all();
 }
 
 /// A process was told to continue.
 pub fn continued(pid: i32) {
+    suspended().remove(&pid);
     let mut child = CHILD.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(child) = child.as_mut().filter(|child| child.pid == pid) {
         child.runs = true;
@@ -75,7 +89,7 @@ extern "C" fn _exit(status: c_int) -> ! {
 }
 
 /// macOS's wait status from Linux's: the numbers of signals differ, and what says that a process continues.
-fn wait_status(status: c_int) -> c_int {
+pub fn wait_status(status: c_int) -> c_int {
     const CONTINUED: c_int = 0x13 << 8 | 0x7f;
     if libc::WIFCONTINUED(status) {
         CONTINUED
@@ -106,6 +120,10 @@ extern "C" fn wait4(pid: i32, status: *mut c_int, options: c_int, usage: *mut li
         if result > 0 {
             if let Some(status) = status.as_mut() {
                 *status = wait_status(found);
+                // That it was started suspended is no signal's doing.
+                if libc::WIFSTOPPED(found) && suspended().remove(&result) {
+                    *status = 0x7f;
+                }
             }
             in_bytes(usage);
         }

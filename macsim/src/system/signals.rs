@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use super::errno::{fail, to_mac};
 use super::{Export, functions, processes};
+use crate::live;
 
 /// macOS's numbers and Linux's, where they differ.
 const PAIRS: &[(c_int, c_int)] = &[
@@ -276,6 +277,9 @@ extern "C" fn sigsuspend(mask: *const u32) -> c_int {
 
 extern "C" fn kill(pid: i32, signal: c_int) -> c_int {
     let signal = from_mac(signal);
+    if signal == libc::SIGKILL && live::kill_hangs(pid) {
+        return 0;
+    }
     // SAFETY: as C asks of the caller.
     let result = unsafe { libc::kill(pid, signal) };
     if signal == libc::SIGCONT {

@@ -7,6 +7,7 @@ use super::errno::last;
 use super::files::open_flags;
 use super::signals::{from_mac, mask_from_mac};
 use super::{Export, Rooted, functions, processes};
+use crate::live::{self, Spawn};
 
 const RESET_IDS: c_short = 0x1;
 const SET_GROUP: c_short = 0x2;
@@ -227,15 +228,22 @@ fn spawn(
     let attributes = attributes.unwrap_or(&none);
     let actions = actions.map_or(&[][..], |actions| &actions.0);
     let suspended = attributes.flags & START_SUSPENDED != 0;
+    let replaces = attributes.flags & REPLACE != 0;
+    // The kernel stops it once it has its image; without a kernel, it stops before.
+    let stops_itself = !live::spawning(Spawn {
+        suspended,
+        replaces,
+    }) && suspended;
 
     // SAFETY: strings are the caller's; between fork and exec the child calls only what may be called there, and
     // allocates nothing.
     unsafe {
-        if suspended && libc::access(file.as_ptr(), libc::X_OK) != 0 {
+        if stops_itself && libc::access(file.as_ptr(), libc::X_OK) != 0 {
             return last(); // later nobody would listen
         }
-        if attributes.flags & REPLACE != 0 {
-            return prepare_and_execute(attributes, actions, file, args, environment, None);
+        if replaces {
+            let pipe = None;
+            return prepare_and_execute(attributes, actions, file, args, environment, pipe);
         }
         let mut pipe = [0; 2];
         if libc::pipe2(pipe.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
@@ -246,7 +254,7 @@ fn spawn(
             return last();
         }
         if child == 0 {
-            let suspend = suspended.then_some(pipe[1]);
+            let suspend = stops_itself.then_some(pipe[1]);
             let error = prepare_and_execute(attributes, actions, file, args, environment, suspend);
             libc::write(pipe[1], (&raw const error).cast(), 4);
             libc::_exit(127);
@@ -260,9 +268,12 @@ fn spawn(
             return error;
         }
         if suspended {
-            // It stops itself; only then a SIGCONT does what it is sent for. What it did is not told to the program.
+            // Only once it has stopped a SIGCONT does what it is sent for. The stop stays there for the program to wait for.
             let mut info = std::mem::zeroed();
-            libc::waitid(libc::P_PID, child as u32, &raw mut info, libc::WSTOPPED);
+            let options = libc::WSTOPPED | libc::WEXITED | libc::WNOWAIT;
+            while libc::waitid(libc::P_PID, child as u32, &raw mut info, options) != 0
+                && *libc::__errno_location() == libc::EINTR
+            {}
         }
         processes::spawned(child, suspended);
         if let Some(pid) = pid.as_mut() {
@@ -337,15 +348,21 @@ pub unsafe fn execute(file: &CStr, args: Strings, environment: Strings) -> c_int
             return result;
         }
         let mut all = [ptr::null(); 1024];
-        all[..3].copy_from_slice(&[c"macsim".as_ptr(), c"run".as_ptr(), c"--".as_ptr()]);
-        all[3] = file.as_ptr();
+        // `live::process` knows a macOS program by these.
+        all[..3].copy_from_slice(&[c"macsim".as_ptr(), c"run".as_ptr(), c"--argv0".as_ptr()]);
+        all[3] = if (*args).is_null() {
+            file.as_ptr()
+        } else {
+            *args
+        };
+        all[4..6].copy_from_slice(&[c"--".as_ptr(), file.as_ptr()]);
         let mut count = 1;
         while !(*args.add(count - 1)).is_null() && !(*args.add(count)).is_null() {
-            if count + 4 == all.len() {
+            if count + 6 == all.len() {
                 *libc::__errno_location() = libc::E2BIG;
                 return -1;
             }
-            all[count + 3] = *args.add(count);
+            all[count + 5] = *args.add(count);
             count += 1;
         }
         libc::execve(c"/proc/self/exe".as_ptr(), all.as_ptr(), environment)

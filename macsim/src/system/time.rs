@@ -46,8 +46,13 @@ extern "C" fn gettimeofday(time: *mut libc::timeval, _: *mut u8) -> c_int {
     unsafe { libc::gettimeofday(time, std::ptr::null_mut()) }
 }
 
-extern "C" fn mach_absolute_time() -> u64 {
+/// The time that messages have as `mach_time`.
+pub fn absolute() -> u64 {
     nanoseconds(libc::CLOCK_MONOTONIC)
+}
+
+extern "C" fn mach_absolute_time() -> u64 {
+    absolute()
 }
 
 extern "C" fn mach_timebase_info(ratio: *mut [c_uint; 2]) -> c_int {
