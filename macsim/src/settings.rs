@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
+use crate::system::accounts::{self, User};
 use crate::versions::{EVENT_TYPES, EventType, Version};
 
 /// What the simulation is told.
@@ -152,6 +153,16 @@ pub struct Settings {
     /// The user that the program believes to run as: 0 as under sudo
     #[arg(long, value_name = "UID", env = "MACSIM_EUID", default_value_t = 0)]
     pub euid: u32,
+    /// An account, NAME:UID:GID:HOME:SHELL[:GID,...]; again or with semicolons for more [default: root, daemon, nobody, and test, 501]
+    #[arg(
+        long,
+        value_name = "ACCOUNT",
+        env = "MACSIM_USERS",
+        value_delimiter = ';',
+        default_value = accounts::DEFAULT,
+        hide_default_value = true
+    )]
+    pub user: Vec<User>,
     /// The user who logged in, in the program's audit token
     #[arg(long, value_name = "UID", env = "MACSIM_AUID", default_value_t = 501)]
     pub auid: u32,

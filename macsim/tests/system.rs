@@ -27,7 +27,7 @@ macro_rules! checks {
     };
 }
 
-checks!(errors files flags memory signals terminal commands suspended processes threads locks locals time panics waiting identity);
+checks!(errors files flags memory signals terminal commands suspended processes threads locks locals time panics waiting identity users);
 
 #[test]
 fn thread_locals_are_dropped_at_the_end() {
@@ -44,6 +44,28 @@ fn the_program_is_who_it_is_told() {
     assert!(
         run.out
             .starts_with("auid 501 euid 501 pidversion 77\nmacOS 26.1\n"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_user_stays_who_it_became() {
+    let run = Run::check(&["users"]).env("SUDO_USER", "someone").run();
+    assert_eq!(
+        run.out,
+        "user 501 501 group 20 20 of 16 token [501, 501, 20, 501, 20] sudo Ok(\"someone\")\n",
+        "{run:#?}"
+    );
+    let run = Run::check(&["careless"]).run();
+    assert_eq!(run.status, 125, "{run:#?}");
+    let careless = "macsim: setuid(501): the process keeps root's group\n";
+    assert!(run.said.starts_with(careless), "{run:#?}");
+    let run = Run::check(&["who"])
+        .option("--user=someone:77:88:/home:/bin/sh:9")
+        .option("--euid=77")
+        .run();
+    assert!(
+        run.out.starts_with("user 77 77 group 88 88 of 1 "),
         "{run:#?}"
     );
 }

@@ -34,6 +34,7 @@ const CHECKS: &[(&str, fn())] = &[
     ("panics", panics),
     ("waiting", waiting),
     ("identity", identity),
+    ("users", users),
 ];
 
 /// Runs a check.
@@ -42,6 +43,8 @@ pub fn main(name: &str, args: &[String]) {
         Some((_, check)) => check(),
         None if name == "list" => CHECKS.iter().for_each(|(check, _)| println!("{check}")),
         None if name == "missing" => missing(),
+        None if name == "who" => who(),
+        None if name == "careless" => careless(),
         None if name == "command" => {
             let status = Command::new(&args[0]).args(&args[1..]).status();
             println!(
@@ -1039,7 +1042,7 @@ fn identity() {
         );
         assert_eq!(
             (account.pw_uid, CStr::from_ptr(account.pw_dir)),
-            (0, c"/root")
+            (0, c"/var/root")
         );
         assert_eq!(
             libc::getpwnam_r(
@@ -1106,6 +1109,115 @@ fn identity() {
         0
     );
     assert_ne!(random, [0; 16]);
+}
+
+unsafe extern "C" {
+    fn confstr(name: c_int, buffer: *mut libc::c_char, size: usize) -> usize;
+}
+
+/// The folder for temporary files that is the user's own.
+fn temporary_folder() -> String {
+    const USER_TEMP_DIR: c_int = 65537;
+    let mut buffer = [0_u8; 1024];
+    // SAFETY: the buffer has room.
+    let length = unsafe { confstr(USER_TEMP_DIR, buffer.as_mut_ptr().cast(), buffer.len()) };
+    assert_eq!(buffer[length - 1], 0);
+    String::from_utf8(buffer[..length - 1].to_vec()).expect("UTF-8")
+}
+
+/// The groups of this process.
+fn own_groups() -> Vec<u32> {
+    let mut groups = vec![0; 64];
+    // SAFETY: the list has room.
+    let count = unsafe { libc::getgroups(64, groups.as_mut_ptr()) };
+    groups.truncate(usize::try_from(count).expect("no error"));
+    groups
+}
+
+/// Root becomes a user: groups, group, user, in this order, and for good.
+fn users() {
+    // SAFETY: variables of our own; strings that live long enough.
+    unsafe {
+        let account = &*libc::getpwuid(501);
+        assert_eq!(CStr::from_ptr(account.pw_name), c"test");
+        assert_eq!(CStr::from_ptr(account.pw_shell), c"/bin/zsh");
+        assert!(libc::getpwuid(502).is_null());
+        let mut groups = [0; 64];
+        let mut count = 4;
+        let list = groups.as_mut_ptr();
+        assert_eq!(
+            libc::getgrouplist(account.pw_name, 20, list, &raw mut count),
+            -1
+        );
+        count = 64;
+        assert_eq!(
+            libc::getgrouplist(account.pw_name, 20, list, &raw mut count),
+            0
+        );
+        assert!(count > 16 && groups[0] == 20);
+        let too_many: Vec<u32> = (0..17).collect();
+        assert_eq!(libc::setgroups(17, too_many.as_ptr()), -1);
+        assert_eq!(errno(), libc::EINVAL);
+
+        let before = temporary_folder();
+        assert_eq!(own_groups()[0], 0);
+        assert_eq!(libc::initgroups(account.pw_name, 20), 0);
+        assert_eq!((own_groups().len(), own_groups()[0]), (16, 20));
+        assert_eq!((libc::setgid(20), libc::setuid(501)), (0, 0));
+        assert_eq!((libc::getuid(), libc::geteuid()), (501, 501));
+        assert_eq!((libc::getgid(), libc::getegid()), (20, 20));
+        for back in [libc::setuid, libc::seteuid, libc::setgid, libc::setegid] {
+            assert_eq!((back(0), errno()), (-1, libc::EPERM));
+        }
+        assert_eq!((libc::setreuid(0, 0), errno()), (-1, libc::EPERM));
+        assert_eq!(
+            (libc::setgroups(0, ptr::null()), errno()),
+            (-1, libc::EPERM)
+        );
+        assert_eq!(
+            (libc::initgroups(account.pw_name, 0), errno()),
+            (-1, libc::EPERM)
+        );
+        let after = temporary_folder();
+        assert!(before != after && fs::metadata(after).expect("a folder").is_dir());
+    }
+    // What it starts is that user's, too.
+    let own = std::env::current_exe().expect("a path");
+    let output = Command::new(own).arg("who").output().expect("run");
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success());
+}
+
+/// Prints who this is.
+fn who() {
+    let mut token = [0_u32; 8];
+    let mut count = 8;
+    // SAFETY: the buffer has room.
+    unsafe {
+        assert_eq!(
+            task_info(mach_task_self_, 15, token.as_mut_ptr(), &raw mut count),
+            0
+        );
+        println!(
+            "user {} {} group {} {} of {} token {:?} sudo {:?}",
+            libc::geteuid(),
+            libc::getuid(),
+            libc::getegid(),
+            libc::getgid(),
+            own_groups().len(),
+            &token[..5],
+            std::env::var("SUDO_USER")
+        );
+    }
+}
+
+/// Gives root's rights up, but not its group.
+fn careless() {
+    // SAFETY: always possible.
+    unsafe {
+        assert_eq!(libc::setuid(501), 0);
+        assert_eq!((libc::setgid(20), errno()), (-1, libc::EPERM));
+    }
 }
 
 /// Calls what macsim doesn't have.

@@ -11,7 +11,7 @@ use super::muting::Muting;
 use super::{delivery, live, misused};
 use crate::settings::{self, First, Signature};
 use crate::system::blocks::{_Block_copy, _Block_release, Block};
-use crate::system::{Export, functions};
+use crate::system::{Export, functions, identity};
 use crate::versions::{self, EVENT_TYPES};
 
 /// `es_client_t`
@@ -185,7 +185,7 @@ fn unless_entitled() -> u32 {
 
 extern "C" fn es_new_client(output: *mut *const Client, handler: *mut Block) -> u32 {
     let settings = settings::get();
-    let unless_root = if settings.euid == 0 {
+    let unless_root = if identity::effective_user() == 0 {
         SUCCESS
     } else {
         NOT_PRIVILEGED

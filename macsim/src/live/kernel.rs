@@ -17,7 +17,8 @@ use super::wire;
 use crate::builder::time;
 use crate::json::Json;
 use crate::settings::{self, FailedSpawn};
-use crate::system::{identity, processes};
+use crate::system::identity::Credentials;
+use crate::system::{accounts, processes};
 use crate::versions;
 
 /// `es_event_type_t`
@@ -215,8 +216,17 @@ impl Kernel {
         ptrace(libc::PTRACE_SEIZE, root, events as usize)?;
         let parent = Status::of(root).parent.max(1);
         let user = settings.auid;
-        let group = identity::group_of(user);
-        let outside = process::token_of(parent, 4711, [user, user, group, group]);
+        let group = accounts::group_of(user);
+        let outside = [
+            user,
+            user,
+            group,
+            user,
+            group,
+            parent as u32,
+            process::SESSION,
+            4711,
+        ];
         let mut kernel = Kernel {
             root,
             executable: std::fs::read_link("/proc/self/exe").unwrap_or_default(),
@@ -237,7 +247,7 @@ impl Kernel {
             lineage: Lineage::child(None),
             original_parent: parent,
             start: process::now(),
-            ids: identity::ids(),
+            credentials: Rc::new(Credentials::at_start()),
             image: Rc::new(process::seen(program.to_owned())),
             is_client: false,
             shown: None,
@@ -445,11 +455,14 @@ impl Kernel {
                 token.map_or(Vec::new(), |token| token.map(u32::to_le_bytes).concat())
             }
             wire::CREDENTIALS => {
-                let traced = self.processes.get_mut(&pid);
-                if let (Some(traced), Ok(ids)) = (traced, numbers.try_into()) {
-                    traced.process.ids = ids;
+                let Some(traced) = self.processes.get_mut(&pid) else {
+                    return Vec::new();
+                };
+                if let Some(credentials) = Credentials::of(&numbers) {
+                    traced.process.credentials = Rc::new(credentials);
                 }
-                Vec::new()
+                let numbers = traced.process.credentials.numbers().into_iter();
+                numbers.flat_map(u32::to_le_bytes).collect()
             }
             wire::KILL => {
                 let traced = self.processes.get_mut(&first());
@@ -586,7 +599,7 @@ impl Kernel {
             lineage: Lineage::child(Some(&by.lineage)),
             original_parent: parent,
             start: process::now(),
-            ids: by.ids,
+            credentials: Rc::clone(&by.credentials),
             image: Rc::clone(&by.image),
             is_client: false,
             shown: spawn.map(|_| [status.group, status.session]),
@@ -619,6 +632,7 @@ impl Kernel {
         traced.process.version = version;
         traced.process.image = Rc::new(executed.image.clone());
         traced.process.shown = None;
+        Rc::make_mut(&mut traced.process.credentials).executed(executed.set_user());
         traced.process.is_client = false;
         let spawn = traced.spawn.take().unwrap_or_default();
         traced.suspended = spawn.suspended;
@@ -711,7 +725,10 @@ impl Kernel {
             lineage: Lineage::child(root.map(|root| &root.lineage)),
             original_parent: parent,
             start: process::now(),
-            ids: root.map_or_else(identity::ids, |root| root.ids),
+            credentials: root.map_or_else(
+                || Rc::new(Credentials::at_start()),
+                |root| Rc::clone(&root.credentials),
+            ),
             image: Rc::new(Executed::of(pid, &self.executable).image),
             is_client: false,
             shown: None,
@@ -772,9 +789,7 @@ impl Kernel {
     ) -> Json {
         let [group, session] = process.shown.unwrap_or([status.group, status.session]);
         let shown = Shown {
-            pid: process.pid,
-            version: process.version,
-            ids: process.ids,
+            token: process.token(),
             parent,
             parent_token,
             original_parent: process.original_parent,

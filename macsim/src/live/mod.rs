@@ -24,6 +24,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::settings;
+use crate::system::identity::Credentials;
 
 /// The socket of this process's kernel.
 static KERNEL: OnceLock<Option<SocketAddr>> = OnceLock::new();
@@ -162,10 +163,16 @@ pub fn token() -> Option<[u32; 8]> {
     wire::numbers(&ask(wire::TOKEN, &[])?).try_into().ok()
 }
 
-/// Reports users and groups of this process that have changed: effective and real user, effective and real group.
-#[allow(dead_code, reason = "users don't change yet")]
-pub fn set_credentials(ids: [u32; 4]) {
-    ask(wire::CREDENTIALS, &[&ids.map(u32::to_le_bytes).concat()]);
+/// Who this process runs as; `None` where there is no kernel.
+pub fn credentials() -> Option<Credentials> {
+    Credentials::of(&wire::numbers(&ask(wire::CREDENTIALS, &[])?))
+}
+
+/// Reports who this process runs as from now on.
+pub fn set_credentials(credentials: &Credentials) {
+    let numbers = credentials.numbers().into_iter();
+    let bytes: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
+    ask(wire::CREDENTIALS, &[&bytes]);
 }
 
 /// Returns true if a SIGKILL has no effect on a process yet, because it waits suspended and `--kill-hangs` says so.

@@ -13,15 +13,13 @@ use std::time::{Duration, SystemTime};
 use crate::builder::time;
 use crate::json::Json;
 use crate::settings;
+use crate::system::identity::Credentials;
 
 /// The audit session that everything from one login is in, as `mach::audit_token` has it.
-const SESSION: u32 = 100_000;
+pub const SESSION: u32 = 100_000;
 
 /// launchd's audit token.
 pub const LAUNCHD: [u32; 8] = [u32::MAX, 0, 0, 0, 0, 1, 100_005, 9];
-
-/// Who a process runs as: effective and real user, effective and real group.
-pub type Ids = [u32; 4];
 
 /// A process's place among those that started it, which reparenting doesn't change.
 pub struct Lineage {
@@ -65,7 +63,7 @@ pub struct Process {
     pub lineage: Rc<Lineage>,
     pub original_parent: i32,
     pub start: Duration,
-    pub ids: Ids,
+    pub credentials: Rc<Credentials>,
     pub image: Rc<Image>,
     /// It has a client of EndpointSecurity.
     pub is_client: bool,
@@ -76,7 +74,7 @@ pub struct Process {
 impl Process {
     /// Its audit token.
     pub fn token(&self) -> [u32; 8] {
-        token_of(self.pid, self.version, self.ids)
+        token_of(self.pid, self.version, &self.credentials)
     }
 }
 
@@ -146,10 +144,18 @@ pub fn token(token: [u32; 8]) -> Json {
 }
 
 /// The audit token of a process.
-pub fn token_of(pid: i32, version: u32, ids: Ids) -> [u32; 8] {
-    let [euid, ruid, egid, rgid] = ids;
-    let auid = settings::get().auid;
-    [auid, euid, egid, ruid, rgid, pid as u32, SESSION, version]
+pub fn token_of(pid: i32, version: u32, of: &Credentials) -> [u32; 8] {
+    let (user, group) = (of.users, of.groups);
+    [
+        settings::get().auid,
+        user.effective,
+        group.effective,
+        user.real,
+        group.real,
+        pid as u32,
+        SESSION,
+        version,
+    ]
 }
 
 /// `es_file_t`.
@@ -245,9 +251,7 @@ impl Signature {
 
 /// The kernel's part of a process that a message shows, and what is outside of it.
 pub struct Shown<'a> {
-    pub pid: i32,
-    pub version: u32,
-    pub ids: Ids,
+    pub token: [u32; 8],
     pub parent: i32,
     pub parent_token: [u32; 8],
     pub original_parent: i32,
@@ -265,10 +269,7 @@ impl Shown<'_> {
     pub fn json(&self, message_version: u32) -> Json {
         let signature = Signature::of(&self.image.path);
         let mut process = object([
-            (
-                "audit_token",
-                token(token_of(self.pid, self.version, self.ids)),
-            ),
+            ("audit_token", token(self.token)),
             ("ppid", int(self.parent)),
             ("original_ppid", int(self.original_parent)),
             ("group_id", int(self.group)),
@@ -359,6 +360,12 @@ pub struct Executed {
 }
 
 impl Executed {
+    /// The user that the file gives to whoever executes it, if it does.
+    pub fn set_user(&self) -> Option<u32> {
+        let data = std::fs::metadata(&self.image.file).ok()?;
+        (data.mode() & libc::S_ISUID != 0).then(|| data.uid())
+    }
+
     /// Reads what there is to know.
     pub fn of(pid: i32, own: &Path) -> Self {
         let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();

@@ -15,7 +15,9 @@ pub const MESSAGE: u8 = b'E';
 pub const SPAWN: u8 = b'S';
 /// A program: the identity of the process that asks, as an audit token. The answer is one.
 pub const TOKEN: u8 = b'T';
-/// A program: these are the process's users and groups now: effective and real user, effective and real group.
+/// A program: these are the process's users and groups now ([`Credentials::numbers`]), or none: the answer is what it has.
+///
+/// [`Credentials::numbers`]: crate::system::identity::Credentials::numbers
 pub const CREDENTIALS: u8 = b'C';
 /// A program: I send SIGKILL to this process. The answer is 1 where the kernel says that it has no effect yet.
 pub const KILL: u8 = b'K';

@@ -1,203 +1,353 @@
-//! Who the program runs as, and the accounts there are.
+//! Who the program runs as. Users and groups are simulated: no process has other rights on Linux because of them. The
+//! kernel (`live`) keeps them across fork and exec, and messages show them.
 
-use std::ffi::{CStr, c_char, c_int};
-use std::ptr;
+use std::ffi::{c_char, c_int};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Export, functions};
-use crate::settings;
+use super::errno::fail;
+use super::{Export, accounts, functions};
+use crate::{es, live, settings};
+
+/// So many groups a process has at most (`NGROUPS_MAX`).
+const MOST_GROUPS: usize = 16;
+/// What leaves an id as it is.
+const SAME: u32 = u32::MAX;
+
+/// A kind of ids of a process, users or groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// What access is checked against.
+    pub effective: u32,
+    /// Who has started it.
+    pub real: u32,
+    /// What the effective one may become again.
+    pub saved: u32,
+}
+
+impl Ids {
+    fn all(id: u32) -> Self {
+        Ids {
+            effective: id,
+            real: id,
+            saved: id,
+        }
+    }
+
+    /// Whether a process without rights may take this one.
+    fn has(&self, id: u32) -> bool {
+        [self.effective, self.real, self.saved].contains(&id)
+    }
+}
+
+/// Who a process runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Users.
+    pub users: Ids,
+    /// Groups.
+    pub groups: Ids,
+    /// The groups that it is in besides.
+    pub others: Vec<u32>,
+}
+
+impl Credentials {
+    /// What the program starts with.
+    pub fn at_start() -> Self {
+        let user = settings::get().euid;
+        Credentials {
+            users: Ids::all(user),
+            groups: Ids::all(accounts::group_of(user)),
+            others: Vec::new(),
+        }
+    }
+
+    /// After an exec: a file that has a user of its own makes it the effective one.
+    pub fn executed(&mut self, set_user: Option<u32>) {
+        self.users.effective = set_user.unwrap_or(self.users.effective);
+        self.users.saved = self.users.effective;
+        self.groups.saved = self.groups.effective;
+    }
+
+    /// As numbers, for the kernel.
+    pub fn numbers(&self) -> Vec<u32> {
+        let (users, groups) = (self.users, self.groups);
+        let ids = [users.effective, users.real, users.saved]
+            .into_iter()
+            .chain([groups.effective, groups.real, groups.saved]);
+        ids.chain(self.others.iter().copied()).collect()
+    }
+
+    /// From such numbers.
+    pub fn of(numbers: &[u32]) -> Option<Self> {
+        let (&[effective, real, saved, group, real_group, saved_group], others) =
+            numbers.split_first_chunk::<6>()?;
+        Some(Credentials {
+            users: Ids {
+                effective,
+                real,
+                saved,
+            },
+            groups: Ids {
+                effective: group,
+                real: real_group,
+                saved: saved_group,
+            },
+            others: others.to_vec(),
+        })
+    }
+}
+
+static CREDENTIALS: Mutex<Option<Credentials>> = Mutex::new(None);
+
+fn credentials() -> MutexGuard<'static, Option<Credentials>> {
+    CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks at who the program runs as.
+fn look<T>(at: impl FnOnce(&Credentials) -> T) -> T {
+    let mut credentials = credentials();
+    at(
+        credentials
+            .get_or_insert_with(|| live::credentials().unwrap_or_else(Credentials::at_start)),
+    )
+}
+
+/// Changes who the program runs as, if it may.
+fn change(change: impl FnOnce(&mut Credentials) -> Result<(), c_int>) -> c_int {
+    let mut new = look(Credentials::clone);
+    if let Err(error) = change(&mut new) {
+        return fail(error);
+    }
+    live::set_credentials(&new);
+    *credentials() = Some(new);
+    0
+}
+
+/// The user whose rights the program has.
+pub fn effective_user() -> u32 {
+    look(|own| own.users.effective)
+}
+
+/// Users and groups for an audit token: effective and real user, effective and real group.
+pub fn ids() -> [u32; 4] {
+    look(|own| {
+        let (users, groups) = (own.users, own.groups);
+        [users.effective, users.real, groups.effective, groups.real]
+    })
+}
 
 extern "C" fn geteuid() -> u32 {
-    settings::get().euid
+    effective_user()
 }
 
 extern "C" fn getuid() -> u32 {
-    settings::get().euid
+    look(|own| own.users.real)
+}
+
+extern "C" fn getegid() -> u32 {
+    look(|own| own.groups.effective)
+}
+
+extern "C" fn getgid() -> u32 {
+    look(|own| own.groups.real)
 }
 
 extern "C" fn issetugid() -> c_int {
     0
 }
 
-/// macOS's `struct passwd`.
-#[repr(C)]
-struct Account {
-    name: *mut c_char,
-    password: *mut c_char,
-    uid: u32,
-    gid: u32,
-    change: i64,
-    class: *mut c_char,
-    gecos: *mut c_char,
-    directory: *mut c_char,
-    shell: *mut c_char,
-    expire: i64,
+/// Allowed to root, and to whoever has the id already.
+fn allowed(own: &Credentials, ids: Ids, wanted: &[u32]) -> Result<(), c_int> {
+    let may = |id: &u32| *id == SAME || ids.has(*id);
+    if own.users.effective == 0 || wanted.iter().all(may) {
+        Ok(())
+    } else {
+        Err(libc::EPERM)
+    }
 }
 
-/// Writes an account with its strings in the caller's buffer.
-fn account(
-    found: *const libc::passwd,
-    account: *mut Account,
-    buffer: *mut c_char,
-    size: usize,
-    result: *mut *mut Account,
-) -> c_int {
-    // SAFETY: glibc's structure, which is valid until the next look-up, and the caller's.
-    unsafe {
-        result.write(ptr::null_mut());
-        let Some(found) = found.as_ref() else {
-            return 0;
-        };
-        let mut used = 0;
-        let mut copy = |text: *const c_char| {
-            let text = CStr::from_ptr(text).to_bytes_with_nul();
-            let place = buffer.wrapping_add(used);
-            used += text.len();
-            if used <= size {
-                place
-                    .cast::<u8>()
-                    .copy_from_nonoverlapping(text.as_ptr(), text.len());
-            }
-            place
-        };
-        let converted = Account {
-            name: copy(found.pw_name),
-            password: copy(c"********".as_ptr()),
-            uid: found.pw_uid,
-            gid: found.pw_gid,
-            change: 0,
-            class: copy(c"".as_ptr()),
-            gecos: copy(found.pw_gecos),
-            directory: copy(found.pw_dir),
-            shell: copy(found.pw_shell),
-            expire: 0,
-        };
-        if used > size {
-            return libc::ERANGE;
+/// Sets all three as root, otherwise the effective one.
+fn set(own: &Credentials, ids: Ids, id: u32) -> Result<Ids, c_int> {
+    allowed(own, ids, &[id])?;
+    Ok(if own.users.effective == 0 {
+        Ids::all(id)
+    } else {
+        Ids {
+            effective: id,
+            ..ids
         }
-        account.write(converted);
-        result.write(account);
-        0
+    })
+}
+
+/// Sets the real and the effective one; what it was before can't be had again.
+fn set_both(own: &Credentials, ids: Ids, real: u32, effective: u32) -> Result<Ids, c_int> {
+    allowed(own, ids, &[real, effective])?;
+    let or = |id: u32, old: u32| if id == SAME { old } else { id };
+    let (real, effective) = (or(real, ids.real), or(effective, ids.effective));
+    Ok(Ids {
+        effective,
+        real,
+        saved: effective,
+    })
+}
+
+/// Who gives root's rights up by user alone keeps its groups.
+fn check_groups(old: &Credentials, new: Ids) {
+    let gives_up = old.users.effective == 0 && !new.has(0);
+    if gives_up && (old.groups.has(0) || old.others.contains(&0)) {
+        es::misused(format_args!(
+            "setuid({}): the process keeps root's group",
+            new.effective
+        ));
     }
 }
 
-extern "C" fn getpwuid_r(
-    uid: u32,
-    output: *mut Account,
-    buffer: *mut c_char,
-    size: usize,
-    result: *mut *mut Account,
-) -> c_int {
-    // SAFETY: as C asks of the caller.
-    account(unsafe { libc::getpwuid(uid) }, output, buffer, size, result)
+extern "C" fn setuid(id: u32) -> c_int {
+    change(|own| {
+        let users = set(own, own.users, id)?;
+        check_groups(own, users);
+        own.users = users;
+        Ok(())
+    })
 }
 
-extern "C" fn getpwnam_r(
-    name: *const c_char,
-    output: *mut Account,
-    buffer: *mut c_char,
-    size: usize,
-    result: *mut *mut Account,
-) -> c_int {
-    // SAFETY: as C asks of the caller.
-    account(
-        unsafe { libc::getpwnam(name) },
-        output,
-        buffer,
-        size,
-        result,
-    )
+extern "C" fn seteuid(id: u32) -> c_int {
+    change(|own| {
+        allowed(own, own.users, &[id])?;
+        own.users.effective = id;
+        Ok(())
+    })
 }
 
-/// The functions that give a structure of their own are told apart by nothing but that.
-struct Own {
-    account: Account,
-    buffer: [c_char; 4096],
+extern "C" fn setreuid(real: u32, effective: u32) -> c_int {
+    change(|own| {
+        let users = set_both(own, own.users, real, effective)?;
+        check_groups(own, users);
+        own.users = users;
+        Ok(())
+    })
 }
 
-/// Memory for one account, given away; programs look up few.
-fn own(
-    look_up: impl FnOnce(*mut Account, *mut c_char, usize, *mut *mut Account) -> c_int,
-) -> *mut Account {
-    let own = Box::leak(Box::new(Own {
-        account: Account {
-            name: ptr::null_mut(),
-            password: ptr::null_mut(),
-            uid: 0,
-            gid: 0,
-            change: 0,
-            class: ptr::null_mut(),
-            gecos: ptr::null_mut(),
-            directory: ptr::null_mut(),
-            shell: ptr::null_mut(),
-            expire: 0,
-        },
-        buffer: [0; 4096],
-    }));
-    let mut result = ptr::null_mut();
-    look_up(
-        &raw mut own.account,
-        own.buffer.as_mut_ptr(),
-        own.buffer.len(),
-        &raw mut result,
-    );
-    result
+extern "C" fn setgid(id: u32) -> c_int {
+    change(|own| {
+        own.groups = set(own, own.groups, id)?;
+        Ok(())
+    })
 }
 
-extern "C" fn getpwuid(uid: u32) -> *mut Account {
-    own(|account, buffer, size, result| getpwuid_r(uid, account, buffer, size, result))
+extern "C" fn setegid(id: u32) -> c_int {
+    change(|own| {
+        allowed(own, own.groups, &[id])?;
+        own.groups.effective = id;
+        Ok(())
+    })
 }
 
-extern "C" fn getpwnam(name: *const c_char) -> *mut Account {
-    own(|account, buffer, size, result| getpwnam_r(name, account, buffer, size, result))
+extern "C" fn setregid(real: u32, effective: u32) -> c_int {
+    change(|own| {
+        own.groups = set_both(own, own.groups, real, effective)?;
+        Ok(())
+    })
 }
 
-/// The groups of an account; macOS's numbers are `int`.
-extern "C" fn getgrouplist(
-    name: *const c_char,
-    group: c_int,
-    groups: *mut c_int,
-    count: *mut c_int,
-) -> c_int {
-    // SAFETY: as C asks of the caller.
-    match unsafe { libc::getgrouplist(name, group as u32, groups.cast(), count) } {
-        -1 => -1,
-        _ => 0,
+extern "C" fn setgroups(count: c_int, groups: *const u32) -> c_int {
+    change(|own| {
+        if own.users.effective != 0 {
+            return Err(libc::EPERM);
+        }
+        let count = usize::try_from(count).map_err(|_| libc::EINVAL)?;
+        if count > MOST_GROUPS {
+            return Err(libc::EINVAL);
+        }
+        own.others = if count == 0 {
+            Vec::new()
+        } else {
+            // SAFETY: the caller's list.
+            unsafe { std::slice::from_raw_parts(groups, count) }.to_vec()
+        };
+        // The first one is the effective group.
+        if let Some(first) = own.others.first() {
+            own.groups.effective = *first;
+        }
+        Ok(())
+    })
+}
+
+extern "C" fn initgroups(name: *const c_char, group: c_int) -> c_int {
+    let mut groups = accounts::groups_of(name, group.cast_unsigned());
+    groups.truncate(MOST_GROUPS); // the system asks for the others by the user
+    setgroups(groups.len() as c_int, groups.as_ptr())
+}
+
+extern "C" fn getgroups(count: c_int, output: *mut u32) -> c_int {
+    let groups = look(|own| {
+        let mut groups = vec![own.groups.effective];
+        let others = own.others.iter().copied();
+        groups.extend(others.filter(|group| *group != own.groups.effective));
+        groups
+    });
+    if count == 0 {
+        return groups.len() as c_int;
     }
+    if usize::try_from(count).is_ok_and(|room| room < groups.len()) || count < 0 {
+        return fail(libc::EINVAL);
+    }
+    // SAFETY: the caller's list has room.
+    unsafe { output.copy_from_nonoverlapping(groups.as_ptr(), groups.len()) };
+    groups.len() as c_int
 }
 
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
     functions![
-        getegid,
-        geteuid,
-        getgid,
-        getgrouplist,
-        getpwnam,
-        getpwnam_r,
-        getpwuid,
-        getpwuid_r,
-        getuid,
-        issetugid
+        getegid, geteuid, getgid, getgroups, getuid, initgroups, issetugid, setegid, seteuid,
+        setgid, setgroups, setregid, setreuid, setuid,
     ]
     .to_vec()
 }
 
-extern "C" fn getgid() -> u32 {
-    group_of(settings::get().euid)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-extern "C" fn getegid() -> u32 {
-    group_of(settings::get().euid)
-}
+    fn root() -> Credentials {
+        Credentials {
+            users: Ids::all(0),
+            groups: Ids::all(0),
+            others: vec![1, 2],
+        }
+    }
 
-/// Who the program runs as when it starts: effective and real user, effective and real group.
-pub fn ids() -> [u32; 4] {
-    let user = settings::get().euid;
-    let group = group_of(user);
-    [user, user, group, group]
-}
+    #[test]
+    fn root_becomes_another_user_for_good() {
+        let mut own = root();
+        own.users = set(&own, own.users, 501).expect("root may");
+        assert_eq!(own.users, Ids::all(501));
+        assert_eq!(set(&own, own.users, 0), Err(libc::EPERM));
+        assert_eq!(set_both(&own, own.users, 0, 0), Err(libc::EPERM));
+        assert_eq!(set(&own, own.groups, 20), Err(libc::EPERM));
+    }
 
-/// root's group is wheel, all others' is staff.
-pub fn group_of(user: u32) -> u32 {
-    if user == 0 { 0 } else { 20 }
+    #[test]
+    fn an_effective_user_can_be_left_again() {
+        let mut own = root();
+        own.users.effective = 501;
+        assert_eq!(allowed(&own, own.users, &[0]), Ok(()));
+        own.executed(None);
+        assert_eq!(
+            allowed(&own, own.users, &[0]),
+            Ok(()),
+            "the real one is root"
+        );
+        own.users = Ids::all(501);
+        own.executed(Some(0));
+        assert_eq!((own.users.effective, own.users.real), (0, 501));
+    }
+
+    #[test]
+    fn credentials_go_there_and_back() {
+        let own = root();
+        assert_eq!(Credentials::of(&own.numbers()), Some(own));
+        assert_eq!(Credentials::of(&[1, 2]), None);
+    }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 
 use super::errno::fail;
-use super::{Export, functions, put_string};
+use super::{Export, functions, identity, put_string};
 use crate::settings;
 use crate::versions::Version;
 
@@ -173,11 +173,27 @@ fn open_files() -> c_long {
     unsafe { libc::sysconf(libc::_SC_OPEN_MAX) }
 }
 
-extern "C" fn confstr(_: c_int, buffer: *mut c_char, size: usize) -> usize {
-    // The folders of the user's own that macOS has are asked for by this.
-    const FOLDER: &[u8] = b"/tmp/";
-    put_string(buffer, size, FOLDER);
-    FOLDER.len() + 1
+extern "C" fn confstr(name: c_int, buffer: *mut c_char, size: usize) -> usize {
+    let text = match name {
+        1 => "/usr/bin:/bin:/usr/sbin:/sbin".to_string(), // _CS_PATH
+        65536 => own_folder("0"),                         // _CS_DARWIN_USER_DIR
+        65537 => own_folder("T"),                         // _CS_DARWIN_USER_TEMP_DIR
+        65538 => own_folder("C"),                         // _CS_DARWIN_USER_CACHE_DIR
+        _ => {
+            fail(libc::EINVAL);
+            return 0;
+        }
+    };
+    put_string(buffer, size, text.as_bytes());
+    text.len() + 1
+}
+
+/// A folder of the user's own; macOS makes it where it isn't there yet.
+fn own_folder(name: &str) -> String {
+    let user = identity::effective_user();
+    let folder = format!("/tmp/macsim-folders/{user}/{name}/");
+    _ = std::fs::create_dir_all(&folder); // the program finds out when it uses it
+    folder
 }
 
 /// Linux's resource for macOS's.

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::{Export, functions};
+use super::{Export, functions, identity};
 use crate::{live, settings};
 
 /// The name of this task's port.
@@ -18,13 +18,13 @@ pub fn audit_token() -> [u32; 8] {
         return token;
     }
     let settings = settings::get();
-    let group = if settings.euid == 0 { 0 } else { 20 };
+    let [euid, ruid, egid, rgid] = identity::ids();
     [
         settings.auid,
-        settings.euid,
-        group,
-        settings.euid,
-        group,
+        euid,
+        egid,
+        ruid,
+        rgid,
         std::process::id(),
         100_000,
         settings.pidversion,

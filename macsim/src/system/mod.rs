@@ -4,6 +4,7 @@
 //! their own names, and convert what differs. They are called by the program only, with what C asks of a caller; that is
 //! the `SAFETY` of most blocks here.
 
+pub mod accounts;
 pub mod blocks;
 pub mod dyld;
 pub mod errno;
@@ -43,7 +44,8 @@ pub(crate) use functions;
 
 /// What there is by name: its address, and whether it sets `errno`.
 static EXPORTS: LazyLock<HashMap<&str, (usize, bool)>> = LazyLock::new(|| {
-    let plain: [Vec<Export>; 9] = [
+    let plain: [Vec<Export>; 10] = [
+        accounts::exports(),
         blocks::exports(),
         dyld::exports(),
         errno::exports(),
