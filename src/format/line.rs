@@ -1,6 +1,6 @@
 //! One line an event, for grep and awk.
 
-use super::{Format, Palette, Values, escape_quotes, push_int, push_label};
+use super::{Format, Palette, Values, escape_quotes, push_int, push_label, push_process};
 use crate::model::event::{Event, EventType};
 use crate::text::clock::Clock;
 use crate::text::escape;
@@ -29,18 +29,17 @@ impl Line {
 impl Format for Line {
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize {
         let time_at = out.len();
-        self.values.clock.push_exact(out, event.time);
+        match event.time {
+            Some(time) => self.values.clock.push_exact(out, time),
+            // A column for the date and one for the time of day, as always.
+            None => out.extend_from_slice(b"- -"),
+        }
         out.push(b' ');
         self.palette
             .paint(out, Palette::PROCESS, |out| match &event.process {
-                Some(process) => {
-                    push_word(out, |out| {
-                        escape::push(out, process.executable.path.file_name())
-                    });
-                    out.push(b'[');
-                    push_int(out, process.audit_token.pid);
-                    out.push(b']');
-                }
+                Some(process) => push_process(out, process, |out, image| {
+                    push_word(out, |out| escape::push(out, image.path.file_name()))
+                }),
                 None => out.push(b'-'),
             });
         out.push(b' ');

@@ -9,7 +9,7 @@ mod text;
 
 use clap::ValueEnum;
 
-use crate::model::event::{self, AuditToken, Event, Field, File, Label, Value};
+use crate::model::event::{self, AuditToken, Event, Field, File, Label, Process, Value, Word};
 use crate::model::tables;
 use crate::text::clock::Clock;
 use crate::text::escape::{self, push_fmt};
@@ -134,12 +134,7 @@ impl Values {
             Value::Token(token) => self.push_token(out, token),
             Value::Text(text) => escape::push(out, *text),
             Value::File(file) => push_file(out, *file),
-            Value::Process(process) => {
-                push_file(out, process.executable);
-                out.push(b'[');
-                push_int(out, process.audit_token.pid);
-                out.push(b']');
-            }
+            Value::Process(process) => push_process(out, process, push_file),
             Value::Args(args) => push_arguments(out, args, escape::push_argument),
             Value::Env(env) if self.redact => push_arguments(out, env, |out, variable| {
                 if let Some(name) = redact::name(variable) {
@@ -197,22 +192,27 @@ impl Values {
     }
 
     fn push_token(&self, out: &mut Vec<u8>, token: &AuditToken) {
-        let words: [(&str, i64); 8] = [
-            ("{pid=", token.pid.into()),
-            ("pidversion=", token.pidversion),
-            ("auid=", token.auid.into()),
-            ("euid=", token.euid.into()),
-            ("egid=", token.egid.into()),
-            ("ruid=", token.ruid.into()),
-            ("rgid=", token.rgid.into()),
-            ("asid=", token.asid),
+        const ORDER: [Word; 8] = [
+            Word::Pid,
+            Word::PidVersion,
+            Word::Auid,
+            Word::Euid,
+            Word::Egid,
+            Word::Ruid,
+            Word::Rgid,
+            Word::Asid,
         ];
-        for (at, (name, word)) in words.into_iter().enumerate() {
-            if at > 0 {
-                out.extend_from_slice(self.separator);
+        out.push(b'{');
+        let start = out.len();
+        for word in ORDER {
+            if let Some(value) = token.get(word) {
+                if out.len() > start {
+                    out.extend_from_slice(self.separator);
+                }
+                out.extend_from_slice(word.name().as_bytes());
+                out.push(b'=');
+                push_int(out, value);
             }
-            out.extend_from_slice(name.as_bytes());
-            push_int(out, word);
         }
         out.push(b'}');
     }
@@ -322,6 +322,27 @@ fn push_file(out: &mut Vec<u8>, file: File<'_>) {
     escape::push(out, file.path);
     if file.path_truncated {
         out.extend_from_slice(b" (truncated)");
+    }
+}
+
+/// `IMAGE[PID]`, with `-` for what isn't there; `-` alone where neither is.
+fn push_process(
+    out: &mut Vec<u8>,
+    process: &Process<'_>,
+    push_image: impl FnOnce(&mut Vec<u8>, File<'_>),
+) {
+    match process.executable {
+        Some(image) => push_image(out, image),
+        None => out.push(b'-'),
+    }
+    match process.audit_token.pid() {
+        Some(pid) => {
+            out.push(b'[');
+            push_int(out, pid);
+            out.push(b']');
+        }
+        None if process.executable.is_some() => out.extend_from_slice(b"[-]"),
+        None => {}
     }
 }
 

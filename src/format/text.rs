@@ -1,7 +1,9 @@
 //! The text layout: a block of rows for each event.
 
 use super::{Format, Palette, Values, push_int, push_label};
-use crate::model::event::{self, AuditToken, Event, EventType, Field, Process, Timestamp, Value};
+use crate::model::event::{
+    self, AuditToken, Event, EventType, Field, Process, Timestamp, Value, Word,
+};
 use crate::model::tables;
 use crate::text::clock::Clock;
 use crate::text::escape;
@@ -14,7 +16,7 @@ pub struct Text {
 }
 
 /// How many process blocks are remembered.
-const REMEMBERED: u16 = 512;
+const REMEMBERED: usize = 512;
 
 /// The block of a process that was written. To write it anew costs more than all else in an event, and the
 /// same processes come again and again.
@@ -31,10 +33,10 @@ struct Block {
 /// What is shown of a process that isn't text.
 #[derive(Clone, Copy, PartialEq)]
 struct Numbers {
-    ids: [i32; 5],
-    users: [u32; 4],
-    codesigning_flags: u32,
-    flags: [bool; 3],
+    token: AuditToken,
+    ids: [Option<i32>; 4],
+    codesigning_flags: Option<u32>,
+    flags: [Option<bool>; 3],
     start_time: Option<Timestamp>,
 }
 
@@ -62,21 +64,19 @@ impl Block {
 }
 
 fn numbers(process: &Process<'_>) -> Numbers {
-    let token = &process.audit_token;
     Numbers {
+        token: process.audit_token,
         ids: [
-            token.pid,
             process.ppid,
             process.original_ppid,
             process.group_id,
             process.session_id,
         ],
-        users: [token.euid, token.egid, token.ruid, token.rgid],
         codesigning_flags: process.codesigning_flags,
         flags: [
             process.is_platform_binary,
             process.is_es_client,
-            process.executable.path_truncated,
+            process.executable.map(|file| file.path_truncated),
         ],
         start_time: process.start_time,
     }
@@ -84,9 +84,9 @@ fn numbers(process: &Process<'_>) -> Numbers {
 
 fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; 4] {
     let texts = [
-        Some(process.executable.path),
+        process.image(),
         process.tty.map(|tty| tty.path),
-        Some(process.signing_id),
+        process.signing_id,
         process.team_id,
     ];
     texts.map(|text| {
@@ -109,16 +109,14 @@ impl Text {
                 separator: b", ",
             },
             palette,
-            blocks: vec![Block::default(); REMEMBERED.into()],
+            blocks: vec![Block::default(); REMEMBERED],
         }
     }
 
     fn process(&mut self, out: &mut Vec<u8>, process: &Process<'_>, thread_id: Option<u64>) {
-        let AuditToken {
-            pid, pidversion, ..
-        } = process.audit_token;
-        let place = (i64::from(pid) ^ pidversion).rem_euclid(REMEMBERED.into());
-        let place = usize::try_from(place).unwrap_or(0);
+        let token = &process.audit_token;
+        let pid = token.pid().map_or(0, i32::cast_unsigned);
+        let place = (pid ^ token.pidversion().unwrap_or(0)) as usize % REMEMBERED;
         if !self.blocks[place].is_of(process) {
             let mut block = std::mem::take(&mut self.blocks[place]);
             block.become_of(process);
@@ -132,72 +130,84 @@ impl Text {
         out.extend_from_slice(image);
     }
 
-    /// Writes the rows of a process that come before its thread's, and those that come after.
+    /// Writes the rows of a process that come before its thread's, and those that come after: a row for what is there.
     fn render(&mut self, block: &mut Block, process: &Process<'_>) {
         let out = &mut block.text;
         let token = &process.audit_token;
-        let mut number = |label: &[u8], number: i64| {
-            out.extend_from_slice(label);
-            push_int(out, number);
-            out.push(b'\n');
+        let different = |word, from| {
+            token
+                .get(word)
+                .filter(|_| token.get(word) != token.get(from))
         };
-        number(b"        PID : ", token.pid.into());
-        number(b"       EUID : ", token.euid.into());
-        number(b"       EGID : ", token.egid.into());
-        number(b"       PPID : ", process.ppid.into());
-        if token.ruid != token.euid {
-            number(b"       RUID : ", token.ruid.into());
-        }
-        if token.rgid != token.egid {
-            number(b"       RGID : ", token.rgid.into());
-        }
-        if process.original_ppid != process.ppid {
-            number(b"      OPPID : ", process.original_ppid.into());
-        }
-        number(b"        GID : ", process.group_id.into());
-        number(b"        SID : ", process.session_id.into());
-        let mut text = |label: &[u8], text| {
-            out.extend_from_slice(label);
-            escape::push(out, text);
-            out.push(b'\n');
-        };
-        if let Some(tty) = process.tty {
-            text(b"        tty : ", tty.path);
-        }
-        block.ids = out.len();
-        out.extend_from_slice(b"       path : ");
-        self.palette.paint(out, Palette::PROCESS, |out| {
-            escape::push(out, process.executable.path)
-        });
-        out.extend_from_slice(b"\n    csflags : ");
-        self.values.push_flags(
-            out,
-            &tables::CODESIGNING_FLAGS,
-            process.codesigning_flags.into(),
-        );
-        out.extend_from_slice(b"\n    sign_id : ");
-        escape::push(out, process.signing_id);
-        if let Some(start_time) = process.start_time {
-            out.extend_from_slice(b"\n    started : ");
-            self.values.clock.push_second(out, start_time);
-        }
-        out.extend_from_slice(b"\n      extra : ");
-        for (is_so, word) in [
-            (process.is_platform_binary, &b"(platform_binary) "[..]),
-            (process.is_es_client, b"(es_client) "),
-            (process.executable.path_truncated, b"(path_truncated) "),
-        ] {
-            if is_so {
-                out.extend_from_slice(word);
+        let mut number = |label: &[u8], number: Option<i64>| {
+            if let Some(number) = number {
+                out.extend_from_slice(label);
+                push_int(out, number);
+                out.push(b'\n');
             }
-        }
-        out.push(b'\n');
-        if let Some(team_id) = process.team_id {
-            out.extend_from_slice(b"    team_id : ");
-            escape::push(out, team_id);
+        };
+        number(b"        PID : ", token.get(Word::Pid));
+        number(b"       EUID : ", token.get(Word::Euid));
+        number(b"       EGID : ", token.get(Word::Egid));
+        number(b"       PPID : ", process.ppid.map(Into::into));
+        number(b"       RUID : ", different(Word::Ruid, Word::Euid));
+        number(b"       RGID : ", different(Word::Rgid, Word::Egid));
+        let original_ppid = process.original_ppid;
+        let original_ppid = original_ppid.filter(|_| original_ppid != process.ppid);
+        number(b"      OPPID : ", original_ppid.map(Into::into));
+        number(b"        GID : ", process.group_id.map(Into::into));
+        number(b"        SID : ", process.session_id.map(Into::into));
+        push_text(out, b"        tty : ", process.tty.map(|tty| tty.path));
+        block.ids = out.len();
+        if let Some(image) = process.image() {
+            out.extend_from_slice(b"       path : ");
+            self.palette
+                .paint(out, Palette::PROCESS, |out| escape::push(out, image));
             out.push(b'\n');
+        }
+        if let Some(flags) = process.codesigning_flags {
+            out.extend_from_slice(b"    csflags : ");
+            self.values
+                .push_flags(out, &tables::CODESIGNING_FLAGS, flags.into());
+            out.push(b'\n');
+        }
+        push_text(out, b"    sign_id : ", process.signing_id);
+        if let Some(start_time) = process.start_time {
+            out.extend_from_slice(b"    started : ");
+            self.values.clock.push_second(out, start_time);
+            out.push(b'\n');
+        }
+        push_extra(out, process);
+        push_text(out, b"    team_id : ", process.team_id);
+    }
+}
+
+fn push_text(out: &mut Vec<u8>, label: &[u8], text: Option<event::Text<'_>>) {
+    if let Some(text) = text {
+        out.extend_from_slice(label);
+        escape::push(out, text);
+        out.push(b'\n');
+    }
+}
+
+/// The row of what a process is besides; none where that isn't known.
+fn push_extra(out: &mut Vec<u8>, process: &Process<'_>) {
+    let is_truncated = process.executable.is_some_and(|file| file.path_truncated);
+    let [is_platform_binary, is_es_client] = [process.is_platform_binary, process.is_es_client];
+    if is_platform_binary.is_none() && is_es_client.is_none() && !is_truncated {
+        return;
+    }
+    out.extend_from_slice(b"      extra : ");
+    for (is_so, word) in [
+        (is_platform_binary, &b"(platform_binary) "[..]),
+        (is_es_client, b"(es_client) "),
+        (Some(is_truncated), b"(path_truncated) "),
+    ] {
+        if is_so == Some(true) {
+            out.extend_from_slice(word);
         }
     }
+    out.push(b'\n');
 }
 
 impl Format for Text {
@@ -208,7 +218,10 @@ impl Format for Text {
         });
         out.extend_from_slice(b"\n  time: ");
         let time_at = out.len();
-        self.values.clock.push_exact(out, event.time);
+        match event.time {
+            Some(time) => self.values.clock.push_exact(out, time),
+            None => out.extend_from_slice(b"(null)"),
+        }
         out.push(b'\n');
         for field in &event.fields {
             if !matches!(field.value, Value::Process(_)) {

@@ -131,25 +131,104 @@ pub struct Timestamp {
     pub nanos: u32,
 }
 
-/// `audit_token_t`, by the meaning of its eight words.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AuditToken {
-    /// Process id.
-    pub pid: i32,
-    /// Counts the images that the process id has had.
-    pub pidversion: i64,
+/// A word of an audit token, in the order of `audit_token_t.val` (`<bsm/libbsm.h>`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
     /// Audit user id; 4294967295 where none is set.
-    pub auid: u32,
+    Auid,
     /// Effective user id.
-    pub euid: u32,
+    Euid,
     /// Effective group id.
-    pub egid: u32,
+    Egid,
     /// Real user id.
-    pub ruid: u32,
+    Ruid,
     /// Real group id.
-    pub rgid: u32,
+    Rgid,
+    /// Process id.
+    Pid,
     /// Audit session id.
-    pub asid: i64,
+    Asid,
+    /// Counts the images that the process id has had.
+    PidVersion,
+}
+
+impl Word {
+    /// The words in the order of `audit_token_t.val`.
+    pub const ALL: [Word; 8] = [
+        Word::Auid,
+        Word::Euid,
+        Word::Egid,
+        Word::Ruid,
+        Word::Rgid,
+        Word::Pid,
+        Word::Asid,
+        Word::PidVersion,
+    ];
+
+    /// The name that eslogger gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Word::Auid => "auid",
+            Word::Euid => "euid",
+            Word::Egid => "egid",
+            Word::Ruid => "ruid",
+            Word::Rgid => "rgid",
+            Word::Pid => "pid",
+            Word::Asid => "asid",
+            Word::PidVersion => "pidversion",
+        }
+    }
+}
+
+/// `audit_token_t`. A token of a recording need not have all its words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditToken {
+    words: [u32; 8],
+    /// A bit for each word that is there.
+    present: u8,
+}
+
+impl AuditToken {
+    /// The token with these words, in the order of `audit_token_t.val`.
+    pub fn new(words: [u32; 8]) -> AuditToken {
+        AuditToken {
+            words,
+            present: u8::MAX,
+        }
+    }
+
+    /// Sets a word.
+    pub fn set(&mut self, word: Word, value: u32) {
+        self.words[word as usize] = value;
+        self.present |= 1 << word as u8;
+    }
+
+    fn word(&self, word: Word) -> Option<u32> {
+        (self.present & 1 << word as u8 != 0).then_some(self.words[word as usize])
+    }
+
+    /// A word, if it is there; only a process id is signed.
+    pub fn get(&self, word: Word) -> Option<i64> {
+        match word {
+            Word::Pid => self.pid().map(i64::from),
+            word => self.word(word).map(i64::from),
+        }
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> Option<i32> {
+        self.word(Word::Pid).map(u32::cast_signed)
+    }
+
+    /// Counts the images that the process id has had.
+    pub fn pidversion(&self) -> Option<u32> {
+        self.word(Word::PidVersion)
+    }
+
+    /// Effective user id.
+    pub fn euid(&self) -> Option<u32> {
+        self.word(Word::Euid)
+    }
 }
 
 /// `es_file_t`, as far as it is printed.
@@ -161,39 +240,46 @@ pub struct File<'m> {
     pub path_truncated: bool,
 }
 
-/// `es_process_t`, as far as it is printed.
-#[derive(Clone, Debug)]
+/// `es_process_t`, as far as it is printed. Natively nearly all of it is always there; a recording may lack any of it.
+#[derive(Clone, Debug, Default)]
 pub struct Process<'m> {
     /// Who it is and as whom it runs.
     pub audit_token: AuditToken,
     /// Parent now.
-    pub ppid: i32,
+    pub ppid: Option<i32>,
     /// Parent at the time of the fork.
-    pub original_ppid: i32,
+    pub original_ppid: Option<i32>,
     /// Process group.
-    pub group_id: i32,
+    pub group_id: Option<i32>,
     /// Session.
-    pub session_id: i32,
+    pub session_id: Option<i32>,
     /// `CS_*`, see [`crate::model::tables::CODESIGNING_FLAGS`].
-    pub codesigning_flags: u32,
+    pub codesigning_flags: Option<u32>,
     /// The parent, since message version 4; read only where it is asked for.
     pub parent_audit_token: Option<AuditToken>,
     /// The process that is responsible for it, since message version 4; read only where it is asked for.
     pub responsible_audit_token: Option<AuditToken>,
     /// Signed by Apple as a part of the system.
-    pub is_platform_binary: bool,
+    pub is_platform_binary: Option<bool>,
     /// An EndpointSecurity client.
-    pub is_es_client: bool,
+    pub is_es_client: Option<bool>,
     /// The identifier in the code signature, which need not be a valid one.
-    pub signing_id: Text<'m>,
+    pub signing_id: Option<Text<'m>>,
     /// The team in the code signature.
     pub team_id: Option<Text<'m>>,
     /// The image that it runs.
-    pub executable: File<'m>,
+    pub executable: Option<File<'m>>,
     /// Its controlling terminal.
     pub tty: Option<File<'m>>,
     /// When it was forked; messages before version 3 don't have it.
     pub start_time: Option<Timestamp>,
+}
+
+impl<'m> Process<'m> {
+    /// The path of the image that it runs.
+    pub fn image(&self) -> Option<Text<'m>> {
+        self.executable.map(|file| file.path)
+    }
 }
 
 /// What a member holds.
@@ -242,8 +328,8 @@ pub enum Value<'m> {
 /// What a member is called.
 #[derive(Clone, Copy, Debug)]
 pub struct Label<'m> {
-    /// The structure that it is a part of; empty where it stands in the event itself.
-    pub within: &'static str,
+    /// The structure that it is a part of, escaped; empty where it stands in the event itself.
+    pub within: &'m str,
     /// Its own name.
     pub name: Text<'m>,
 }
@@ -280,7 +366,7 @@ impl Label<'_> {
 }
 
 /// The bytes of a label as it is printed.
-fn path(within: &'static str, name: &'static str) -> impl Iterator<Item = u8> {
+fn path<'l>(within: &'l str, name: &'l str) -> impl Iterator<Item = u8> {
     let dot = if within.is_empty() { "" } else { "." };
     within.bytes().chain(dot.bytes()).chain(name.bytes())
 }
@@ -313,8 +399,8 @@ pub enum EventType<'m> {
 pub struct Event<'m> {
     /// Which event it is.
     pub event_type: EventType<'m>,
-    /// When it happened.
-    pub time: Timestamp,
+    /// When it happened; a recording may lack it.
+    pub time: Option<Timestamp>,
     /// Counts the messages of this type that were meant for the client, those that macOS dropped too.
     pub seq_num: Option<u64>,
     /// Counts the messages of all types that were meant for the client; messages before version 4 don't
@@ -357,7 +443,9 @@ impl<'m> Event<'m> {
                     None => path(PathRole::Subject, &file.path.bytes()),
                 },
                 Value::Process(target) if is_exec => {
-                    path(PathRole::Subject, &target.executable.path.bytes());
+                    if let Some(image) = target.image() {
+                        path(PathRole::Subject, &image.bytes());
+                    }
                 }
                 Value::Text(text) if is_path(row, field) => {
                     path(PathRole::Subject, &text.bytes());

@@ -30,16 +30,17 @@ bitflags! {
 pub struct ProcessId {
     /// Process id.
     pub pid: i32,
-    /// `pidversion` of the audit token.
+    /// `pidversion` of the audit token; 0 in a recording without it, where a pid is all that is known.
     pub version: i64,
 }
 
-impl From<&AuditToken> for ProcessId {
-    fn from(token: &AuditToken) -> Self {
-        ProcessId {
-            pid: token.pid,
-            version: token.pidversion,
-        }
+impl ProcessId {
+    /// The image that a token is of; None where the token has no pid.
+    pub fn of(token: &AuditToken) -> Option<ProcessId> {
+        Some(ProcessId {
+            pid: token.pid()?,
+            version: token.pidversion().unwrap_or(0).into(),
+        })
     }
 }
 
@@ -48,32 +49,33 @@ impl From<&AuditToken> for ProcessId {
 pub struct Actor {
     /// Its image.
     pub id: ProcessId,
-    /// Its parent now: pid, and image where the message has it.
-    pub ppid: i32,
+    /// The pid of its parent now.
+    pub ppid: Option<i32>,
     /// The image of its parent, where the message has it (since message version 4).
     pub parent: Option<ProcessId>,
     /// Its parent at the time of the fork.
-    pub original_ppid: i32,
+    pub original_ppid: Option<i32>,
     /// The process that is responsible for it, where the message has it (since message version 4).
     pub responsible: Option<ProcessId>,
     /// When it was forked, where the message has it (since message version 3).
     pub start: Option<Timestamp>,
     /// Effective user id.
-    pub euid: u32,
+    pub euid: Option<u32>,
 }
 
 impl Actor {
-    /// The process of a message.
-    pub fn of(process: &Process<'_>) -> Actor {
-        Actor {
-            id: (&process.audit_token).into(),
+    /// The process of a message; None where its pid isn't there, because nothing else says who it is.
+    pub fn of(process: &Process<'_>) -> Option<Actor> {
+        let id_of = |token: &Option<AuditToken>| token.as_ref().and_then(ProcessId::of);
+        Some(Actor {
+            id: ProcessId::of(&process.audit_token)?,
             ppid: process.ppid,
-            parent: process.parent_audit_token.as_ref().map(Into::into),
+            parent: id_of(&process.parent_audit_token),
             original_ppid: process.original_ppid,
-            responsible: process.responsible_audit_token.as_ref().map(Into::into),
+            responsible: id_of(&process.responsible_audit_token),
             start: process.start_time,
-            euid: process.audit_token.euid,
-        }
+            euid: process.audit_token.euid(),
+        })
     }
 }
 
@@ -132,7 +134,7 @@ pub struct Fact<'p> {
     /// Which event it is.
     pub event: EventType<'p>,
     /// When it happened.
-    pub time: Timestamp,
+    pub time: Option<Timestamp>,
     /// The process that did it.
     pub process: Option<Actor>,
     /// The process on whose behalf it was done.
@@ -184,7 +186,7 @@ struct Head {
     /// The place of the event's row; None for an event that this build doesn't know.
     row: Option<usize>,
     number: Option<i128>,
-    time: Timestamp,
+    time: Option<Timestamp>,
     process: Option<Actor>,
     instigator: Option<Actor>,
     life: Life,
@@ -235,7 +237,9 @@ impl Facts {
             .as_ref()
             .filter(|_| asks.contains(Asks::IMAGE))
         {
-            self.text(Part::Image, process.executable.path);
+            if let Some(image) = process.image() {
+                self.text(Part::Image, image);
+            }
             if let Some(team) = process.team_id {
                 self.text(Part::Team, team);
             }
@@ -251,8 +255,8 @@ impl Facts {
             row,
             number,
             time: event.time,
-            process: event.process.as_ref().map(Actor::of),
-            instigator: event.instigator().map(Actor::of),
+            process: event.process.as_ref().and_then(Actor::of),
+            instigator: event.instigator().and_then(Actor::of),
             life,
             selected: written.selected,
             chosen: written.chosen,
@@ -268,22 +272,15 @@ impl Facts {
             return Life::None;
         };
         match row.name {
-            "fork" => event.process_of("child").map_or(Life::None, |child| {
-                if asks.contains(Asks::IMAGE) {
-                    self.text(Part::TargetImage, child.executable.path);
-                }
-                Life::Fork(Actor::of(child))
-            }),
+            "fork" => self
+                .other(event, "child", asks)
+                .map_or(Life::None, Life::Fork),
             "exec" => {
                 if asks.intersects(Asks::COMMAND | Asks::JOB) {
                     self.command(event, asks);
                 }
-                event.process_of("target").map_or(Life::None, |target| {
-                    if asks.contains(Asks::IMAGE) {
-                        self.text(Part::TargetImage, target.executable.path);
-                    }
-                    Life::Exec(Actor::of(target))
-                })
+                self.other(event, "target", asks)
+                    .map_or(Life::None, Life::Exec)
             }
             "exit" => Life::Exit(event.fields.iter().find_map(|field| match field.value {
                 Value::WaitStatus(status) => Some(status),
@@ -291,6 +288,17 @@ impl Facts {
             })),
             _ => Life::None,
         }
+    }
+
+    /// The process in the member `label`, whose image is kept if it is asked for.
+    fn other(&mut self, event: &Event<'_>, label: &str, asks: Asks) -> Option<Actor> {
+        let process = event.process_of(label)?;
+        if asks.contains(Asks::IMAGE)
+            && let Some(image) = process.image()
+        {
+            self.text(Part::TargetImage, image);
+        }
+        Actor::of(process)
     }
 
     fn command(&mut self, event: &Event<'_>, asks: Asks) {

@@ -42,7 +42,8 @@ impl Filter {
         event
             .process
             .as_ref()
-            .is_some_and(|process| is_in_group(process.group_id))
+            .and_then(|process| process.group_id)
+            .is_some_and(is_in_group)
     }
 
     /// An exec is selected by the image that it comes from and by the one that it goes to.
@@ -51,10 +52,11 @@ impl Filter {
         event
             .process
             .as_ref()
-            .is_some_and(|process| selects(process.executable))
+            .and_then(|process| process.executable)
+            .is_some_and(selects)
             || matches!(event.event_type, EventType::Known(row) if row.name == "exec")
                 && event.fields.iter().any(|field| match &field.value {
-                    Value::Process(target) => selects(target.executable),
+                    Value::Process(target) => target.executable.is_some_and(selects),
                     _ => false,
                 })
     }

@@ -81,6 +81,11 @@ impl<'m> Scanner<'m> {
         &self.text[start..self.at]
     }
 
+    /// Goes back to an offset that [`Scanner::at`] gave.
+    pub fn go_back(&mut self, at: usize) {
+        self.at = at;
+    }
+
     #[cold]
     fn error<T>(&self, what: &'static str) -> Result<T> {
         let at = self.at;

@@ -51,7 +51,7 @@ impl Decoder {
         };
         Event {
             event_type,
-            time: time_of(raw.time),
+            time: Some(time_of(raw.time)),
             seq_num,
             global_seq_num,
             thread_id: message.thread_id(),
@@ -203,24 +203,18 @@ fn file(raw: &c::es_file_t) -> File<'_> {
 fn process(raw: &c::es_process_t, version: u32) -> Process<'_> {
     Process {
         audit_token: audit_token(&raw.audit_token),
-        ppid: raw.ppid,
-        original_ppid: raw.original_ppid,
-        group_id: raw.group_id,
-        session_id: raw.session_id,
-        codesigning_flags: raw.codesigning_flags,
+        ppid: Some(raw.ppid),
+        original_ppid: Some(raw.original_ppid),
+        group_id: Some(raw.group_id),
+        session_id: Some(raw.session_id),
+        codesigning_flags: Some(raw.codesigning_flags),
         parent_audit_token: (version >= 4).then(|| audit_token(&raw.parent_audit_token)),
         responsible_audit_token: (version >= 4).then(|| audit_token(&raw.responsible_audit_token)),
-        is_platform_binary: raw.is_platform_binary,
-        is_es_client: raw.is_es_client,
-        signing_id: Text::Bytes(raw.signing_id().unwrap_or_default()),
+        is_platform_binary: Some(raw.is_platform_binary),
+        is_es_client: Some(raw.is_es_client),
+        signing_id: Some(Text::Bytes(raw.signing_id().unwrap_or_default())),
         team_id: raw.team_id().map(Text::Bytes),
-        executable: raw.image().map_or(
-            File {
-                path: Text::Bytes(b""),
-                path_truncated: false,
-            },
-            file,
-        ),
+        executable: raw.image().map(file),
         tty: raw.terminal(version).flatten().map(file),
         start_time: start_time(raw, version),
     }
@@ -234,17 +228,7 @@ pub fn start_time(raw: &c::es_process_t, version: u32) -> Option<Timestamp> {
     })
 }
 
-/// The meaning of the words of an audit token (`<bsm/libbsm.h>`).
+/// An audit token.
 pub fn audit_token(raw: &c::audit_token_t) -> AuditToken {
-    let words = raw.val;
-    AuditToken {
-        auid: words[0],
-        euid: words[1],
-        egid: words[2],
-        ruid: words[3],
-        rgid: words[4],
-        pid: words[5].cast_signed(),
-        asid: words[6].into(),
-        pidversion: words[7].into(),
-    }
+    AuditToken::new(raw.val)
 }

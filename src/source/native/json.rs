@@ -9,7 +9,7 @@ use super::c::{self, Raw};
 use super::message::{FileParts as _, Message, Part, ProcessParts as _, Structure};
 use super::{acl, decode, entitlements};
 use crate::model::catalogue::{Kind, Member};
-use crate::model::event::{EventType, Timestamp};
+use crate::model::event::{EventType, Timestamp, Word};
 use crate::text::clock::Clock;
 use crate::text::json::push_string;
 
@@ -241,14 +241,11 @@ impl Json<'_> {
     fn token(&mut self, token: &c::audit_token_t) {
         let token = decode::audit_token(token);
         self.object(|json| {
-            json.int("auid", token.auid);
-            json.int("euid", token.euid);
-            json.int("egid", token.egid);
-            json.int("ruid", token.ruid);
-            json.int("rgid", token.rgid);
-            json.int("pid", token.pid);
-            json.int("asid", token.asid);
-            json.int("pidversion", token.pidversion);
+            for word in Word::ALL {
+                if let Some(value) = token.get(word) {
+                    json.int(word.name(), value);
+                }
+            }
         });
     }
 

@@ -1,16 +1,18 @@
 //! From a JSON object in eslogger's shape to an [`Event`], by the rows of the catalogue.
 //!
-//! A message whose frame (its time, its process, which event it is) can't be read is no event. A member of
-//! the event that has the wrong type is shown as JSON and complained of. A member that the catalogue
-//! doesn't know is shown too: `PART.NAME` where it isn't the event's own.
+//! Every part of a message may be missing or null; only the name of its event is needed. A member of the event that
+//! has the wrong type is shown as JSON, any other is left out, and both are complained of. A member that the
+//! catalogue doesn't know is shown too, by its path where it isn't the event's own.
 
+use bumpalo::Bump;
 use chrono::DateTime;
 
 use crate::model::catalogue::{self, Kind, Member, Row};
 use crate::model::event::{
-    AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value,
+    AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value, Word,
 };
 use crate::source::values;
+use crate::text::escape;
 use crate::text::json::{Error, Result, Scanner, Str};
 use crate::text::redact::REDACTED;
 
@@ -40,58 +42,103 @@ pub struct Decoder {
 pub struct Message<'m> {
     /// The event.
     pub event: Event<'m>,
-    /// The first member that had the wrong type, and where.
-    pub complaint: Option<Complaint>,
+    /// The members that had the wrong type.
+    pub complaints: Vec<Complaint>,
 }
 
 /// A member of the wrong type.
 #[derive(Debug)]
 pub struct Complaint {
-    /// Its name.
-    pub member: &'static str,
+    /// Its path in the message, escaped.
+    pub member: String,
     /// What was expected of it.
     pub error: Box<Error>,
 }
 
+/// Where in a message a value stands: its names in the message, the outermost last.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    outer: Option<&'p Place<'p>>,
+    name: Text<'p>,
+}
+
+impl<'p> Place<'p> {
+    /// The place of a part of the message, or of a member of its event.
+    const fn of(name: &'static str) -> Place<'static> {
+        Place {
+            outer: None,
+            name: Text::Known(name),
+        }
+    }
+
+    /// The place of a member of what stands here.
+    fn member(&'p self, name: impl Into<Text<'p>>) -> Place<'p> {
+        Place {
+            outer: Some(self),
+            name: name.into(),
+        }
+    }
+
+    /// The names, separated by dots and escaped.
+    fn path(&self) -> String {
+        let mut path = Vec::new();
+        self.push(&mut path);
+        String::from_utf8_lossy(&path).into_owned()
+    }
+
+    fn push(&self, path: &mut Vec<u8>) {
+        if let Some(outer) = self.outer {
+            outer.push(path);
+            path.push(b'.');
+        }
+        escape::push(path, self.name);
+    }
+}
+
 impl Decoder {
-    /// Reads the object that `scanner` is at.
-    pub fn message<'m>(self, scanner: &mut Scanner<'m>) -> Result<Message<'m>> {
+    /// Reads the object that `scanner` is at. What has to be made for the event is put into `arena`.
+    pub fn message<'m>(self, scanner: &mut Scanner<'m>, arena: &'m Bump) -> Result<Message<'m>> {
         scanner.peek();
         let start = scanner.at();
         let mut frame = Frame::default();
         let mut part = Part {
             decoder: self,
+            arena,
             fields: Vec::new(),
-            complaint: None,
+            complaints: Vec::new(),
         };
-        scanner.object(|scanner, key| match key.inside {
-            b"time" => scanner.timestamp().map(|time| frame.time = Some(time)),
-            b"event_type" => scanner.integer().map(|number| frame.number = Some(number)),
-            b"thread" => scanner
-                .thread_id()
-                .map(|thread_id| frame.thread_id = thread_id),
-            b"process" if scanner.null()? => Ok(()),
-            b"process" => part
-                .process(scanner, "process")
-                .map(|process| frame.process = Some(process)),
-            b"event" => part.event(scanner, &mut frame),
-            b"seq_num" => scanner
-                .integer_as()
-                .map(|number| frame.seq_num = Some(number)),
-            b"global_seq_num" => scanner
-                .integer_as()
-                .map(|number| frame.global_seq_num = Some(number)),
-            b"schema_version" | b"version" | b"mach_time" | b"action_type" | b"action"
-            | b"deadline" => scanner.skip(),
-            _ => part.unknown(scanner, "message", key.into()),
+        scanner.object(|scanner, key| {
+            match key.inside {
+                b"time" => frame.time = part.timestamp(scanner, &Place::of("time"))?,
+                b"event_type" => {
+                    frame.number =
+                        part.optional(scanner, &Place::of("event_type"), Scanner::integer)?;
+                }
+                b"thread" => frame.thread_id = part.thread_id(scanner)?,
+                b"process" => {
+                    let place = Place::of("process");
+                    let process = part.structure(scanner, &place, |part, scanner| {
+                        part.process(scanner, &place)
+                    });
+                    frame.process = process?;
+                }
+                b"event" => part.event(scanner, &mut frame)?,
+                b"seq_num" => frame.seq_num = part.number(scanner, &Place::of("seq_num"))?,
+                b"global_seq_num" => {
+                    frame.global_seq_num = part.number(scanner, &Place::of("global_seq_num"))?;
+                }
+                b"schema_version" | b"version" | b"mach_time" | b"action_type" | b"action"
+                | b"deadline" => scanner.skip()?,
+                _ => part.unknown(scanner, Some(&Place::of("message")), key.into())?,
+            }
+            Ok(())
         })?;
-        let missing = |what| Error::mismatch(start, what);
         let name = frame
             .name
-            .ok_or_else(|| missing("the object has no member \"event\""))?;
-        let time = frame
-            .time
-            .ok_or_else(|| missing("the message has no member \"time\""))?;
+            .ok_or_else(|| Error::mismatch(start, "the object has no member \"event\""))?;
+        if frame.row.is_none() && frame.is_empty() {
+            return Err(Error::mismatch(start, "the object is no message"));
+        }
         part.fields.sort_by(|a, b| a.label.compare(&b.label));
         let event_type = match frame.row {
             Some(row) => EventType::Known(row),
@@ -102,7 +149,7 @@ impl Decoder {
         };
         let event = Event {
             event_type,
-            time,
+            time: frame.time,
             seq_num: frame.seq_num,
             global_seq_num: frame.global_seq_num,
             thread_id: frame.thread_id,
@@ -112,7 +159,7 @@ impl Decoder {
         };
         Ok(Message {
             event,
-            complaint: part.complaint,
+            complaints: part.complaints,
         })
     }
 }
@@ -130,14 +177,126 @@ struct Frame<'m> {
     row: Option<&'static Row>,
 }
 
+impl Frame<'_> {
+    /// Returns true if nothing but the event is there, which any object may have that isn't a message.
+    fn is_empty(&self) -> bool {
+        self.time.is_none()
+            && self.number.is_none()
+            && self.seq_num.is_none()
+            && self.process.is_none()
+    }
+}
+
 /// What comes together while a message is read.
 struct Part<'m> {
     decoder: Decoder,
+    arena: &'m Bump,
     fields: Vec<Field<'m>>,
-    complaint: Option<Complaint>,
+    complaints: Vec<Complaint>,
 }
 
 impl<'m> Part<'m> {
+    /// A member that costs no more than itself where it has the wrong type. None for null, too.
+    #[inline]
+    fn optional<T>(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        place: &Place<'_>,
+        read: impl FnOnce(&mut Scanner<'m>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let start = scanner.at();
+        match read(scanner) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => self.pass(scanner, start, place, error).map(|()| None),
+        }
+    }
+
+    /// A member that is an object, or null.
+    fn structure<T>(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        place: &Place<'_>,
+        read: impl FnOnce(&mut Self, &mut Scanner<'m>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        if scanner.peek() == b'{' {
+            return read(self, scanner).map(Some);
+        }
+        let error = Error::mismatch(scanner.at(), "expected an object");
+        self.pass(scanner, scanner.at(), place, error)
+            .map(|()| None)
+    }
+
+    /// Passes over the value at `start`, which couldn't be read: null is no damage, another type is complained of.
+    #[cold]
+    fn pass(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        start: usize,
+        place: &Place<'_>,
+        error: Box<Error>,
+    ) -> Result<()> {
+        if !error.mismatch {
+            return Err(error);
+        }
+        scanner.go_back(start);
+        if !scanner.null()? {
+            scanner.skip()?;
+            self.complain(place, error);
+        }
+        Ok(())
+    }
+
+    fn complain(&mut self, place: &Place<'_>, error: Box<Error>) {
+        self.complaints.push(Complaint {
+            member: place.path(),
+            error,
+        });
+    }
+
+    fn number<T: TryFrom<i128>>(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        place: &Place<'_>,
+    ) -> Result<Option<T>> {
+        self.optional(scanner, place, Scanner::integer_as)
+    }
+
+    fn boolean(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<Option<bool>> {
+        self.optional(scanner, place, Scanner::boolean)
+    }
+
+    fn text(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<Option<Text<'m>>> {
+        if scanner.null()? {
+            return Ok(None);
+        }
+        let string = self.optional(scanner, place, Scanner::string)?;
+        Ok(string.map(Into::into))
+    }
+
+    fn timestamp(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        place: &Place<'_>,
+    ) -> Result<Option<Timestamp>> {
+        self.optional(scanner, place, Reads::timestamp)
+    }
+
+    /// `{"thread_id":1}` or null
+    fn thread_id(&mut self, scanner: &mut Scanner<'m>) -> Result<Option<u64>> {
+        let place = Place::of("thread");
+        let mut thread_id = None;
+        self.structure(scanner, &place, |part, scanner| {
+            scanner.object(|scanner, key| match key.inside {
+                b"thread_id" => {
+                    thread_id = part.number(scanner, &place.member("thread_id"))?;
+                    Ok(())
+                }
+                _ => part.unknown(scanner, Some(&place), key.into()),
+            })
+        })?;
+        Ok(thread_id)
+    }
+
     /// `"event":{"NAME":{…}}`
     fn event(&mut self, scanner: &mut Scanner<'m>, frame: &mut Frame<'m>) -> Result<()> {
         let start = scanner.at();
@@ -149,17 +308,23 @@ impl<'m> Part<'m> {
                 ));
             }
             frame.row = catalogue::by_name(name.inside);
-            self.members(scanner, frame.row.map_or(&[], |row| row.members), "", "")
+            let Some(row) = frame.row else {
+                return self.members(scanner, &[], "", None);
+            };
+            let members = self.structure(scanner, &Place::of(row.name), |part, scanner| {
+                part.members(scanner, row.members, "", None)
+            });
+            members.map(drop)
         })
     }
 
-    /// The members of an object. They are shown as parts of `within`; those unknown as parts of `part`.
+    /// The members of an object at `place`, shown as parts of `within`.
     fn members(
         &mut self,
         scanner: &mut Scanner<'m>,
         members: &'static [Member],
         within: &'static str,
-        part: &'static str,
+        place: Option<&Place<'_>>,
     ) -> Result<()> {
         let first = self.fields.len();
         scanner.object(|scanner, key| {
@@ -167,8 +332,8 @@ impl<'m> Part<'m> {
                 .iter()
                 .find(|member| member.name.as_bytes() == key.inside)
             {
-                Some(member) => self.member(scanner, member, within),
-                None => self.unknown(scanner, part, key.into()),
+                Some(member) => self.member(scanner, member, within, place),
+                None => self.unknown(scanner, place, key.into()),
             }
         })?;
         values::name_by_siblings(members, &mut self.fields[first..]);
@@ -181,36 +346,39 @@ impl<'m> Part<'m> {
         scanner: &mut Scanner<'m>,
         member: &'static Member,
         within: &'static str,
+        outer: Option<&Place<'_>>,
     ) -> Result<()> {
         if scanner.null()? {
             return Ok(());
         }
-        let start = scanner.clone();
+        let place = Place {
+            outer,
+            name: member.name.into(),
+        };
+        let start = scanner.at();
         let fields = self.fields.len();
         let read = match member.kind {
-            Kind::Struct(members) => self.members(scanner, members, member.label, member.label),
-            Kind::Union(members) => self.members(scanner, members, within, member.label),
+            Kind::Struct(members) => self.members(scanner, members, member.label, Some(&place)),
+            Kind::Union(members) => self.members(scanner, members, within, Some(&place)),
             Kind::Env if !self.decoder.env => scanner.skip(),
-            ref kind => self.value(scanner, kind, member.label).map(|value| {
+            ref kind => self.value(scanner, kind, &place).map(|value| {
                 let label = Label {
                     within,
                     name: member.label.into(),
                 };
-                self.fields.push(Field { label, value });
+                self.fields
+                    .extend(value.map(|value| Field { label, value }));
             }),
         };
         match read {
             Err(error) if error.mismatch => {
-                *scanner = start;
+                scanner.go_back(start);
                 let json = scanner.value()?;
                 let value = match member.kind {
                     Kind::Env if self.decoder.redact => Value::Text(REDACTED.into()),
                     _ => Value::Json(json),
                 };
-                self.complaint.get_or_insert(Complaint {
-                    member: member.name,
-                    error,
-                });
+                self.complain(&place, error);
                 self.fields.truncate(fields);
                 self.fields.push(Field {
                     label: Label {
@@ -225,14 +393,14 @@ impl<'m> Part<'m> {
         }
     }
 
-    /// A value of the given kind; `part` is what it is the value of.
+    /// A value of the given kind; None where nothing of it is there.
     fn value(
         &mut self,
         scanner: &mut Scanner<'m>,
         kind: &'static Kind,
-        part: &'static str,
-    ) -> Result<Value<'m>> {
-        Ok(match kind {
+        place: &Place<'_>,
+    ) -> Result<Option<Value<'m>>> {
+        Ok(Some(match kind {
             Kind::Bool => Value::Bool(scanner.boolean()?),
             Kind::Int
             | Kind::Flavor
@@ -244,10 +412,12 @@ impl<'m> Part<'m> {
             | Kind::Device
             | Kind::WaitStatus => values::integer(kind, scanner.integer()?),
             Kind::Time => Value::Time(scanner.timestamp()?),
-            Kind::Token => Value::Token(scanner.audit_token()?),
+            Kind::Token => Value::Token(self.audit_token(scanner, place)?),
             Kind::Text | Kind::Path | Kind::Hex => Value::Text(scanner.string()?.into()),
-            Kind::File | Kind::Directory(_) => Value::File(self.file(scanner, part)?),
-            Kind::Process => Value::Process(Box::new(self.process(scanner, part)?)),
+            Kind::File | Kind::Directory(_) => {
+                return Ok(self.file(scanner, place)?.map(Value::File));
+            }
+            Kind::Process => Value::Process(Box::new(self.process(scanner, place)?)),
             Kind::Args => Value::Args(scanner.strings()?),
             Kind::Env => Value::Env(scanner.strings()?),
             Kind::Strings => Value::Strings(scanner.strings()?),
@@ -260,7 +430,7 @@ impl<'m> Part<'m> {
                 let mut list = Vec::new();
                 scanner.array(|scanner| {
                     let first = self.fields.len();
-                    self.members(scanner, members, "", "")?;
+                    self.members(scanner, members, "", None)?;
                     let mut structure = self.fields.split_off(first);
                     structure.sort_by(|a, b| a.label.compare(&b.label));
                     list.push(structure);
@@ -268,9 +438,9 @@ impl<'m> Part<'m> {
                 })?;
                 Value::List(list)
             }
-            Kind::Either(arms) => return self.either(scanner, arms, part),
+            Kind::Either(arms) => return self.either(scanner, arms, place),
             Kind::Json | Kind::Struct(_) | Kind::Union(_) => Value::Json(scanner.value()?),
-        })
+        }))
     }
 
     /// A union that is written as the arm that is set, or as an object with the name of the arm.
@@ -278,44 +448,44 @@ impl<'m> Part<'m> {
         &mut self,
         scanner: &mut Scanner<'m>,
         arms: &'static [Member],
-        part: &'static str,
-    ) -> Result<Value<'m>> {
-        let start = scanner.clone();
+        place: &Place<'_>,
+    ) -> Result<Option<Value<'m>>> {
+        let start = scanner.at();
         if scanner.peek() == b'{' {
             let mut value = None;
             let named = scanner.object(|scanner, key| {
                 match arms.iter().find(|arm| arm.name.as_bytes() == key.inside) {
-                    Some(arm) => value = Some(self.value(scanner, &arm.kind, part)?),
+                    Some(arm) => value = self.value(scanner, &arm.kind, place)?,
                     None => scanner.skip()?,
                 }
                 Ok(())
             });
             match (named, value) {
-                (Ok(()), Some(value)) => return Ok(value),
+                (Ok(()), Some(value)) => return Ok(Some(value)),
                 (Err(error), _) if !error.mismatch => return Err(error),
-                _ => *scanner = start.clone(),
+                _ => scanner.go_back(start),
             }
         }
-        let mut mismatch = Error::mismatch(scanner.at(), "none of the union's types");
+        let mut mismatch = Error::mismatch(start, "none of the union's types");
         for arm in arms {
-            match self.value(scanner, &arm.kind, part) {
+            match self.value(scanner, &arm.kind, place) {
                 Err(error) if error.mismatch => mismatch = error,
                 read => return read,
             }
-            *scanner = start.clone();
+            scanner.go_back(start);
         }
         Err(mismatch)
     }
 
-    /// A member that the catalogue doesn't know: files and processes as such, all else as it is written.
+    /// A member of what stands at `outer` that the catalogue doesn't know: files and processes as such, all else as it
+    /// is written.
     fn unknown(
         &mut self,
         scanner: &mut Scanner<'m>,
-        within: &'static str,
+        outer: Option<&Place<'_>>,
         name: Text<'m>,
     ) -> Result<()> {
-        let start = scanner.clone();
-        let fields = self.fields.len();
+        let place = Place { outer, name };
         let kind = match scanner.peek() {
             b'n' => return scanner.skip(),
             b'"' => &Kind::Text,
@@ -324,109 +494,178 @@ impl<'m> Part<'m> {
             b'[' => &Kind::Json,
             _ => &Kind::Int,
         };
-        let value = self.value(scanner, kind, "").or_else(|_| {
-            *scanner = start;
-            self.fields.truncate(fields);
-            scanner.value().map(Value::Json)
-        })?;
-        self.fields.push(Field {
-            label: Label { within, name },
-            value,
-        });
+        let start = scanner.at();
+        let [fields, complaints] = [self.fields.len(), self.complaints.len()];
+        let read = self.value(scanner, kind, &place);
+        // What isn't known has no type that it should be of.
+        let value = match read {
+            Ok(value) if self.complaints.len() == complaints => value,
+            _ => {
+                scanner.go_back(start);
+                self.fields.truncate(fields);
+                self.complaints.truncate(complaints);
+                Some(Value::Json(scanner.value()?))
+            }
+        };
+        if let Some(value) = value {
+            let within = match outer {
+                Some(outer) => self.arena.alloc_str(&outer.path()),
+                None => "",
+            };
+            let label = Label { within, name };
+            self.fields.push(Field { label, value });
+        }
         Ok(())
     }
 
-    /// `es_file_t`
-    fn file(&mut self, scanner: &mut Scanner<'m>, part: &'static str) -> Result<File<'m>> {
-        let start = scanner.at();
+    /// `es_file_t`. None where its path isn't there: nothing else of it is shown.
+    fn file(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<Option<File<'m>>> {
         let mut path = None;
-        let mut path_truncated = false;
-        scanner.object(|scanner, key| match key.inside {
-            b"path" => scanner.string().map(|string| path = Some(string.into())),
-            b"path_truncated" => scanner
-                .boolean()
-                .map(|truncated| path_truncated = truncated),
-            b"stat" => scanner.skip(),
-            _ => self.unknown(scanner, part, key.into()),
+        let mut path_truncated = None;
+        scanner.object(|scanner, key| {
+            match key.inside {
+                b"path" => path = self.text(scanner, &place.member("path"))?,
+                b"path_truncated" => {
+                    path_truncated = self.boolean(scanner, &place.member("path_truncated"))?;
+                }
+                b"stat" => scanner.skip()?,
+                _ => self.unknown(scanner, Some(place), key.into())?,
+            }
+            Ok(())
         })?;
-        match path {
-            Some(path) => Ok(File {
-                path,
-                path_truncated,
-            }),
-            None => Err(Error::mismatch(start, "the file has no member \"path\"")),
+        Ok(path.map(|path| File {
+            path,
+            path_truncated: path_truncated.unwrap_or(false),
+        }))
+    }
+
+    /// A file that is a member, or null.
+    fn optional_file(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        place: &Place<'_>,
+    ) -> Result<Option<File<'m>>> {
+        let file = self.structure(scanner, place, |part, scanner| part.file(scanner, place))?;
+        Ok(file.flatten())
+    }
+
+    /// An audit token that is a member, or null.
+    fn optional_token(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        place: &Place<'_>,
+    ) -> Result<Option<AuditToken>> {
+        let start = scanner.at();
+        match self.audit_token(scanner, place) {
+            Ok(token) => Ok(Some(token)),
+            Err(error) => self.pass(scanner, start, place, error).map(|()| None),
         }
     }
 
     /// `es_process_t`
-    fn process(&mut self, scanner: &mut Scanner<'m>, part: &'static str) -> Result<Process<'m>> {
-        let start = scanner.at();
-        let mut audit_token = None;
-        let mut executable = None;
-        let mut signing_id = Text::Bytes(b"");
-        let mut team_id = None;
-        let mut tty = None;
-        let mut start_time = None;
-        let [mut parent_audit_token, mut responsible_audit_token] = [None; 2];
-        let [mut ppid, mut original_ppid, mut group_id, mut session_id] = [0; 4];
-        let mut codesigning_flags = 0;
-        let [mut is_platform_binary, mut is_es_client] = [false; 2];
+    fn process(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<Process<'m>> {
+        let mut process = Process::default();
         scanner.object(|scanner, key| {
+            let at = |name| place.member(Text::Known(name));
             match key.inside {
-                b"audit_token" => audit_token = Some(scanner.audit_token()?),
-                b"executable" => executable = Some(self.file(scanner, part)?),
-                b"signing_id" | b"team_id" | b"tty" | b"start_time" if scanner.null()? => {}
-                b"signing_id" => signing_id = scanner.string()?.into(),
-                b"team_id" => team_id = Some(scanner.string()?.into()),
-                b"tty" => tty = Some(self.file(scanner, part)?),
-                b"start_time" => start_time = Some(scanner.timestamp()?),
-                b"ppid" => ppid = scanner.integer_as()?,
-                b"original_ppid" => original_ppid = scanner.integer_as()?,
-                b"group_id" => group_id = scanner.integer_as()?,
-                b"session_id" => session_id = scanner.integer_as()?,
-                b"codesigning_flags" => codesigning_flags = scanner.integer_as()?,
-                b"is_platform_binary" => is_platform_binary = scanner.boolean()?,
-                b"is_es_client" => is_es_client = scanner.boolean()?,
-                b"parent_audit_token" if self.decoder.lineage && !scanner.null()? => {
-                    parent_audit_token = Some(scanner.audit_token()?);
+                b"audit_token" => {
+                    let token = self.optional_token(scanner, &at("audit_token"))?;
+                    process.audit_token = token.unwrap_or_default();
                 }
-                b"responsible_audit_token" if self.decoder.lineage && !scanner.null()? => {
-                    responsible_audit_token = Some(scanner.audit_token()?);
+                b"executable" => {
+                    process.executable = self.optional_file(scanner, &at("executable"))?;
                 }
-                b"parent_audit_token" | b"responsible_audit_token" if self.decoder.lineage => {}
+                b"signing_id" => process.signing_id = self.text(scanner, &at("signing_id"))?,
+                b"team_id" => process.team_id = self.text(scanner, &at("team_id"))?,
+                b"tty" => process.tty = self.optional_file(scanner, &at("tty"))?,
+                b"start_time" => process.start_time = self.timestamp(scanner, &at("start_time"))?,
+                b"ppid" => process.ppid = self.number(scanner, &at("ppid"))?,
+                b"original_ppid" => {
+                    process.original_ppid = self.number(scanner, &at("original_ppid"))?;
+                }
+                b"group_id" => process.group_id = self.number(scanner, &at("group_id"))?,
+                b"session_id" => process.session_id = self.number(scanner, &at("session_id"))?,
+                b"codesigning_flags" => {
+                    process.codesigning_flags = self.number(scanner, &at("codesigning_flags"))?;
+                }
+                b"is_platform_binary" => {
+                    process.is_platform_binary =
+                        self.boolean(scanner, &at("is_platform_binary"))?;
+                }
+                b"is_es_client" => {
+                    process.is_es_client = self.boolean(scanner, &at("is_es_client"))?;
+                }
+                b"parent_audit_token" if self.decoder.lineage => {
+                    process.parent_audit_token =
+                        self.optional_token(scanner, &at("parent_audit_token"))?;
+                }
+                b"responsible_audit_token" if self.decoder.lineage => {
+                    process.responsible_audit_token =
+                        self.optional_token(scanner, &at("responsible_audit_token"))?;
+                }
                 b"cdhash"
                 | b"cdhash_full"
                 | b"cs_validation_category"
                 | b"parent_audit_token"
                 | b"responsible_audit_token" => scanner.skip()?,
-                _ => self.unknown(scanner, part, key.into())?,
+                _ => self.unknown(scanner, Some(place), key.into())?,
             }
             Ok(())
         })?;
-        let missing = |what| Error::mismatch(start, what);
-        Ok(Process {
-            audit_token: audit_token
-                .ok_or_else(|| missing("the process has no member \"audit_token\""))?,
-            ppid,
-            original_ppid,
-            group_id,
-            session_id,
-            codesigning_flags,
-            parent_audit_token,
-            responsible_audit_token,
-            is_platform_binary,
-            is_es_client,
-            signing_id,
-            team_id,
-            executable: executable
-                .ok_or_else(|| missing("the process has no member \"executable\""))?,
-            tty,
-            start_time,
-        })
+        Ok(process)
+    }
+
+    /// An object, or an array of the words in the order of `audit_token_t.val`, as a beta of macOS 26 wrote.
+    fn audit_token(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<AuditToken> {
+        let mut token = AuditToken::default();
+        if scanner.peek() == b'[' {
+            let start = scanner.at();
+            let mut words = Word::ALL.into_iter();
+            scanner.array(|scanner| match words.next() {
+                Some(word) => self.word(scanner, &mut token, word, place),
+                None => Err(Error::mismatch(start, NOT_A_TOKEN)),
+            })?;
+            if words.next().is_some() {
+                return Err(Error::mismatch(start, NOT_A_TOKEN));
+            }
+        } else {
+            scanner.object(|scanner, key| {
+                match Word::ALL
+                    .into_iter()
+                    .find(|word| word.name().as_bytes() == key.inside)
+                {
+                    Some(word) => self.word(scanner, &mut token, word, place),
+                    None => self.unknown(scanner, Some(place), key.into()),
+                }
+            })?;
+        }
+        Ok(token)
+    }
+
+    fn word(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        token: &mut AuditToken,
+        word: Word,
+        place: &Place<'_>,
+    ) -> Result<()> {
+        let place = place.member(word.name());
+        let read = self.optional(scanner, &place, |scanner| {
+            let start = scanner.at();
+            let number = scanner.integer()?;
+            // Writers differ in whether an unset one is -1 or 4294967295.
+            u32::try_from(number)
+                .or_else(|_| i32::try_from(number).map(i32::cast_unsigned))
+                .map_err(|_| Error::mismatch(start, "the number is out of range"))
+        });
+        if let Some(value) = read? {
+            token.set(word, value);
+        }
+        Ok(())
     }
 }
 
-/// Whether an object that the catalogue doesn't know looks like a file or a process.
+/// The kind that an object which the catalogue doesn't know looks like.
 fn shape(mut scanner: Scanner<'_>) -> Result<&'static Kind> {
     let mut kind = &Kind::Json;
     scanner.object(|scanner, key| {
@@ -443,8 +682,6 @@ fn shape(mut scanner: Scanner<'_>) -> Result<&'static Kind> {
 /// Readers of what is written in a way of its own.
 trait Reads<'m> {
     fn timestamp(&mut self) -> Result<Timestamp>;
-    fn thread_id(&mut self) -> Result<Option<u64>>;
-    fn audit_token(&mut self) -> Result<AuditToken>;
     fn strings(&mut self) -> Result<Vec<Text<'m>>>;
 }
 
@@ -456,37 +693,6 @@ impl<'m> Reads<'m> for Scanner<'m> {
         timestamp(self.string()?.inside).ok_or_else(|| Error::mismatch(at, "expected a time"))
     }
 
-    /// `{"thread_id":1}` or null
-    fn thread_id(&mut self) -> Result<Option<u64>> {
-        let mut thread_id = None;
-        if !self.null()? {
-            self.object(|scanner, key| match key.inside {
-                b"thread_id" => scanner.integer_as().map(|id| thread_id = Some(id)),
-                _ => scanner.skip(),
-            })?;
-        }
-        Ok(thread_id)
-    }
-
-    /// An object, or an array of the words in the order of `audit_token_t.val`, as a beta of macOS 26 wrote.
-    fn audit_token(&mut self) -> Result<AuditToken> {
-        let mut token = AuditToken::default();
-        if self.peek() == b'[' {
-            let start = self.at();
-            let mut words = AUDIT_TOKEN.iter();
-            self.array(|scanner| match words.next() {
-                Some(word) => token.read(scanner, word),
-                None => Err(Error::mismatch(start, NOT_A_TOKEN)),
-            })?;
-            if words.next().is_some() {
-                return Err(Error::mismatch(start, NOT_A_TOKEN));
-            }
-        } else {
-            self.object(|scanner, key| token.read(scanner, key.inside))?;
-        }
-        Ok(token)
-    }
-
     fn strings(&mut self) -> Result<Vec<Text<'m>>> {
         let mut strings = Vec::new();
         self.array(|scanner| scanner.string().map(|string| strings.push(string.into())))?;
@@ -494,37 +700,7 @@ impl<'m> Reads<'m> for Scanner<'m> {
     }
 }
 
-/// The words of `audit_token_t.val`, by eslogger's names.
-const AUDIT_TOKEN: [&[u8]; 8] = [
-    b"auid",
-    b"euid",
-    b"egid",
-    b"ruid",
-    b"rgid",
-    b"pid",
-    b"asid",
-    b"pidversion",
-];
-
 const NOT_A_TOKEN: &str = "expected the 8 words of an audit token";
-
-impl AuditToken {
-    /// Reads the word that is called so.
-    fn read(&mut self, scanner: &mut Scanner<'_>, word: &[u8]) -> Result<()> {
-        match word {
-            b"auid" => self.auid = scanner.integer_as()?,
-            b"euid" => self.euid = scanner.integer_as()?,
-            b"egid" => self.egid = scanner.integer_as()?,
-            b"ruid" => self.ruid = scanner.integer_as()?,
-            b"rgid" => self.rgid = scanner.integer_as()?,
-            b"pid" => self.pid = scanner.integer_as()?,
-            b"asid" => self.asid = scanner.integer_as()?,
-            b"pidversion" => self.pidversion = scanner.integer_as()?,
-            _ => scanner.skip()?,
-        }
-        Ok(())
-    }
-}
 
 /// A time as eslogger writes it, or in another form of RFC 3339.
 fn timestamp(text: &[u8]) -> Option<Timestamp> {

@@ -11,6 +11,7 @@ mod prefilter;
 #[cfg(test)]
 mod tests;
 
+use bumpalo::Bump;
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 pub use decode::Decoder;
@@ -142,16 +143,18 @@ pub(super) fn is_harmless(byte: u8) -> bool {
 
 /// Reads the events of a chunk, in their order. `tally` takes the numbers of those that `prefilter` rejects
 /// for other reasons than their type, too.
-pub fn decode<'m>(
-    chunk: &'m Chunk,
+pub fn decode(
+    chunk: &Chunk,
     decoder: Decoder,
     prefilter: &Prefilter,
     tally: &mut Tally,
-    mut event: impl FnMut(&Event<'m>),
+    mut event: impl FnMut(&Event<'_>),
 ) -> Vec<Damage> {
+    let arena = Bump::new();
     let mut reader = Reader {
         chunk,
         decoder,
+        arena: &arena,
         tally,
         damage: Vec::new(),
         counted: (0, chunk.first_line),
@@ -174,6 +177,8 @@ pub fn decode<'m>(
 struct Reader<'m, 't> {
     chunk: &'m Chunk,
     decoder: Decoder,
+    /// What has to be made for the events of the chunk.
+    arena: &'m Bump,
     tally: &'t mut Tally,
     damage: Vec<Damage>,
     /// An offset, and the line that it is in: lines are counted on from there.
@@ -195,7 +200,7 @@ impl<'m> Reader<'m, '_> {
     }
 
     /// Reads the objects between two offsets.
-    fn objects(&mut self, start: usize, end: usize, event: &mut impl FnMut(&Event<'m>)) {
+    fn objects(&mut self, start: usize, end: usize, event: &mut impl FnMut(&Event<'_>)) {
         let text = &self.chunk.text[..end];
         let mut at = start;
         // Where the line ends: looked for only where something is wrong, and once.
@@ -221,10 +226,10 @@ impl<'m> Reader<'m, '_> {
                 Shape::Cut | Shape::Mixed => &text[..line_end(at)],
             };
             let mut scanner = Scanner::new(within, at);
-            match self.decoder.message(&mut scanner) {
+            match self.decoder.message(&mut scanner, self.arena) {
                 Ok(message) => {
-                    if let Some(complaint) = message.complaint {
-                        self.complain(&complaint);
+                    for complaint in &message.complaints {
+                        self.complain(complaint);
                     }
                     let message = message.event;
                     self.tally
@@ -266,7 +271,10 @@ impl<'m> Reader<'m, '_> {
         let next = memmem::find_iter(&text[at + 1..line_end], b"{\"")
             .map(|brace| at + 1 + brace)
             .take(ATTEMPTS);
-        let is_message = |at: &usize| self.decoder.message(&mut Scanner::new(text, *at)).is_ok();
+        let is_message = |at: &usize| {
+            let mut scanner = Scanner::new(text, *at);
+            self.decoder.message(&mut scanner, self.arena).is_ok()
+        };
         next.into_iter().find(is_message).unwrap_or(line_end)
     }
 
@@ -320,6 +328,6 @@ fn end_of_line(text: &[u8], at: usize) -> usize {
 /// Whether a text is a message.
 pub(super) fn is_message(text: &[u8]) -> bool {
     Decoder::default()
-        .message(&mut Scanner::new(text, 0))
+        .message(&mut Scanner::new(text, 0), &Bump::new())
         .is_ok()
 }
