@@ -75,6 +75,18 @@ pub struct Settings {
         default_value_t = 192
     )]
     pub descendants_clients: usize,
+    /// A descendants client can mute the program itself; whether macOS allows that isn't known
+    #[arg(long, env = "MACSIM_DESCENDANTS_MUTE_OWN", value_parser = FalseyValueParser::new())]
+    pub descendants_mute_own: bool,
+    /// With --check: messages that the program still has when it deletes a client are misuse
+    #[arg(long, env = "MACSIM_CHECK_DELETED", value_parser = FalseyValueParser::new())]
+    pub check_deleted: bool,
+    /// Hand messages of real processes over when N of them wait
+    #[arg(long, value_name = "N", env = "MACSIM_BATCH", default_value_t = 32)]
+    pub batch: usize,
+    /// Hand them over when one has waited so long
+    #[arg(long, value_name = "MS", env = "MACSIM_BATCH_MS", default_value_t = 1)]
+    pub batch_ms: u64,
     /// Deliver the messages N times
     #[arg(long, value_name = "N", env = "MACSIM_REPEAT", default_value_t = 1)]
     pub repeat: u64,

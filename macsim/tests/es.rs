@@ -352,13 +352,269 @@ fn a_new_client_has_muted_paths() {
 #[test]
 fn a_client_of_27_is_synchronized() {
     let events: String = (0..3).map(|_| message(&write("/a"), "/bin/x", 9)).collect();
-    let run = Run::check(&[
-        "es", "new", WRITE, "quiet", "wait", "sync", "pause", "delete",
-    ])
-    .events(&events)
-    .macos("27.0")
-    .run();
+    let run = Run::check(&["es", "new", WRITE, "quiet", "wait", "sync", "delete"])
+        .events(&events)
+        .macos("27.0")
+        .run();
     assert!(run.out.contains("synchronized after 3\n"), "{run:#?}");
+}
+
+/// A check of a client on 27.0, and its real children.
+fn live(args: &[&str], options: &[&str]) -> Output {
+    let args = [&["es"], args].concat();
+    let run = options.iter().fold(Run::check(&args), Run::option);
+    run.macos("27.0").run()
+}
+
+const LIVE: &str = "subscribe=9,11,15";
+
+#[test]
+fn synchronizing_hands_over_what_waits() {
+    // A fork, an exec and an exit wait for a batch that never gets full.
+    let late = ["--batch=100", "--batch-ms=100000"];
+    let args = [
+        "new",
+        "unmute",
+        LIVE,
+        "quiet",
+        "run=exit 0",
+        "count",
+        "sync",
+        "delete",
+    ];
+    let run = live(&args, &late);
+    assert!(
+        run.out
+            .ends_with("\n0 so far\nsync 0\nsynchronized after 3\ndelete 0\n3 messages\n")
+            || run
+                .out
+                .ends_with("\n0 so far\nsynchronized after 3\nsync 0\ndelete 0\n3 messages\n"),
+        "{run:#?}"
+    );
+    // Without it they are lost with the client.
+    let args = ["new", "unmute", LIVE, "run=exit 0", "pause", "delete"];
+    let run = live(&args, &late);
+    counts(&run, 0);
+    assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
+    // A batch that is full doesn't wait.
+    let run = live(&args, &["--batch=3", "--batch-ms=100000"]);
+    counts(&run, 3);
+    counts(&live(&args, &[]), 3);
+}
+
+#[test]
+fn blocks_are_called_without_a_client_and_at_its_end() {
+    let run = live(&["sync-null"], &[]);
+    assert_eq!(run.out, "synchronized after 0\nsync-null 0\n0 messages\n");
+    // The handler is at its first message when the client is deleted; the others are lost.
+    let run = live(
+        &[
+            "new",
+            "unmute",
+            LIVE,
+            "stuck",
+            "quiet",
+            "run=exit 0",
+            "entered",
+            "sync-late",
+            "delete",
+        ],
+        &[],
+    );
+    let end = "sync-late 0\nsynchronized after 1\ndelete 0\n1 messages\n";
+    assert!(run.out.ends_with(end), "{run:#?}");
+    assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
+}
+
+#[test]
+fn a_handler_must_not_synchronize() {
+    let run = live(
+        &[
+            "new",
+            "unmute",
+            "subscribe=15",
+            "quiet",
+            "sync-in-handler",
+            "run=exit 0",
+            "sync",
+            "delete",
+        ],
+        &[],
+    );
+    assert!(run.out.contains("in the handler: 1\n"), "{run:#?}");
+    assert!(
+        run.said
+            .contains("es_sync_client: called by the client's handler"),
+        "{run:#?}"
+    );
+    assert_eq!(run.status, 125);
+}
+
+#[test]
+fn messages_can_be_asked_for_before_their_client_is_deleted() {
+    let args = [
+        "new",
+        "unmute",
+        LIVE,
+        "leak",
+        "run=exit 0",
+        "sync",
+        "delete",
+    ];
+    let run = live(&args, &["--check-deleted"]);
+    assert!(
+        run.said
+            .contains("es_delete_client: the program still has messages"),
+        "{run:#?}"
+    );
+    assert!(
+        run.said
+            .ends_with("delivered 3 dropped 0 unreleased 3 misused 1\n"),
+        "{run:#?}"
+    );
+}
+
+/// What the processes of a run do, without the numbers of the messages.
+fn events(run: &Output) -> Vec<String> {
+    let lines = run.out.lines().filter(|line| line.contains(" v11 "));
+    lines
+        .map(|line| {
+            let event = line.split(' ').next().expect("a type");
+            let process = line.split(' ').find(|part| part.contains('['));
+            format!("{event} {}", process.expect("a process"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_descendants_client_sees_the_program_and_what_is_below_it() {
+    // A process from before the client is seen, too.
+    let run = live(
+        &[
+            "child",
+            "new-descendants",
+            "unmute",
+            LIVE,
+            "continue",
+            "run=/bin/true & wait",
+            "pause",
+            "sync",
+            "delete",
+        ],
+        &[],
+    );
+    assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
+    let events = events(&run);
+    let child = run.out.lines().find_map(|line| line.strip_prefix("child "));
+    let child = format!("[{}]", child.expect("a line"));
+    let (of_child, others): (Vec<_>, Vec<_>) =
+        events.iter().partition(|line| line.ends_with(&child));
+    let image = |path: &str| {
+        let path = std::fs::canonicalize(path).expect("a program");
+        path.to_string_lossy().into_owned()
+    };
+    let (sh, command) = (image("/bin/sh"), image("/bin/true"));
+    let own = image(common::built("checks").to_str().expect("UTF-8"));
+    let shown = |lines: Vec<&String>| -> Vec<String> {
+        let line = |line: &String| line.split('[').next().expect("text").to_owned();
+        lines.into_iter().map(line).collect()
+    };
+    assert_eq!(shown(of_child), [format!("15 {sh}")]);
+    let expected = [
+        format!("11 {own}"),
+        format!("9 {own}"),
+        format!("11 {sh}"),
+        format!("9 {sh}"),
+        format!("15 {command}"),
+        format!("15 {sh}"),
+    ];
+    assert_eq!(shown(others), expected);
+}
+
+/// Beside the program runs another one, below the same shell.
+#[test]
+fn a_descendants_client_does_not_see_others() {
+    let with = |client: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let script = format!(
+            "cd {}; {} run --macos 27.0 {} es {client} unmute {LIVE} \
+             run='touch ready; while [ ! -e done ]; do sleep 0.01; done' sync delete >out & \
+             while [ ! -e ready ]; do sleep 0.01; done; /bin/true foreign; touch done; wait; cat out",
+            folder.path().display(),
+            env!("CARGO_BIN_EXE_macsim"),
+            common::built("checks").display(),
+        );
+        let run = Run::check(&["command", "/bin/sh", "-c", &script])
+            .macos("27.0")
+            .env("MACSIM_CHECK", "")
+            .run();
+        assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
+        assert!(run.out.contains(" arg=touch arg=ready"), "{run:#?}");
+        run.out.contains(" arg=/bin/true arg=foreign")
+    };
+    assert!(with("new"));
+    assert!(!with("new-descendants"));
+}
+
+#[test]
+fn what_is_done_on_behalf_of_a_descendant_is_seen() {
+    let look_up = |instigator: i32| {
+        message(
+            &format!(
+                r#""bootstrap_look_up":{{"instigator_token":[501,501,20,501,20,{instigator},100,1],"service_name":"x"}}"#
+            ),
+            "/sbin/launchd",
+            1,
+        )
+    };
+    let events = look_up(9) + &look_up(4242) + &message(&write("/a"), "/bin/x", 9);
+    for (client, count) in [("new", 3), ("new-descendants", 1)] {
+        let run = Run::check(&[
+            "es",
+            client,
+            "subscribe=33,161",
+            "child",
+            "continue",
+            "wait",
+            "delete",
+        ])
+        .events(&events)
+        .option("--child-pid=4242")
+        .macos("27.0")
+        .run();
+        counts(&run, count);
+    }
+}
+
+#[test]
+fn a_descendants_client_mutes_descendants_only() {
+    let args = [
+        "new-descendants",
+        "unmute",
+        LIVE,
+        "run=exit 0",
+        "sync",
+        // It has ended.
+        "mute-child",
+        "mute-token=0,0,0,0,0,1,0,1",
+        "mute-own",
+        "run=exit 0",
+        "sync",
+        "delete",
+    ];
+    let run = live(&args, &[]);
+    for result in ["mute-child 1\n", "mute-token 1\n", "mute-own 1\n"] {
+        assert!(run.out.contains(result), "{result}: {run:#?}");
+    }
+    counts(&run, 6);
+    // The program's own forks are muted; what it starts isn't.
+    let run = live(&args, &["--descendants-mute-own"]);
+    assert!(run.out.contains("mute-own 0\n"), "{run:#?}");
+    counts(&run, 5);
+    // A client for all mutes whom it likes.
+    let args = ["new", "mute-token=0,0,0,0,0,1,0,1", "mute-own", "delete"];
+    let run = live(&args, &[]);
+    assert_eq!(run.out, "mute-token 0\nmute-own 0\ndelete 0\n0 messages\n");
 }
 
 #[test]

@@ -7,14 +7,21 @@
 //! | `signature` | prints what csops says of the entitlements, into buffers of several sizes |
 //! | `unmute` | unmutes all paths |
 //! | `mute=TYPE:PATH`, `mute-events=TYPE:PATH:EVENTS`, `unmute-path=TYPE:PATH` | mutes or unmutes a path |
-//! | `mute-token=NUMBERS` | mutes the process of an audit token |
+//! | `mute-token=NUMBERS` | mutes the process of an audit token, and prints the result |
+//! | `mute-own`, `mute-child` | mutes itself, or what the last exec became, and prints the result |
 //! | `invert=N` | inverts, and prints whether it is |
 //! | `list` | prints what is muted |
 //! | `leak`, `release-too-often`, `read-after-release`, `slow`, `quiet` | what the handler does |
 //! | `entitlements=leak`, `=retain`, `=release-twice`, `=release-part` | what it does with entitlements instead of releasing them once |
 //! | `subscribe=EVENTS` | subscribes, and prints an error |
 //! | `child`, `continue` | starts a command that waits, and lets it go |
-//! | `sync` | asks to be called after all messages |
+//! | `run=SCRIPT` | runs a shell script to its end |
+//! | `sync` | asks to be called after all messages, and waits for it |
+//! | `sync-late` | doesn't wait |
+//! | `sync-null` | asks without a client |
+//! | `sync-in-handler` | the handler asks, once |
+//! | `stuck`, `entered` | the handler keeps the first message until the client is being deleted; waits for that message |
+//! | `count` | prints how many messages there were |
 //! | `has=FUNCTION` | prints whether the system has a function |
 //! | `wait`, `pause` | waits for SIGINT, or a moment |
 //! | `delete` | deletes the client |
@@ -32,6 +39,11 @@ static RELEASE_TOO_OFTEN: AtomicBool = AtomicBool::new(false);
 static READ_AFTER_RELEASE: AtomicBool = AtomicBool::new(false);
 static SLOW: AtomicBool = AtomicBool::new(false);
 static QUIET: AtomicBool = AtomicBool::new(false);
+static STUCK: AtomicBool = AtomicBool::new(false);
+static SYNC_IN_HANDLER: AtomicBool = AtomicBool::new(false);
+static SYNCHRONIZED: AtomicBool = AtomicBool::new(false);
+/// The audit token of what the last exec became.
+static EXECUTED: Mutex<[u32; 8]> = Mutex::new([0; 8]);
 static ENTITLEMENTS: Mutex<String> = Mutex::new(String::new());
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -91,10 +103,16 @@ pub fn text(token: &es_string_token_t) -> String {
 
 unsafe extern "C" fn handler(
     _: *const Block,
-    _: *const es_client_t,
+    client: *const es_client_t,
     message: NonNull<es_message_t>,
 ) {
     COUNT.fetch_add(1, Ordering::Relaxed);
+    while STUCK.load(Ordering::Relaxed) {
+        std::thread::yield_now();
+    }
+    if SYNC_IN_HANDLER.swap(false, Ordering::Relaxed) {
+        println!("in the handler: {}", synchronize(client.cast_mut()));
+    }
     if SLOW.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -151,6 +169,10 @@ unsafe fn describe(message: &es_message_t) -> String {
         }
         let event: *const c_void = (&raw const message.event).cast();
         if message.event_type == es_event_type_t::ES_EVENT_TYPE_NOTIFY_EXEC {
+            let target = event.cast::<*const es_process_t>().read();
+            if let Some(target) = target.as_ref() {
+                *EXECUTED.lock().expect("no panic") = target.audit_token.val;
+            }
             exec(&*event.cast(), &mut line);
         }
         if message.event_type == es_event_type_t::ES_EVENT_TYPE_NOTIFY_CREATE
@@ -332,6 +354,20 @@ unsafe extern "C" fn member(block: *const Block, key: *const c_char, value: *con
 
 unsafe extern "C" fn synchronized(_: *const Block) {
     println!("synchronized after {}", COUNT.load(Ordering::Relaxed));
+    SYNCHRONIZED.store(true, Ordering::Relaxed);
+}
+
+/// Asks to be called after all messages.
+fn synchronize(client: *mut es_client_t) -> u32 {
+    type Synchronize = unsafe extern "C" fn(*mut es_client_t, *const Block) -> es_return_t;
+    SYNCHRONIZED.store(false, Ordering::Relaxed);
+    let block = Block::new(synchronized as *const () as *const c_void, ptr::null_mut());
+    let function = newer("es_sync_client").expect("a function of 27.0");
+    // SAFETY: the function's type; it copies the block.
+    unsafe {
+        let function = std::mem::transmute::<NonNull<c_void>, Synchronize>(function);
+        function(client, &raw const block).0
+    }
 }
 
 extern "C" fn interrupt(_: c_int) {
@@ -431,7 +467,16 @@ pub fn main(args: &[String]) {
                     for (place, number) in token.val.iter_mut().zip(value.split(',')) {
                         *place = number.parse().expect("a number");
                     }
-                    es_mute_process(client, &raw const token);
+                    println!("{name} {}", es_mute_process(client, &raw const token).0);
+                }
+                "mute-own" | "mute-child" => {
+                    let token = if name == "mute-own" {
+                        crate::live::own_token()
+                    } else {
+                        *EXECUTED.lock().expect("no panic")
+                    };
+                    let token = audit_token_t { val: token };
+                    println!("{name} {}", es_mute_process(client, &raw const token).0);
                 }
                 "invert" => {
                     let which = es_mute_inversion_type_t(part().parse().expect("a number"));
@@ -457,16 +502,29 @@ pub fn main(args: &[String]) {
                         println!("subscribe {}", result.0);
                     }
                 }
-                "sync" => {
-                    let block =
-                        Block::new(synchronized as *const () as *const c_void, ptr::null_mut());
-                    type Synchronize =
-                        unsafe extern "C" fn(*mut es_client_t, *const Block) -> es_return_t;
-                    let function = newer("es_sync_client").expect("a function of 27.0");
-                    std::mem::transmute::<NonNull<c_void>, Synchronize>(function)(
-                        client,
-                        &raw const block,
-                    );
+                "sync" | "sync-late" | "sync-null" => {
+                    let of = if name == "sync-null" {
+                        ptr::null_mut()
+                    } else {
+                        client
+                    };
+                    println!("{name} {}", synchronize(of));
+                    while name == "sync" && !SYNCHRONIZED.load(Ordering::Relaxed) {
+                        std::thread::yield_now();
+                    }
+                }
+                "sync-in-handler" => SYNC_IN_HANDLER.store(true, Ordering::Relaxed),
+                "stuck" => STUCK.store(true, Ordering::Relaxed),
+                "entered" => {
+                    while COUNT.load(Ordering::Relaxed) == 0 {
+                        std::thread::yield_now();
+                    }
+                }
+                "count" => println!("{} so far", COUNT.load(Ordering::Relaxed)),
+                "run" => {
+                    let pid = crate::system::spawn(value, 0);
+                    println!("run {pid}");
+                    crate::system::ended(pid);
                 }
                 "child" => {
                     child = crate::system::spawn("exit 0", crate::system::SUSPENDED);
@@ -482,7 +540,14 @@ pub fn main(args: &[String]) {
                         std::thread::sleep(Duration::from_millis(5));
                     }
                 }
-                "delete" => println!("delete {}", es_delete_client(client).0),
+                "delete" => {
+                    // The client is being deleted as soon as that is called, and then waits for the handler.
+                    std::thread::spawn(|| {
+                        std::thread::sleep(Duration::from_millis(200));
+                        STUCK.store(false, Ordering::Relaxed);
+                    });
+                    println!("delete {}", es_delete_client(client).0);
+                }
                 _ => panic!("{arg}: not known"),
             }
         }

@@ -277,7 +277,7 @@ fn kill(pid: i32, signal: c_int) {
     assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
 }
 
-fn own_token() -> [u32; 8] {
+pub fn own_token() -> [u32; 8] {
     let (mut token, mut count) = ([0; 8], 8);
     // SAFETY: the buffer has room.
     let result = unsafe { task_info(mach_task_self_, 15, token.as_mut_ptr(), &raw mut count) };

@@ -1,6 +1,7 @@
 //! Clients: what the program asks of one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,8 @@ use std::thread::JoinHandle;
 
 use super::live::Live;
 use super::muting::Muting;
-use super::{delivery, live, misused};
+use super::queue::{Marker, Queue};
+use super::{delivery, live, message, misused};
 use crate::settings::{self, First, Signature};
 use crate::system::blocks::{_Block_copy, _Block_release, Block};
 use crate::system::{Export, functions, identity};
@@ -18,6 +20,8 @@ use crate::versions::{self, EVENT_TYPES};
 pub struct Client {
     /// Called for each message; a copy of the program's.
     handler: *mut Block,
+    /// Only the program and the processes below it are seen.
+    pub is_descendants: bool,
     /// By event type.
     subscribed: Vec<AtomicBool>,
     subscriptions: AtomicU32,
@@ -35,22 +39,15 @@ pub struct Client {
 pub struct State {
     /// What is kept from the client.
     pub muting: Muting,
-    /// Messages of real processes that are queued.
-    pub queue: VecDeque<Arc<Live>>,
-    /// Blocks of `es_sync_client` that wait for their turn.
-    pub waiting: Vec<Sync>,
+    /// What waits for the handler.
+    pub queue: Queue,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A block to call between two messages.
-pub struct Sync(pub *mut Block);
-
-// SAFETY: blocks may be called and released by any thread.
-unsafe impl Send for Sync {}
 // SAFETY: the handler is only called by the delivery thread; all else is behind locks or atomic.
 unsafe impl Send for Client {}
 // SAFETY: as above.
-unsafe impl std::marker::Sync for Client {}
+unsafe impl Sync for Client {}
 
 impl Client {
     /// What several threads change.
@@ -69,9 +66,12 @@ impl Client {
 
     /// Queues what a real process did, if it is to be delivered.
     fn queue(&self, message: &Arc<Live>) {
+        if self.is_descendants && !message.related {
+            return;
+        }
         let mut state = self.state();
         if self.wants(message.record.event_type) && !state.muting.mutes(&message.record) {
-            state.queue.push_back(Arc::clone(message));
+            state.queue.push(message);
             self.wake.notify_all();
         }
     }
@@ -80,6 +80,27 @@ impl Client {
     pub fn handler(&self) -> *const Block {
         self.handler
     }
+
+    /// Calls the handler.
+    pub fn handle(&self, function: Handler, message: *const u8) {
+        let outer = HANDLES.replace(self);
+        function(self.handler, self, message);
+        HANDLES.set(outer);
+    }
+
+    /// Calls the blocks that wait for messages which never come.
+    pub fn end(&self) {
+        let markers = self.state().queue.end();
+        markers.into_iter().for_each(Marker::call);
+    }
+}
+
+/// `es_handler_block_t` as a function
+pub type Handler = extern "C" fn(*const Block, *const Client, *const u8);
+
+thread_local! {
+    /// The client whose handler runs in this thread.
+    static HANDLES: Cell<*const Client> = const { Cell::new(ptr::null()) };
 }
 
 impl Drop for Client {
@@ -153,6 +174,7 @@ fn new_client(
     }
     let client = Arc::new(Client {
         handler: _Block_copy(handler),
+        is_descendants,
         subscribed: (0..versions::known_types())
             .map(|_| AtomicBool::new(false))
             .collect(),
@@ -221,6 +243,12 @@ extern "C" fn es_delete_client(client: *const Client) -> u32 {
         thread.filter(|thread| thread.thread().id() != std::thread::current().id())
     {
         _ = thread.join();
+    }
+    found.end();
+    if settings::get().check_deleted && message::held() > 0 {
+        misused(format_args!(
+            "es_delete_client: the program still has messages"
+        ));
     }
     clients().remove(&(client as usize));
     // SAFETY: the reference that es_new_client gave away.
@@ -304,18 +332,32 @@ extern "C" fn es_unsubscribe_all(client: *const Client) -> u32 {
 
 /// Calls a block after all messages that came before.
 extern "C" fn es_sync_client(client: *const Client, block: *mut Block) -> u32 {
-    let Some(found) = given(client, "es_sync_client").filter(|_| !block.is_null()) else {
+    if block.is_null() {
+        misused(format_args!("es_sync_client: no block"));
+        return ERROR;
+    }
+    if client.is_null() {
+        Marker::new(block).call();
+        return SUCCESS;
+    }
+    let Some(found) = given(client, "es_sync_client") else {
         return ERROR;
     };
+    if HANDLES.get() == client {
+        misused(format_args!(
+            "es_sync_client: called by the client's handler"
+        ));
+        return ERROR;
+    }
     live::catch_up();
     let mut state = found.state();
-    let block = Sync(_Block_copy(block));
+    let marker = Marker::new(block);
     if state.thread.is_some() {
-        state.waiting.push(block);
+        state.queue.mark(marker);
         found.wake.notify_all();
     } else {
         drop(state);
-        delivery::call(&block);
+        marker.call();
     }
     SUCCESS
 }

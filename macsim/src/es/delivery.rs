@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Sync};
+use super::client::{Client, Handler};
 use super::message::{Message, records};
+use super::queue::Queued;
 use crate::builder::Record;
+use crate::live;
 use crate::settings::{self, Drop, End};
-use crate::system::blocks::{_Block_release, Block};
 use crate::system::processes;
 
 /// Messages that handlers were called for.
@@ -23,8 +24,6 @@ static BUSY: AtomicU32 = AtomicU32::new(0);
 /// What each call of a handler took, in ticks, where it is measured; and the clock to tell them by.
 static TIMES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static CLOCK: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
-
-type Handler = extern "C" fn(*const Block, *const Client, *const u8);
 
 /// Starts a client's thread.
 pub fn start(client: Arc<Client>) -> std::io::Result<JoinHandle<()>> {
@@ -71,6 +70,7 @@ fn run(client: &Client) {
         unsafe { libc::kill(libc::getpid(), signal) };
     }
     delivery.serve(None);
+    client.end();
 }
 
 /// Waits, but not for a client that is deleted.
@@ -82,24 +82,6 @@ fn pause(client: &Client, milliseconds: u64) {
             .wake
             .wait_timeout_while(client.state(), duration, waits),
     );
-}
-
-/// Calls the blocks that wait.
-fn synchronize(client: &Client) {
-    let waiting = std::mem::take(&mut client.state().waiting);
-    waiting.iter().for_each(call);
-}
-
-/// Calls and releases a block without arguments.
-pub fn call(block: &Sync) {
-    // SAFETY: the program's block, of the type that es_sync_client takes.
-    unsafe {
-        let function = (*block.0).invoke();
-        std::mem::transmute::<*const std::ffi::c_void, extern "C" fn(*const Block)>(function)(
-            block.0,
-        );
-    }
-    _Block_release(block.0);
 }
 
 struct Delivery<'a> {
@@ -121,6 +103,8 @@ struct Delivery<'a> {
     /// Whether a record is muted, as long as muting isn't changed.
     muted: Vec<Option<bool>>,
     changes: u32,
+    /// Processes, and whether each is the program or below it.
+    below: HashMap<[u32; 8], bool>,
     times: Vec<u32>,
 }
 
@@ -148,6 +132,7 @@ impl<'a> Delivery<'a> {
             global: 0,
             muted: vec![None; records().len()],
             changes: 0,
+            below: HashMap::new(),
             times: Vec::new(),
         }
     }
@@ -158,37 +143,47 @@ impl<'a> Delivery<'a> {
         let client = self.client;
         while !client.stopped.load(Ordering::Acquire) {
             self.deliver_queued();
-            synchronize(client);
             let state = client.state();
-            if !state.queue.is_empty()
-                || !state.waiting.is_empty()
-                || client.stopped.load(Ordering::Acquire)
-            {
-                continue;
+            if client.stopped.load(Ordering::Acquire) {
+                return;
             }
-            match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return,
-                Some(rest) => drop(client.wake.wait_timeout(state, rest)),
-                None => drop(client.wake.wait(state)),
+            let rest = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match (rest, state.queue.wait()) {
+                (Some(Duration::ZERO), _) => return,
+                (_, Some(Duration::ZERO)) => {}
+                (None, None) => drop(client.wake.wait(state)),
+                (rest, batch) => {
+                    let wait = rest.into_iter().chain(batch).min().unwrap_or_default();
+                    drop(client.wake.wait_timeout(state, wait));
+                }
             }
         }
     }
 
-    /// Delivers what real processes have done.
+    /// Delivers what real processes have done, as far as it is due.
     fn deliver_queued(&mut self) {
-        let next = |client: &Client| client.state().queue.pop_front();
-        while let Some(message) = next(self.client) {
-            if self.client.stopped.load(Ordering::Acquire) {
-                return;
+        let next = |client: &Client| client.state().queue.take();
+        while let Some(mut batch) = next(self.client) {
+            while let Some(item) = batch.pop_front() {
+                if self.client.stopped.load(Ordering::Acquire) {
+                    batch.push_front(item);
+                    return self.client.state().queue.put_back(batch);
+                }
+                match item {
+                    Queued::Marker(marker) => marker.call(),
+                    Queued::Message(message) => {
+                        // Of no record that stays: entitlements aren't made up.
+                        let copy = Message::new(usize::MAX, &message.record, false);
+                        self.deliver(copy, &message.record);
+                    }
+                }
             }
-            // Of no record that stays: entitlements aren't made up.
-            let copy = Message::new(usize::MAX, &message.record, false);
-            self.deliver(copy, &message.record);
         }
     }
 
     fn offer(&mut self, index: usize, record: &Record) {
-        if !self.client.wants(record.event_type) || self.mutes(index, record) {
+        if !self.client.wants(record.event_type) || !self.sees(record) || self.mutes(index, record)
+        {
             return;
         }
         let settings = settings::get();
@@ -206,9 +201,6 @@ impl<'a> Delivery<'a> {
         }
         self.wait_for_its_time();
         self.deliver(message, record);
-        if self.delivered.is_multiple_of(64) && !self.client.stopped.load(Ordering::Acquire) {
-            synchronize(self.client);
-        }
     }
 
     /// Numbers a message and calls the handler, unless the message is lost.
@@ -223,11 +215,25 @@ impl<'a> Delivery<'a> {
         self.delivered += 1;
         DELIVERED.fetch_add(1, Ordering::Relaxed);
         let before = settings.time_handler.then(ticks);
-        (self.handler)(self.client.handler(), self.client, message.as_ptr());
+        self.client.handle(self.handler, message.as_ptr());
         if let Some(before) = before {
             self.times.push(ticks().wrapping_sub(before) as u32);
         }
         message.delivered();
+    }
+
+    /// Returns true unless the client is for descendants, and neither who sent the message nor on whose behalf is one.
+    fn sees(&mut self, record: &Record) -> bool {
+        if !self.client.is_descendants {
+            return true;
+        }
+        let child = settings::get().child_pid.map(|pid| pid as u32);
+        let mut processes = record.token.into_iter().chain(record.instigator);
+        // Nobody who was seen to be another process becomes a descendant.
+        processes.any(|token| {
+            let below = || Some(token[5]) == child || live::is_below(&token);
+            *self.below.entry(token).or_insert_with(below)
+        })
     }
 
     fn mutes(&mut self, index: usize, record: &Record) -> bool {

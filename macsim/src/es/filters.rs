@@ -7,6 +7,7 @@ use super::client::{Client, ERROR, SUCCESS, events, given, log, names};
 use super::misused;
 use super::muting::{Muting, PathType};
 use crate::system::{Export, functions};
+use crate::{live, settings};
 
 /// Changes what is muted; false is an error.
 fn change(client: *const Client, function: &str, change: impl FnOnce(&mut Muting) -> bool) -> u32 {
@@ -101,10 +102,22 @@ extern "C" fn es_mute_process(client: *const Client, token: *const [u32; 8]) -> 
         return ERROR;
     };
     log(format_args!("mute process {}", token[5]));
+    let Some(found) = given(client, "es_mute_process") else {
+        return ERROR;
+    };
+    if found.is_descendants && !is_muted_for_descendants(token) {
+        return ERROR;
+    }
     change(client, "es_mute_process", |muting| {
         muting.processes.insert(*token);
         true
     })
+}
+
+/// A client for descendants mutes only those that are there; whether it takes the program itself isn't known.
+fn is_muted_for_descendants(token: &[u32; 8]) -> bool {
+    let is_own = token[5] == std::process::id();
+    live::is_below(token) && (!is_own || settings::get().descendants_mute_own)
 }
 
 extern "C" fn es_invert_muting(client: *const Client, which: u32) -> u32 {

@@ -13,7 +13,6 @@ pub struct Live {
     /// What is delivered.
     pub record: Record,
     /// The program or one below it did it, or had it done: what a client for descendants gets.
-    #[allow(dead_code, reason = "the descendants client isn't scoped yet")]
     pub related: bool,
 }
 

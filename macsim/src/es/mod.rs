@@ -7,6 +7,7 @@ mod lists;
 mod live;
 mod message;
 mod muting;
+mod queue;
 
 use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -181,7 +181,6 @@ pub fn kill_hangs(pid: i32) -> bool {
 }
 
 /// Returns true if an audit token is of this program or of a process below it that lives.
-#[allow(dead_code, reason = "the descendants client isn't scoped yet")]
 pub fn is_below(token: &[u32; 8]) -> bool {
     ask(wire::BELOW, &[&token.map(u32::to_le_bytes).concat()]).is_some_and(|answer| answer == [1])
 }
