@@ -1,8 +1,8 @@
 //! Recordings: messages in eslogger's JSON from a file or standard input, on any OS.
 //!
-//! [`input`] opens and decompresses, [`framing`] finds where objects begin and end, [`decode`] makes events
+//! `input` opens and decompresses, `framing` finds where objects begin and end, `decode` makes events
 //! of them with the scanner in [`crate::text::json`]. Framing goes from the first byte to the last; decoding takes the
-//! [`framing::Chunk`]s in any order, so that it can be done by several threads.
+//! [`Chunk`]s in any order, so that it can be done by several threads.
 
 mod decode;
 mod framing;
