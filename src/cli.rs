@@ -17,7 +17,7 @@ use crate::format::Kind;
 use crate::live::Choice;
 
 /// Trace what happens on a Mac: processes, files, log-ins and more, from EndpointSecurity.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     /// The events to show: names, patterns (od_*), classes (%file) or all, separated by commas and read
@@ -28,6 +28,90 @@ pub struct Cli {
     /// Show processes whose executable is PATH or lies under it; again for more
     #[arg(short, long, value_name = "PATH")]
     pub path: Vec<PathBuf>,
+
+    /// Show processes with one of these pids
+    #[arg(long, value_name = "PID,…", value_delimiter = ',')]
+    pub pid: Vec<i32>,
+
+    /// Show processes whose executable's last component matches: zsh, 'Google Chrome*'
+    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    pub name: Vec<String>,
+
+    /// Show processes of these effective users, by name or number
+    #[arg(long, value_name = "USER,…", value_delimiter = ',')]
+    pub user: Vec<String>,
+
+    /// Show processes signed by these teams; '' stands for none
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub team: Vec<String>,
+
+    /// Show processes whose signing identifier matches: 'com.apple.*'
+    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    pub signing_id: Vec<String>,
+
+    /// Show only Apple's own processes, those that are part of macOS
+    #[arg(long)]
+    pub platform: bool,
+
+    /// Show only processes that are not part of macOS
+    #[arg(long, conflicts_with = "platform")]
+    pub no_platform: bool,
+
+    /// Also show everything that a selected process starts, from then on
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// Show events with a file at or below PATH, or one that matches GLOB; again for more
+    #[arg(short = 'P', long, value_name = "PATH|GLOB")]
+    pub target: Vec<PathBuf>,
+
+    /// Show only events that report a failure
+    #[arg(short = 'Z', long)]
+    pub failed: bool,
+
+    /// Leave out processes with one of these pids
+    #[arg(long, value_name = "PID,…", value_delimiter = ',')]
+    pub not_pid: Vec<i32>,
+
+    /// Leave out processes whose executable's last component matches
+    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    pub not_name: Vec<String>,
+
+    /// Leave out processes whose executable is PATH or lies under it; again for more
+    #[arg(long, value_name = "PATH")]
+    pub not_path: Vec<PathBuf>,
+
+    /// Leave out processes of these effective users
+    #[arg(long, value_name = "USER,…", value_delimiter = ',')]
+    pub not_user: Vec<String>,
+
+    /// Leave out processes signed by these teams
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub not_team: Vec<String>,
+
+    /// Leave out processes whose signing identifier matches
+    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    pub not_signing_id: Vec<String>,
+
+    /// Leave out events with a file at or below PATH, or one that matches GLOB; again for more
+    #[arg(long, value_name = "PATH|GLOB")]
+    pub not_target: Vec<PathBuf>,
+
+    /// Show events of a recording from TIME on: HH:MM[:SS], a date and time, or +90s after the first event
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Show events of a recording up to TIME
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+
+    /// End a live trace after this time: 30s, 5m, 1.5h
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+
+    /// End after N shown events
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
 
     /// Read a recording in eslogger's JSON instead of tracing: a file, plain or compressed with gzip or
     /// zstd, or - for standard input; again for more

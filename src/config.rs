@@ -1,16 +1,21 @@
 //! The options, checked and resolved.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use same_file::is_same_file;
 
 use crate::cli::{Cli, Color};
 use crate::format::{Palette, Style};
 use crate::live::Choice;
 use crate::model::catalogue::Row;
-use crate::pipeline::{Outputs, Run};
-use crate::select::{self, Filter, Selection, Tree};
+use crate::pipeline::{Outputs, Run, Stages};
+use crate::select::{
+    self, Alternative, Compare, Conditions, Excluded, Filter, Follow, Kind, Limit, Pattern, Place,
+    Point, Selection, Span, Tree, Who, duration_of,
+};
 use crate::source::recording::Input;
 use crate::text::escape;
 
@@ -54,11 +59,18 @@ impl Task {
         let inputs = inputs(cli)?;
         let outputs = outputs(cli)?;
         let style = style(cli, outputs.is_terminal());
+        let (follow, stages) = ordered(cli, &filter)?;
+        let (again, of) = (cli.clone(), filter.clone());
+        let duration = duration(cli)?;
         let run = Run {
             filter,
             style,
             outputs,
-            stages: Vec::new(),
+            follow,
+            stages,
+            // The options are right: they have been read once.
+            renew: Box::new(move || ordered(&again, &of).unwrap_or_default()),
+            duration,
             fail_on_drop: cli.fail_on_drop,
         };
         Ok(if cli.read.is_empty() {
@@ -74,20 +86,150 @@ impl Task {
 }
 
 fn filter(cli: &Cli) -> anyhow::Result<Filter> {
+    Ok(Filter {
+        selection: Selection::parse(&cli.events)?,
+        conditions: conditions(cli)?,
+        excluded_groups: Vec::new(),
+    })
+}
+
+fn conditions(cli: &Cli) -> anyhow::Result<Conditions> {
     let tree = if cli.read.is_empty() {
         Tree::live
     } else {
         Tree::recorded
     };
-    let images = cli
-        .path
-        .iter()
-        .map(|path| tree(path).with_context(|| format!("-p {}", escape::name(path))));
-    Ok(Filter {
-        selection: Selection::parse(&cli.events)?,
-        images: images.collect::<anyhow::Result<_>>()?,
-        left_out: Vec::new(),
+    let place = |path: &PathBuf| Place::parse(path, tree);
+    let is_pid = |path: &&PathBuf| {
+        let text = path.as_os_str().as_encoded_bytes();
+        !text.is_empty() && text.iter().all(u8::is_ascii_digit) && !path.exists()
+    };
+    if let Some(pid) = cli.path.iter().find(is_pid) {
+        let pid = escape::name(pid);
+        bail!("-p {pid}: -p takes the path of an executable; --pid {pid} selects a process");
+    }
+    let who = Who {
+        pids: kind("--pid", &cli.pid, |pid| Ok(*pid))?,
+        users: kind("--user", &cli.user, |user| uid(user))?,
+        platform: match (cli.platform, cli.no_platform) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        },
+        teams: kind("--team", &cli.team, |team| Ok(team.clone().into_bytes()))?,
+        images: kind("-p", &Shown::of(&cli.path), |path| tree(&path.0))?,
+        names: kind("--name", &cli.name, |name| Pattern::of_name(name))?,
+        signing_ids: kind("--signing-id", &cli.signing_id, |id| Pattern::of_name(id))?,
+    };
+    let not_who = Who {
+        pids: kind("--not-pid", &cli.not_pid, |pid| Ok(*pid))?,
+        users: kind("--not-user", &cli.not_user, |user| uid(user))?,
+        platform: None,
+        teams: kind("--not-team", &cli.not_team, |team| {
+            Ok(team.clone().into_bytes())
+        })?,
+        images: kind("--not-path", &Shown::of(&cli.not_path), |path| {
+            tree(&path.0)
+        })?,
+        names: kind("--not-name", &cli.not_name, |name| Pattern::of_name(name))?,
+        signing_ids: kind("--not-signing-id", &cli.not_signing_id, |id| {
+            Pattern::of_name(id)
+        })?,
+    };
+    Ok(Conditions {
+        who,
+        targets: kind("-P", &Shown::of(&cli.target), |path| place(&path.0))?,
+        failed: cli.failed,
+        excluded: Excluded {
+            who: not_who,
+            targets: kind("--not-target", &Shown::of(&cli.not_target), |path| {
+                place(&path.0)
+            })?,
+        },
+        compare: Compare::default(),
     })
+}
+
+/// A path that can be shown in a message.
+struct Shown(PathBuf);
+
+impl Shown {
+    fn of(paths: &[PathBuf]) -> Vec<Shown> {
+        paths.iter().cloned().map(Shown).collect()
+    }
+}
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&escape::name(&self.0))
+    }
+}
+
+/// The alternatives of an option.
+fn kind<V: ToString, T>(
+    option: &str,
+    values: &[V],
+    parse: impl Fn(&V) -> anyhow::Result<T>,
+) -> anyhow::Result<Kind<T>> {
+    let alternative = |value: &V| {
+        let typed = format!("{option} {}", escape::name(value.to_string()));
+        let parsed = parse(value).with_context(|| typed.clone())?;
+        Ok(Alternative::new(parsed, typed))
+    };
+    let alternatives = values.iter().map(alternative);
+    alternatives.collect::<anyhow::Result<_>>().map(Kind)
+}
+
+/// The number of a user: as typed, or looked up here by the name.
+fn uid(user: &str) -> anyhow::Result<u32> {
+    if let Ok(uid) = user.parse() {
+        return Ok(uid);
+    }
+    let is_name = !user.is_empty() && !user.starts_with('-');
+    let known = is_name.then(|| Command::new("/usr/bin/id").args(["-u", user]).output());
+    let known = match known {
+        Some(Ok(output)) if output.status.success() => String::from_utf8(output.stdout).ok(),
+        _ => None,
+    };
+    known
+        .and_then(|uid| uid.trim().parse().ok())
+        .ok_or_else(|| anyhow!("no such user here; give the number of the user"))
+}
+
+/// The tree of processes that is followed, and what looks at the events in their order.
+fn ordered(cli: &Cli, filter: &Filter) -> anyhow::Result<(Option<Follow>, Stages)> {
+    Ok((follow(cli, &filter.conditions.who)?, stages(cli)?))
+}
+
+/// The tree of processes that is followed.
+fn follow(cli: &Cli, who: &Who) -> anyhow::Result<Option<Follow>> {
+    if cli.follow && who.is_empty() {
+        bail!("-f follows what a selected process starts: select one, as with --pid, --name or -p");
+    }
+    Ok(cli
+        .follow
+        .then(|| Follow::new(cli.read.is_empty() && who.is_pids_only())))
+}
+
+/// What looks at the events in their order.
+fn stages(cli: &Cli) -> anyhow::Result<Stages> {
+    let is_live = cli.read.is_empty();
+    let mut stages = Stages::new();
+    let point = |option: &str, text: &Option<String>| {
+        let point = text.as_deref().map(Point::parse).transpose();
+        point.with_context(|| format!("{option} {}", escape::name(text.as_deref().unwrap_or(""))))
+    };
+    if cli.since.is_some() || cli.until.is_some() {
+        if is_live {
+            bail!("--since and --until are for recordings; --duration ends a live trace");
+        }
+        let (since, until) = (point("--since", &cli.since)?, point("--until", &cli.until)?);
+        stages.push(Box::new(Span::new(since, until, cli.utc)));
+    }
+    if let Some(count) = cli.limit {
+        stages.push(Box::new(Limit::new(count)));
+    }
+    Ok(stages)
 }
 
 fn inputs(cli: &Cli) -> anyhow::Result<Vec<Input>> {
@@ -105,6 +247,18 @@ fn inputs(cli: &Cli) -> anyhow::Result<Vec<Input>> {
         }
     }
     Ok(inputs)
+}
+
+/// When a live trace ends by itself.
+fn duration(cli: &Cli) -> anyhow::Result<Option<Duration>> {
+    let Some(text) = &cli.duration else {
+        return Ok(None);
+    };
+    if !cli.read.is_empty() {
+        bail!("--duration is for live traces; --until ends what is shown of a recording");
+    }
+    let duration = duration_of(text).with_context(|| format!("--duration {}", escape::name(text)));
+    duration.map(Some)
 }
 
 fn style(cli: &Cli, terminal: bool) -> Style {

@@ -123,23 +123,31 @@ fn processes_are_selected_by_the_place_of_their_image() {
         let images = block
             .lines()
             .filter_map(|line| line.strip_prefix("       path : "));
-        let images: Vec<_> = images.collect();
+        let script = block
+            .lines()
+            .find_map(|line| line.strip_prefix("  script : "));
+        let images: Vec<_> = script.into_iter().chain(images).collect();
         let is_under = |path: &&str| path.starts_with("/Users/test/");
-        // The last block is the process; an exec also counts by the image that it goes to.
+        // The last block is the process; an exec also counts by its script and the image that it goes to.
         assert!(
-            images.last().is_some_and(is_under) || is_exec && images.first().is_some_and(is_under),
+            images.last().is_some_and(is_under) || is_exec && images.iter().any(is_under),
             "{block}"
         );
     }
     let of = |path: &str| lines(&["-p", path]).len();
-    assert_eq!(of("/Users/tes"), 0);
+    let none = run(&["-r", HOUR, "-p", "/Users/tes"]);
+    let said = "proctracer: -p /Users/tes matched nothing\n";
+    assert_eq!(
+        (none.out.as_str(), none.err.as_str(), none.status),
+        ("", said, 0)
+    );
     assert_eq!(of("/"), lines(&[]).len());
     assert_eq!(of("/Users/test/"), of("/Users/test"));
     assert_eq!(
         of("/Users/test"),
         blocks.len() + lines(&["-p", "/Users/test", "-e", "mprotect"]).len()
     );
-    assert!(of("/bin/zsh") > 0 && of("/bin/zs") == 0);
+    assert!(of("/bin/zsh") > 0 && run(&["-r", HOUR, "-p", "/bin/zs"]).out.is_empty());
     let either = lines(&["-p", "/bin/zsh", "-p", "/Users/test"]);
     let [zsh, home] = ["/bin/zsh", "/Users/test"].map(|path| lines(&["-p", path]));
     let is_either = |line: &String| zsh.contains(line) || home.contains(line);

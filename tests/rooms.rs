@@ -32,9 +32,9 @@ fn files() -> Vec<(String, String, String)> {
     let mut all = Vec::new();
     sources(&common::file("src"), &mut all);
     all.sort();
-    let root = common::file("");
+    let top = common::file("");
     let name = |path: &Path| {
-        let relative = path.strip_prefix(&root).expect("below the root");
+        let relative = path.strip_prefix(&top).expect("below the root");
         relative.to_str().expect("UTF-8").to_owned()
     };
     all.iter()
@@ -42,8 +42,9 @@ fn files() -> Vec<(String, String, String)> {
         .filter(|name| !["src/main.rs", "src/lib.rs"].contains(&name.as_str()))
         .filter(|name| !name.ends_with("/tests.rs"))
         .map(|name| {
-            let room = name.trim_start_matches("src/");
-            let room = room.split(['/', '.']).next().expect("a room").to_owned();
+            let below = name.trim_start_matches("src/");
+            let room = below.split(['/', '.']).next().expect("a room");
+            let room = room.to_owned();
             let text = common::read(&name);
             // Unit tests may use what they like.
             let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
@@ -66,17 +67,13 @@ fn imports(text: &str) -> BTreeSet<String> {
     let code: Vec<_> = text.lines().filter(is_code).collect();
     for part in code.join("\n").split("crate::").skip(1) {
         let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-        match part.strip_prefix('{') {
-            Some(list) => {
-                let list = list.split("};").next().unwrap_or_default();
-                for name in list.split(',').filter(|name| !name.trim().is_empty()) {
-                    all.insert(name.trim().to_owned());
-                }
-            }
-            None => {
-                let end = part.find(|c| !is_path(c)).unwrap_or(part.len());
-                all.insert(part[..end].to_owned());
-            }
+        if let Some(list) = part.strip_prefix('{') {
+            let list = list.split("};").next().unwrap_or_default();
+            let names = list.split(',').map(str::trim);
+            all.extend(names.filter(|name| !name.is_empty()).map(str::to_owned));
+        } else {
+            let end = part.find(|c| !is_path(c)).unwrap_or(part.len());
+            all.insert(part[..end].to_owned());
         }
     }
     all

@@ -13,7 +13,7 @@ use crate::source::refusal::Refusal;
 /// Shows events as they happen.
 pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
     if !include_self {
-        run.filter.left_out = native::own_process_groups();
+        run.filter.excluded_groups = native::own_process_groups();
     }
     let need = run.need();
     let traced = match choice {

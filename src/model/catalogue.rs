@@ -52,6 +52,8 @@ bitflags! {
         const PERSISTENCE = 1 << 14;
         /// Malware, Gatekeeper, privacy and code signing.
         const SECURITY = 1 << 15;
+        /// Files that are made, written, moved, removed or given other attributes.
+        const CHANGE = 1 << 16;
     }
 }
 
@@ -447,7 +449,7 @@ events! {
         "`modified` says that the file was written at least once, through any descriptor: every later close of a duplicate says so too.",
         "`modified` stays false when a file was changed through mmap(2) alone; `was_mapped_writable` says whether that was possible.",
     ]
-    13 create FILE (10, 15, 0) "a file is created" {
+    13 create FILE | CHANGE (10, 15, 0) "a file is created" {
         destination_type: names(&tables::DESTINATION_TYPE),
         destination []: Union(members! { event create;
             existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
@@ -459,7 +461,7 @@ events! {
         }),
         acl @ 2 [|e| &e.anon_1.anon_0.acl]: Text,
     }
-    14 exchangedata FILE (10, 15, 0) "two files swap their contents" { file1: File, file2: File }
+    14 exchangedata FILE | CHANGE (10, 15, 0) "two files swap their contents" { file1: File, file2: File }
     15 exit PROCESS (10, 15, 0) "a process ends" { stat: WaitStatus } [
         "The files that the process left open give a `close` each.",
     ]
@@ -468,7 +470,7 @@ events! {
     }
     17 kextload SYSTEM (10, 15, 0) "a kernel extension is loaded" { identifier: Text }
     18 kextunload SYSTEM (10, 15, 0) "a kernel extension is unloaded" { identifier: Text }
-    19 link FILE (10, 15, 0) "a hard link is made" {
+    19 link FILE | CHANGE (10, 15, 0) "a hard link is made" {
         source: File, target_dir: Directory("target_filename"), target_filename: Text,
     }
     20 mmap MEMORY | FILE (10, 15, 0) "a file is mapped into memory" {
@@ -491,7 +493,7 @@ events! {
         parent_registry_id @ 10 [|e| &tail::<_, es_event_iokit_open_v10_t>(e).parent_registry_id]: Int,
         parent_path @ 10 [|e| &tail::<_, es_event_iokit_open_v10_t>(e).parent_path]: Text,
     }
-    25 rename FILE (10, 15, 0) "a file is renamed" {
+    25 rename FILE | CHANGE (10, 15, 0) "a file is renamed" {
         source: File, destination_type: names(&tables::DESTINATION_TYPE),
         destination []: Union(members! { event rename;
             existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
@@ -501,26 +503,26 @@ events! {
             }),
         }),
     }
-    26 setattrlist ATTR | FILE (10, 15, 0) "attributes of a file are set" { attrlist: Struct(ATTRLIST), target: File }
-    27 setextattr ATTR | FILE (10, 15, 0) "an extended attribute is set" { target: File, extattr: Text }
-    28 setflags ATTR | FILE (10, 15, 0) "the flags of a file are set (chflags)" {
+    26 setattrlist ATTR | FILE | CHANGE (10, 15, 0) "attributes of a file are set" { attrlist: Struct(ATTRLIST), target: File }
+    27 setextattr ATTR | FILE | CHANGE (10, 15, 0) "an extended attribute is set" { target: File, extattr: Text }
+    28 setflags ATTR | FILE | CHANGE (10, 15, 0) "the flags of a file are set (chflags)" {
         flags: flags(&tables::FILE_FLAGS), target: File,
     }
-    29 setmode ATTR | FILE (10, 15, 0) "the mode of a file is set (chmod)" { mode: Mode, target: File }
-    30 setowner ATTR | FILE (10, 15, 0) "the owner of a file is set (chown)" { uid: Int, gid: Int, target: File }
+    29 setmode ATTR | FILE | CHANGE (10, 15, 0) "the mode of a file is set (chmod)" { mode: Mode, target: File }
+    30 setowner ATTR | FILE | CHANGE (10, 15, 0) "the owner of a file is set (chown)" { uid: Int, gid: Int, target: File }
     31 signal SIGNAL | PROCESS (10, 15, 0) "a signal is sent" {
         sig: names(&tables::SIGNAL), target: Process, instigator @ 9: Process,
     }
-    32 unlink FILE (10, 15, 0) "a file is removed" { target: File, parent_dir: Directory("") } [
+    32 unlink FILE | CHANGE (10, 15, 0) "a file is removed" { target: File, parent_dir: Directory("") } [
         "Also comes when the process has no permission to remove the file; not when the file doesn't exist.",
     ]
-    33 write FILE | DESC (10, 15, 0) "a file is written" { target: File }
-    35 file_provider_materialize FILE (10, 15, 0) "a file provider brings a file's content" {
+    33 write FILE | DESC | CHANGE (10, 15, 0) "a file is written" { target: File }
+    35 file_provider_materialize FILE | CHANGE (10, 15, 0) "a file provider brings a file's content" {
         instigator: Process, source: File, target: File, instigator_token @ 8: Token,
     }
     37 file_provider_update FILE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Path }
     39 readlink FILE (10, 15, 0) "a symbolic link is read" { source: File }
-    41 truncate FILE (10, 15, 0) "a file is truncated" { target: File }
+    41 truncate FILE | CHANGE (10, 15, 0) "a file is truncated" { target: File }
     43 lookup FILE (10, 15, 0) "a path is looked up" {
         source_dir: Directory("relative_target"), relative_target: Text,
     } [
@@ -537,8 +539,8 @@ events! {
         "Doesn't come for a file that doesn't exist, nor for one that the process has no rights to.",
     ]
     57 chroot FILE | PROCESS (10, 15, 1) "the root directory is changed" { target: File }
-    59 utimes ATTR | FILE (10, 15, 1) "the times of a file are set" { target: File, atime: Time, mtime: Time }
-    61 clone FILE (10, 15, 1) "a file is cloned" {
+    59 utimes ATTR | FILE | CHANGE (10, 15, 1) "the times of a file are set" { target: File, atime: Time, mtime: Time }
+    61 clone FILE | CHANGE (10, 15, 1) "a file is cloned" {
         source: File, target_dir: Directory("target_name"), target_name: Text,
     }
     62 fcntl DESC (10, 15, 1) "a file descriptor is controlled" { target: File, cmd: names(&tables::FCNTL_CMD) } [
@@ -547,20 +549,20 @@ events! {
     64 getextattr ATTR | FILE (10, 15, 1) "an extended attribute is read" { target: File, extattr: Text }
     66 listextattr ATTR | FILE (10, 15, 1) "the extended attributes are listed" { target: File }
     68 readdir FILE (10, 15, 1) "a directory is read" { target: File }
-    70 deleteextattr ATTR | FILE (10, 15, 1) "an extended attribute is removed" { target: File, extattr: Text }
+    70 deleteextattr ATTR | FILE | CHANGE (10, 15, 1) "an extended attribute is removed" { target: File, extattr: Text }
     72 fsgetpath FILE (10, 15, 1) "a path is asked for by file-system and file id" { target: File }
     73 dup DESC (10, 15, 1) "a file descriptor is duplicated" { target: File } [
         "fcntl(2) with F_DUPFD gives it too.",
         "The copies of its descriptors that a child gets at fork don't give it.",
     ]
     75 settime SYSTEM (10, 15, 1) "the system's clock is set" {}
-    76 uipc_bind IPC | FILE (10, 15, 1) "a UNIX socket is bound to a path" {
+    76 uipc_bind IPC | FILE | CHANGE (10, 15, 1) "a UNIX socket is bound to a path" {
         dir: Directory("filename"), filename: Text, mode: Mode,
     }
     78 uipc_connect IPC | FILE (10, 15, 1) "a UNIX socket is connected" {
         file: File, domain: names(&tables::SOCKET_DOMAIN), type [|e| &e.type_]: names(&tables::SOCKET_TYPE), protocol: Int,
     }
-    82 setacl ATTR | FILE (10, 15, 1) "an ACL is set or cleared" {
+    82 setacl ATTR | FILE | CHANGE (10, 15, 1) "an ACL is set or cleared" {
         target: File, set_or_clear: names(&tables::SET_OR_CLEAR),
         acl []: Either(members! { event setacl; set [|e| arm(e.set_or_clear.0 == 0, &e.acl.set)]: Text }),
     }
@@ -597,7 +599,7 @@ events! {
     106 setegid CREDS (12, 0, 0) "a process sets its effective group id" { egid: Int }
     107 setreuid CREDS (12, 0, 0) "a process sets its real and effective user ids" { ruid: Int, euid: Int }
     108 setregid CREDS (12, 0, 0) "a process sets its real and effective group ids" { rgid: Int, egid: Int }
-    110 copyfile FILE (12, 0, 0) "a file is copied by the kernel" {
+    110 copyfile FILE | CHANGE (12, 0, 0) "a file is copied by the kernel" {
         source: File, target_file: File, target_dir: Directory("target_name"), target_name: Text, mode: Mode,
         flags: flags(&tables::COPYFILE_FLAGS),
     }

@@ -487,6 +487,21 @@ impl<'m> Event<'m> {
         })
     }
 
+    /// Returns true if the event reports a failure: an exit status other than 0, a signal that ended the process,
+    /// `success` that is false, or a result or an error code other than that of success.
+    pub fn is_failed(&self) -> bool {
+        self.fields.iter().any(|field| match field.value {
+            Value::WaitStatus(status) => status != 0,
+            Value::Bool(success) => !success && field.label.known() == Some("success"),
+            Value::Enum(table, result) => {
+                matches!(field.label.known(), Some("result_type" | "return_code"))
+                    && !table.is_success(result)
+            }
+            Value::Int(code) => code != 0 && field.label.known() == Some("error_code"),
+            _ => false,
+        })
+    }
+
     /// The process on whose behalf it was done, where the event has one.
     pub fn instigator(&self) -> Option<&Process<'m>> {
         self.process_of("instigator")

@@ -21,6 +21,12 @@ impl Enum {
             .find(|(number, _)| i128::from(*number) == value)
             .map(|(_, name)| *name)
     }
+
+    /// Returns true if `value` is called a success in an enumeration of results.
+    pub fn is_success(&self, value: i128) -> bool {
+        self.name(value)
+            .is_some_and(|name| name.to_ascii_lowercase().ends_with("success"))
+    }
 }
 
 /// A set of flags.

@@ -25,6 +25,19 @@ bitflags! {
     }
 }
 
+bitflags! {
+    /// The processes of an event that meet the conditions on processes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Chosen: u8 {
+        /// The process that did it.
+        const PROCESS = 1;
+        /// The process on whose behalf it was done.
+        const INSTIGATOR = 1 << 1;
+        /// The image that an exec goes to, or the child of a fork.
+        const OTHER = 1 << 2;
+    }
+}
+
 /// One image of a process: `pidversion` grows at every fork and exec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProcessId {
@@ -133,7 +146,7 @@ const PARTS: [Part; 9] = [
 pub struct Fact<'p> {
     /// Which event it is.
     pub event: EventType<'p>,
-    /// When it happened.
+    /// When it happened; None where a recording doesn't say.
     pub time: Option<Timestamp>,
     /// The process that did it.
     pub process: Option<Actor>,
@@ -143,8 +156,8 @@ pub struct Fact<'p> {
     pub life: Life,
     /// True if the conditions on the event hold (`-e`, `-P`, `-Z`, exclusions).
     pub selected: bool,
-    /// True if the conditions on the processes of the event hold.
-    pub chosen: bool,
+    /// The processes of the event that meet the conditions on processes.
+    pub chosen: Chosen,
     /// Its text as formatted; empty where it can't be shown.
     pub text: &'p [u8],
     /// Where in the text the time belongs, for a format that leaves it to the ordered side.
@@ -191,7 +204,7 @@ struct Head {
     instigator: Option<Actor>,
     life: Life,
     selected: bool,
-    chosen: bool,
+    chosen: Chosen,
     time_at: usize,
     /// Where its text, its record and its parts end.
     text_end: usize,
@@ -212,7 +225,7 @@ pub struct Written {
     /// See [`Fact::selected`].
     pub selected: bool,
     /// See [`Fact::chosen`].
-    pub chosen: bool,
+    pub chosen: Chosen,
     /// See [`Fact::time_at`].
     pub time_at: usize,
     /// Where the piece's text ends after this event.

@@ -3,6 +3,17 @@
 use super::fact::{Asks, Fact};
 use super::loss::Missing;
 
+/// The events that a stage has to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// Those that are shown.
+    Shown,
+    /// Those, and what begins and ends processes: every fork, exec and exit.
+    Lives,
+    /// Every event.
+    All,
+}
+
 /// What a stage says of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -21,10 +32,9 @@ pub trait Stage: Send {
         Asks::empty()
     }
 
-    /// True if it is decided here which events belong to the trace: then those that no selector chooses are
-    /// formatted, too.
-    fn chooses(&self) -> bool {
-        false
+    /// The events that it has to see.
+    fn needs(&self) -> Needs {
+        Needs::Lives
     }
 
     /// Writes what stands before all else.

@@ -10,9 +10,10 @@ pub mod output;
 mod printer;
 mod writer;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -27,7 +28,7 @@ use crate::order::damage::Damage;
 use crate::order::fact::Facts;
 use crate::order::loss::Stretch;
 use crate::order::stage::Stage;
-use crate::select::{Filter, Need};
+use crate::select::{Filter, Follow, Need};
 use feed::{InFlight, Item};
 use printer::Printer;
 use writer::Writer;
@@ -51,6 +52,11 @@ pub trait Source: Send + 'static {
 
     /// Gives all that comes to `feed`, until the end, or until no more is wanted.
     fn run(self, feed: &Feed<Self::Piece>);
+
+    /// What makes a source that gives the same events once more, for another need; None where they come only once.
+    fn again(&self) -> Option<Box<dyn FnOnce(Need) -> Self>> {
+        None
+    }
 }
 
 /// A part of a stream that can be decoded by itself.
@@ -74,6 +80,9 @@ pub struct Found {
     pub stretches: Vec<Stretch>,
 }
 
+/// What looks at the events in their order, one after the other.
+pub type Stages = Vec<Box<dyn Stage>>;
+
 /// What becomes of the events of a source.
 pub struct Run {
     /// Which are shown.
@@ -82,16 +91,27 @@ pub struct Run {
     pub style: Style,
     /// Where they go.
     pub outputs: Outputs,
+    /// The tree of processes whose events belong to the trace, if it isn't the conditions alone that say so.
+    pub follow: Option<Follow>,
     /// What looks at them in their order.
-    pub stages: Vec<Box<dyn Stage>>,
+    pub stages: Stages,
+    /// Makes the tree and the stages new, for a second look at the events.
+    pub renew: Box<dyn Fn() -> (Option<Follow>, Stages) + Send>,
+    /// When a live trace ends by itself.
+    pub duration: Option<Duration>,
     /// True if a run in which events were lost has failed.
     pub fail_on_drop: bool,
 }
 
 impl Run {
+    /// Returns true if something looks at the events in their order.
+    fn is_ordered(&self) -> bool {
+        self.follow.is_some() || !self.stages.is_empty()
+    }
+
     /// What has to be asked of the source.
     pub fn need(&self) -> Need {
-        let mut need = self.filter.need(&self.stages);
+        let mut need = self.filter.need(&self.stages, self.follow.is_some());
         need.env |= self.style.env;
         need.redact = self.style.redact;
         need.json = self.style.needs_json() || self.outputs.is_recording();
@@ -114,6 +134,32 @@ type Job<P> = (P, Sender<Decoded>);
 
 /// Shows the events of a source, and returns how that went.
 pub fn run<S: Source>(source: S, run: Run) -> Exit {
+    let stop: Arc<dyn Fn() -> bool + Send + Sync> = source.stopper().into();
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    let signals = stop_at_signals(Arc::clone(&stop), Arc::clone(&is_stopped));
+    if let Some(duration) = run.duration {
+        let stop = Arc::clone(&stop);
+        thread::spawn(move || {
+            thread::sleep(duration);
+            stop()
+        });
+    }
+    let again = source.again();
+    let mut writer = Writer::new(run, stop, is_stopped);
+    let mut result = pass(source, &mut writer, &signals);
+    if let (Ok(()), Some(again)) = (result, again)
+        && writer.looks_again()
+    {
+        result = pass(again(writer.run.need()), &mut writer, &signals);
+    }
+    match result {
+        Ok(()) => writer.end(),
+        Err(exit) => exit,
+    }
+}
+
+/// Lets the writer have all that a source gives.
+fn pass<S: Source>(source: S, writer: &mut Writer, signals: &Wake) -> Result<(), Exit> {
     let threads = thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8);
@@ -124,29 +170,28 @@ pub fn run<S: Source>(source: S, run: Run) -> Exit {
         let mut worker = Worker {
             jobs: to_decode.clone(),
             decoder: source.decoder(&buffers),
-            printer: Printer::new(&run),
+            printer: Printer::new(&writer.run),
             buffers: buffers.clone(),
         };
         thread::spawn(move || worker.run());
     }
-    let stop: Arc<dyn Fn() -> bool + Send + Sync> = source.stopper().into();
-    let is_stopped = Arc::new(AtomicBool::new(false));
-    stop_at_signals(Arc::clone(&stop), Arc::clone(&is_stopped), items.clone());
+    *signals.lock().unwrap_or_else(PoisonError::into_inner) = Some(items.clone());
     let in_flight = Arc::new(InFlight::default());
     let feed = Feed::new(items, jobs, Arc::clone(&in_flight), buffers.clone());
     thread::spawn(move || {
         source.run(&feed);
         feed.stop();
     });
-    Writer::new(run, stop, is_stopped, in_flight, buffers).run(&to_write)
+    writer.items(&to_write, &in_flight, &buffers)
 }
 
+/// Where a signal wakes the writer.
+type Wake = Arc<Mutex<Option<Sender<Item>>>>;
+
 /// Ends the run in good order at the first signal, and at once at the second.
-fn stop_at_signals(
-    stop: Arc<dyn Fn() -> bool + Send + Sync>,
-    is_stopped: Arc<AtomicBool>,
-    to_writer: Sender<Item>,
-) {
+fn stop_at_signals(stop: Arc<dyn Fn() -> bool + Send + Sync>, is_stopped: Arc<AtomicBool>) -> Wake {
+    let wake = Wake::default();
+    let writer = Arc::clone(&wake);
     let mut is_first = true;
     // Without a handler a signal ends the program at once, which loses no event that was printed.
     let _ = ctrlc::set_handler(move || {
@@ -156,10 +201,13 @@ fn stop_at_signals(
         }
         if !stop() {
             is_stopped.store(true, Ordering::Relaxed);
-            // Where there is no room the writer isn't waiting, and looks at what was stored next.
-            let _ = to_writer.try_send(Item::Stop);
+            if let Some(writer) = &*writer.lock().unwrap_or_else(PoisonError::into_inner) {
+                // Where there is no room the writer isn't waiting, and looks at what was stored next.
+                let _ = writer.try_send(Item::Stop);
+            }
         }
     });
+    wake
 }
 
 /// Decodes and formats.

@@ -4,7 +4,8 @@ use super::Run;
 use crate::format::{Format, Json};
 use crate::model::event::Event;
 use crate::order::fact::{Asks, Facts, Written};
-use crate::select::{Filter, Selection, asks};
+use crate::order::stage::Needs;
+use crate::select::{Filter, Selection, asks, needs};
 
 /// Shows and records the events that pass; each thread has its own.
 pub(super) struct Printer {
@@ -20,17 +21,20 @@ struct Ordered {
     /// The events that they look at.
     events: Selection,
     asks: Asks,
-    /// True if a stage decides which events belong to the trace.
-    chooses: bool,
+    /// True if only those that are shown matter.
+    shown_only: bool,
+    /// True if it is decided in their order which events belong to the trace.
+    follows: bool,
 }
 
 impl Printer {
     pub(super) fn new(run: &Run) -> Printer {
-        let stages = &run.stages;
-        let ordered = (!stages.is_empty()).then(|| Ordered {
-            events: run.filter.need(stages).events,
+        let (stages, follows) = (&run.stages, run.follow.is_some());
+        let ordered = run.is_ordered().then(|| Ordered {
+            events: run.need().events,
             asks: asks(stages),
-            chooses: stages.iter().any(|stage| stage.chooses()),
+            shown_only: needs(stages, follows) == Needs::Shown,
+            follows,
         });
         Printer {
             filter: run.filter.clone(),
@@ -57,11 +61,18 @@ impl Printer {
         if !ordered.events.contains(event.event_type) {
             return;
         }
-        let (asks, chooses) = (ordered.asks, ordered.chooses);
+        let (asks, follows) = (ordered.asks, ordered.follows);
         let selected = self.filter.selects(event);
+        if !selected && ordered.shown_only {
+            return;
+        }
         let chosen = self.filter.chooses(event);
+        let may_be_shown = selected && (follows || !chosen.is_empty());
+        if !may_be_shown && ordered.shown_only {
+            return;
+        }
         let start = text.len();
-        let time_at = if selected && (chosen || chooses) {
+        let time_at = if may_be_shown {
             self.write(event, text, record)
         } else {
             start

@@ -12,19 +12,20 @@ use crate::exit::{Exit, reason, warn};
 use crate::order::damage::{Damage, MAX_WARNINGS};
 use crate::order::loss::{Losses, Missing, Origin};
 use crate::order::stage::Verdict;
+use crate::select::Follow;
 
 /// The ordered side.
 pub(super) struct Writer {
-    run: Run,
+    pub(super) run: Run,
     stop: Arc<dyn Fn() -> bool + Send + Sync>,
     is_stopped: Arc<AtomicBool>,
-    in_flight: Arc<InFlight>,
-    buffers: Buffers,
     exit: Exit,
     stream: Option<Stream>,
     /// What is missing in the streams that have ended.
     missing: Missing,
     has_begun: bool,
+    /// True if all has been read before: what was wrong with it has been reported.
+    is_second_look: bool,
     /// How the run ends, where it was decided before the source has ended: what still comes is thrown away.
     is_over: Option<Exit>,
 }
@@ -34,32 +35,30 @@ impl Writer {
         run: Run,
         stop: Arc<dyn Fn() -> bool + Send + Sync>,
         is_stopped: Arc<AtomicBool>,
-        in_flight: Arc<InFlight>,
-        buffers: Buffers,
     ) -> Writer {
         Writer {
             run,
             stop,
             is_stopped,
-            in_flight,
-            buffers,
             exit: Exit::Done,
             stream: None,
             missing: Missing::default(),
             has_begun: false,
+            is_second_look: false,
             is_over: None,
         }
     }
 
-    pub(super) fn run(mut self, items: &Receiver<Item>) -> Exit {
-        match self.items(items) {
-            Ok(()) => self.end(),
-            Err(exit) => exit,
-        }
-    }
-
-    /// Takes what comes until the end, or until the exit status is known and nothing has to be waited for.
-    fn items(&mut self, items: &Receiver<Item>) -> Result<(), Exit> {
+    /// Takes what comes until the end of the source.
+    ///
+    /// # Errors
+    /// The exit status is known, and nothing has to be waited for.
+    pub(super) fn items(
+        &mut self,
+        items: &Receiver<Item>,
+        in_flight: &InFlight,
+        buffers: &Buffers,
+    ) -> Result<(), Exit> {
         while let Ok(item) = items.recv() {
             match item {
                 Item::Begin { origin, is_live } => self.begin(origin, is_live)?,
@@ -68,9 +67,9 @@ impl Writer {
                         warn(format_args!("a thread that decodes has died"));
                         return Err(Exit::Failed);
                     };
-                    self.in_flight.remove(decoded.size);
+                    in_flight.remove(decoded.size);
                     if self.is_over.is_none() {
-                        self.piece(decoded)?;
+                        self.piece(decoded, buffers)?;
                     }
                 }
                 Item::End(result) => self.end_stream(&result),
@@ -106,16 +105,18 @@ impl Writer {
         self.write(&out, &[])
     }
 
-    fn piece(&mut self, mut decoded: Decoded) -> Result<(), Exit> {
-        if !self.run.stages.is_empty() {
-            self.pass_stages(&mut decoded);
+    fn piece(&mut self, mut decoded: Decoded, buffers: &Buffers) -> Result<(), Exit> {
+        if self.run.is_ordered() {
+            self.pass_stages(&mut decoded, buffers);
         }
         self.write(&decoded.text, &decoded.record)?;
-        self.buffers.give(decoded.text);
-        if let Some(stream) = &mut self.stream {
+        buffers.give(decoded.text);
+        if let Some(stream) = self.stream.as_mut().filter(|_| !self.is_second_look) {
             stream.report(&decoded.found);
         }
-        if self.is_over.is_none() && self.run.stages.iter().any(|stage| stage.is_over()) {
+        let is_over = self.run.stages.iter().any(|stage| stage.is_over())
+            || self.run.follow.as_ref().is_some_and(Follow::is_over);
+        if self.is_over.is_none() && is_over {
             self.is_over = Some(self.exit);
             if !(self.stop)() {
                 self.is_stopped.store(true, Ordering::Relaxed);
@@ -125,13 +126,16 @@ impl Writer {
     }
 
     /// Lets the stages look at the events of a piece, and keeps of it what they show.
-    fn pass_stages(&mut self, decoded: &mut Decoded) {
-        let mut text = self.buffers.take();
+    fn pass_stages(&mut self, decoded: &mut Decoded, buffers: &Buffers) {
+        let mut text = buffers.take();
         let mut record = Vec::new();
-        let stages = &mut self.run.stages;
-        let chooses = stages.iter().any(|stage| stage.chooses());
+        let Run { follow, stages, .. } = &mut self.run;
         for (fact, its_record) in decoded.facts.iter(&decoded.text, &decoded.record) {
-            let mut shown = fact.selected && (fact.chosen || chooses);
+            let belongs = match follow {
+                Some(follow) => follow.belongs(&fact),
+                None => !fact.chosen.is_empty(),
+            };
+            let mut shown = fact.selected && belongs;
             let mut is_replaced = false;
             for stage in &mut *stages {
                 let verdict = stage.event(&fact, shown, &mut text);
@@ -145,8 +149,7 @@ impl Writer {
                 }
             }
         }
-        self.buffers
-            .give(std::mem::replace(&mut decoded.text, text));
+        buffers.give(std::mem::replace(&mut decoded.text, text));
         decoded.record = record;
     }
 
@@ -165,15 +168,48 @@ impl Writer {
         let Some(stream) = self.stream.take() else {
             return;
         };
+        if self.is_second_look {
+            return;
+        }
         self.missing.extend(stream.losses.missing());
         if self.is_over.is_none() {
             self.exit = stream.end(result, self.exit, self.run.fail_on_drop);
         }
     }
 
+    /// Returns true if the events have to be looked at once more, with names compared without case, because a path that
+    /// was asked for never matched exactly, so that nothing was shown.
+    pub(super) fn looks_again(&mut self) -> bool {
+        let is_whole = self.is_over.is_none() && !self.is_stopped.load(Ordering::Relaxed);
+        let Some(conditions) = self
+            .run
+            .filter
+            .conditions
+            .without_case()
+            .filter(|_| is_whole)
+        else {
+            return false;
+        };
+        self.run.filter.conditions = conditions;
+        (self.run.follow, self.run.stages) = (self.run.renew)();
+        for stage in &mut self.run.stages {
+            stage.begin(&mut Vec::new());
+        }
+        self.is_second_look = true;
+        true
+    }
+
     /// Ends what is still open, lets the stages write what they have to say, and returns the exit status.
-    fn end(&mut self) -> Exit {
+    pub(super) fn end(&mut self) -> Exit {
         self.end_stream(&Ok(()));
+        if self.is_over.is_none() && self.has_begun {
+            for typed in self.run.filter.conditions.unmatched() {
+                warn(format_args!("{typed} matched nothing"));
+            }
+        }
+        if let Some(follow) = &self.run.follow {
+            follow.end();
+        }
         if self.has_begun && !self.run.outputs.has_failed() {
             let mut out = Vec::new();
             for stage in &mut self.run.stages {

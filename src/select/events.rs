@@ -55,11 +55,11 @@ impl Selection {
                 continue;
             }
             let is_meant = matcher(name)?;
+            let is_name = !name.contains('*') && !name.starts_with('%');
             for (index, row) in ROWS.iter().enumerate() {
                 if is_meant(row) {
                     selected.known[index] = removed.is_none();
-                    selected.named[index] =
-                        removed.is_none() && (selected.named[index] || row.name == name);
+                    selected.named[index] = removed.is_none() && (selected.named[index] || is_name);
                 }
             }
         }
@@ -136,12 +136,21 @@ fn matcher(name: &str) -> Result<Matcher<'_>> {
     Ok(Box::new(move |row| row.number == named.number))
 }
 
-/// The event that is called `name`.
+/// The event that is called `name`: by its short name, or as in `<EndpointSecurity/ESTypes.h>`, with or without what
+/// stands before it there (`ES_EVENT_TYPE_NOTIFY_EXEC`, `NOTIFY_EXEC`, `EXEC`).
 ///
 /// # Errors
 /// None is.
 pub fn named(name: &str) -> Result<&'static Row> {
-    catalogue::by_name(name.as_bytes()).ok_or_else(|| {
+    let header_name = || {
+        let short = name.strip_prefix("ES_EVENT_TYPE_").unwrap_or(name);
+        let short = short.strip_prefix("NOTIFY_").unwrap_or(short);
+        let is_upper = !short.contains(|c: char| c.is_ascii_lowercase());
+        is_upper.then(|| short.to_ascii_lowercase())
+    };
+    let row = catalogue::by_name(name.as_bytes())
+        .or_else(|| catalogue::by_name(header_name()?.as_bytes()));
+    row.ok_or_else(|| {
         anyhow!(
             "unknown event '{}'{}; --list-events prints them all",
             escape::name(name),
@@ -198,6 +207,11 @@ mod tests {
         assert_eq!(selected(&["open,-open,open"]), ["open"]);
         assert_eq!(selected(&["open,close,-open"]), ["close"]);
         assert_eq!(selected(&[" open , close "]), ["open", "close"]);
+        assert_eq!(
+            selected(&["ES_EVENT_TYPE_NOTIFY_EXEC,NOTIFY_OPEN,CLOSE"]),
+            ["exec", "open", "close"]
+        );
+        assert_eq!(selected(&["EXEC,EXIT,-NOTIFY_EXIT"]), ["exec"]);
         assert_eq!(selected(&["all,-all"]), [""; 0]);
         assert_eq!(selected(&["all"]).len(), COUNT);
         assert_eq!(selected(&[]).len(), COUNT);
@@ -256,7 +270,7 @@ mod tests {
     #[test]
     fn a_misspelt_name_is_refused_with_the_nearest() {
         assert!(refused("opne").contains("unknown event 'opne': did you mean 'open'?"));
-        assert!(refused("exec,-EXIT").contains("did you mean 'exit'?"));
+        assert!(refused("exec,-Exit").contains("did you mean 'exit'?"));
         assert!(refused("%flie").contains("did you mean '%file'?"));
         assert!(refused("%FILE").contains("did you mean '%file'?"));
         assert!(refused("xyzzyplugh").contains("unknown event 'xyzzyplugh'; --list-events"));

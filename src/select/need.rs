@@ -1,8 +1,8 @@
 //! What is asked of a source, which can be more than what is shown.
 
-use super::{Filter, Selection, Tree};
+use super::{Compare, Filter, Selection, Tree};
 use crate::order::fact::Asks;
-use crate::order::stage::Stage;
+use crate::order::stage::{Needs, Stage};
 
 /// What a source has to give. It may give more, which is filtered again, but never less.
 #[derive(Clone, Debug)]
@@ -26,27 +26,43 @@ pub struct Need {
 
 impl Filter {
     /// What has to be asked of the source so that nothing is missing of what is shown and of what the stages look at.
-    pub fn need(&self, stages: &[Box<dyn Stage>]) -> Need {
+    pub fn need(&self, stages: &[Box<dyn Stage>], follows: bool) -> Need {
         let mut events = self.selection.clone();
-        let mut images = self.images.clone();
-        if !stages.is_empty() {
-            // The lives of processes, whoever they are.
+        let who = &self.conditions.who.images.0;
+        let mut images: Vec<_> = who.iter().map(|image| image.value.clone()).collect();
+        let needs = needs(stages, follows);
+        if needs == Needs::All {
+            events = Selection::ALL;
+        }
+        if needs >= Needs::Lives {
+            // Whoever the processes are.
             for name in ["fork", "exec", "exit"] {
                 events.add(name);
             }
+            images.clear();
+        }
+        if self.conditions.compare == Compare::WithoutCase {
             images.clear();
         }
         let asks = asks(stages);
         Need {
             events,
             images,
-            excluded_groups: self.left_out.clone(),
+            excluded_groups: self.excluded_groups.clone(),
             env: asks.contains(Asks::JOB),
             redact: false,
             json: false,
-            lineage: !stages.is_empty(),
+            lineage: needs >= Needs::Lives,
         }
     }
+}
+
+/// The events that have to be seen for the stages, and to follow a tree of processes.
+pub fn needs(stages: &[Box<dyn Stage>], follows: bool) -> Needs {
+    let least = if follows { Needs::Lives } else { Needs::Shown };
+    stages
+        .iter()
+        .fold(least, |needs, stage| needs.max(stage.needs()))
 }
 
 /// The parts of facts that any of the stages looks at.

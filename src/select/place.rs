@@ -1,10 +1,69 @@
-//! Places in the file system.
+//! Places in the file system: trees and patterns, compared as APFS compares names.
 
+use std::borrow::Cow;
 use std::path::{Component, Path};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
+use globset::{ErrorKind, GlobBuilder, GlobMatcher};
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
-use crate::model::event::File;
+use crate::text::escape;
+
+/// How names are compared: APFS takes names that differ only in Unicode normalisation for the same, and by default
+/// those that differ only in case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compare {
+    /// Normalised.
+    #[default]
+    Exact,
+    /// Normalised, and without case.
+    WithoutCase,
+}
+
+/// Links that every Mac has, and the folders that they lead to.
+const LINKS: [(&str, &str); 6] = [
+    ("/tmp", "/private/tmp"),
+    ("/var", "/private/var"),
+    ("/etc", "/private/etc"),
+    (
+        "/Applications/Safari.app",
+        "/System/Cryptexes/App/System/Applications/Safari.app",
+    ),
+    (
+        "/System/Cryptexes/App",
+        "/System/Volumes/Preboot/Cryptexes/App",
+    ),
+    (
+        "/System/Cryptexes/OS",
+        "/System/Volumes/Preboot/Cryptexes/OS",
+    ),
+];
+
+/// The data volume.
+const DATA: &str = "/System/Volumes/Data";
+
+/// The folders of the data volume that appear at the root, too (`/usr/share/firmlinks`): events have them by either
+/// name.
+const FIRMLINKS: [&str; 18] = [
+    "/AppleInternal",
+    "/Applications",
+    "/Library",
+    "/System/Library/Caches",
+    "/System/Library/Assets",
+    "/System/Library/PreinstalledAssets",
+    "/System/Library/AssetsV2",
+    "/System/Library/PreinstalledAssetsV2",
+    "/System/Library/CoreServices/CoreTypes.bundle/Contents/Library",
+    "/System/Library/Speech",
+    "/Users",
+    "/Volumes",
+    "/cores",
+    "/opt",
+    "/private",
+    "/usr/local",
+    "/usr/libexec/cups",
+    "/usr/share/snmp",
+];
 
 /// A file or a folder and all below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +73,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree at `path` on the Mac that a recording was made on: its `/tmp`, `/var` and `/etc` are links
-    /// to theirs under `/private`, and ES gives resolved paths. A relative path is one from here.
+    /// The tree at `path` on the Mac that a recording was made on, where ES gave resolved paths: links that every Mac
+    /// has are followed. A relative path is one from here.
     ///
     /// # Errors
     /// The path is empty, or the working directory can't be read.
@@ -34,14 +93,9 @@ impl Tree {
                 _ => {}
             }
         }
-        let mut prefixes = vec![prefix];
-        if ["/tmp", "/var", "/etc"]
-            .iter()
-            .any(|link| is_under(&prefixes[0], link.as_bytes()))
-        {
-            prefixes.push([b"/private", &prefixes[0][..]].concat());
-        }
-        Ok(Tree { prefixes })
+        Ok(Tree {
+            prefixes: other_names(prefix),
+        })
     }
 
     /// The tree at `path` here. ES gives resolved paths, so links in it are followed as far as it exists.
@@ -69,14 +123,22 @@ impl Tree {
         }
     }
 
-    /// Whether `file` is the tree's root or lies below it, by whole components.
-    pub fn contains(&self, file: File<'_>) -> bool {
-        let path = file.path.bytes();
-        self.prefixes.iter().any(|prefix| is_under(&path, prefix))
+    /// Returns true if `path` is the tree's root or lies below it, by whole components.
+    pub fn contains(&self, path: &[u8], compare: Compare) -> bool {
+        let is_exact = compare == Compare::Exact;
+        if self.prefixes.iter().any(|prefix| is_under(path, prefix)) {
+            return true;
+        }
+        if is_exact && (path.is_ascii() || self.prefixes.iter().all(|prefix| prefix.is_ascii())) {
+            return false;
+        }
+        let path = comparable(path, compare);
+        self.prefixes
+            .iter()
+            .any(|prefix| is_under(&path, &comparable(prefix, compare)))
     }
 
     /// The paths that it goes by, absolute, without a slash at the end; empty for the root.
-    #[cfg(target_os = "macos")]
     pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
         self.prefixes.iter().map(Vec::as_slice)
     }
@@ -93,27 +155,237 @@ impl Tree {
     }
 }
 
-fn is_under(path: &[u8], prefix: &[u8]) -> bool {
+/// Every path that a path goes by on a Mac, itself first.
+fn other_names(path: Vec<u8>) -> Vec<Vec<u8>> {
+    let data = |root: &str| format!("{DATA}{root}");
+    let firmlinks = FIRMLINKS.iter().flat_map(|root| {
+        [
+            ((*root).to_owned(), data(root)),
+            (data(root), (*root).to_owned()),
+        ]
+    });
+    let links = LINKS
+        .iter()
+        .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
+    let links: Vec<_> = links.chain(firmlinks).collect();
+    let mut names = vec![path];
+    let mut at = 0;
+    // Everything is below the root anyway.
+    while let Some(name) = names.get(at).filter(|name| !name.is_empty()).cloned() {
+        at += 1;
+        for (from, to) in &links {
+            let other = if let Some(rest) = rest_under(&name, from.as_bytes()) {
+                [to.as_bytes(), rest].concat()
+            } else if is_under(from.as_bytes(), &name) {
+                to.clone().into_bytes()
+            } else {
+                continue;
+            };
+            let is_known = names.iter().any(|known| is_under(&other, known));
+            // A link from below its own target would go on without end.
+            if !is_known {
+                names.push(other);
+            }
+        }
+    }
+    names
+}
+
+fn rest_under<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     path.strip_prefix(prefix)
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+        .filter(|rest| matches!(rest.first(), None | Some(b'/')))
+}
+
+fn is_under(path: &[u8], prefix: &[u8]) -> bool {
+    rest_under(path, prefix).is_some()
+}
+
+/// A path in the form in which it is compared.
+pub fn comparable(path: &[u8], compare: Compare) -> Cow<'_, [u8]> {
+    let mut bytes = Cow::Borrowed(path);
+    if !path.is_ascii() {
+        let mut normal = Vec::with_capacity(path.len());
+        for chunk in path.utf8_chunks() {
+            let valid = chunk.valid();
+            if is_nfc_quick(valid.chars()) == IsNormalized::Yes {
+                normal.extend_from_slice(valid.as_bytes());
+            } else {
+                normal.extend_from_slice(valid.nfc().collect::<String>().as_bytes());
+            }
+            normal.extend_from_slice(chunk.invalid());
+        }
+        bytes = Cow::Owned(normal);
+    }
+    if compare == Compare::WithoutCase {
+        let mut folded = Vec::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            folded.extend_from_slice(chunk.valid().to_lowercase().as_bytes());
+            folded.extend_from_slice(chunk.invalid());
+        }
+        bytes = Cow::Owned(folded);
+    }
+    bytes
+}
+
+/// A pattern by the rules of ripgrep's `-g`: `*`, `?`, `[…]`, `{…,…}`; `*` stays within a component, `**` doesn't.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    exact: Vec<GlobMatcher>,
+    without_case: Vec<GlobMatcher>,
+    /// True if it has no slash: then it is held against the last component alone.
+    is_name: bool,
+}
+
+impl Pattern {
+    /// The pattern of a path: without a slash, of its last component; with one, of the whole path, from the root or,
+    /// if it doesn't begin with a slash or `**`, from the working directory.
+    ///
+    /// # Errors
+    /// It is wrong: the error says what and where.
+    pub fn of_path(pattern: &str) -> Result<Pattern> {
+        let is_name = !pattern.contains('/');
+        if is_name {
+            return Pattern::new(&[pattern.to_owned()], true);
+        }
+        let whole = if pattern.starts_with(['/', '*']) {
+            pattern.to_owned()
+        } else {
+            let here = std::path::absolute(".")?;
+            let here = here.to_str().ok_or_else(|| {
+                anyhow!("the working directory isn't UTF-8: begin the pattern with / or **/")
+            })?;
+            format!("{}/{pattern}", globset::escape(here.trim_end_matches('/')))
+        };
+        // The part before the first component with a wildcard goes by the other names of its folder, too.
+        let meta = whole.find(is_meta).unwrap_or(whole.len());
+        let head = &whole[..whole[..meta].rfind('/').unwrap_or(0)];
+        let rest = &whole[head.len()..];
+        let heads = other_names(head.as_bytes().to_vec());
+        let globs = heads.iter().filter_map(|head| {
+            let head = std::str::from_utf8(head).ok()?;
+            Some(format!("{}{rest}", globset::escape(head)))
+        });
+        // An error speaks of the pattern as it was typed.
+        glob(pattern, pattern)?;
+        Pattern::new(&globs.collect::<Vec<_>>(), false)
+    }
+
+    /// The pattern of a name, in which a slash means nothing.
+    ///
+    /// # Errors
+    /// It is wrong: the error says what and where.
+    pub fn of_name(pattern: &str) -> Result<Pattern> {
+        Pattern::new(&[pattern.to_owned()], true)
+    }
+
+    fn new(globs: &[String], is_name: bool) -> Result<Pattern> {
+        let compiled = |compare| -> Result<Vec<_>> {
+            globs
+                .iter()
+                .map(|text| {
+                    let comparable = comparable(text.as_bytes(), compare);
+                    glob(&String::from_utf8_lossy(&comparable), text)
+                })
+                .collect()
+        };
+        Ok(Pattern {
+            exact: compiled(Compare::Exact)?,
+            without_case: compiled(Compare::WithoutCase)?,
+            is_name,
+        })
+    }
+
+    /// Returns true if the path matches.
+    pub fn matches_path(&self, path: &[u8], compare: Compare) -> bool {
+        if self.is_name {
+            let start = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
+            return self.matches(&path[start..], compare);
+        }
+        self.matches(path, compare)
+    }
+
+    /// Returns true if the whole text matches.
+    pub fn matches(&self, text: &[u8], compare: Compare) -> bool {
+        use std::os::unix::ffi::OsStrExt as _;
+        let text = comparable(text, compare);
+        let path = Path::new(std::ffi::OsStr::from_bytes(&text));
+        let globs = match compare {
+            Compare::Exact => &self.exact,
+            Compare::WithoutCase => &self.without_case,
+        };
+        globs.iter().any(|glob| glob.is_match(path))
+    }
+}
+
+fn is_meta(c: char) -> bool {
+    matches!(c, '*' | '?' | '[' | '{' | '\\')
+}
+
+fn glob(pattern: &str, typed: &str) -> Result<GlobMatcher> {
+    let built = GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build();
+    let error = match built {
+        Ok(glob) => return Ok(glob.compile_matcher()),
+        Err(error) => error,
+    };
+    let place = match error.kind() {
+        ErrorKind::UnclosedClass | ErrorKind::InvalidRange(..) => typed.rfind('['),
+        ErrorKind::UnclosedAlternates | ErrorKind::NestedAlternates => typed.rfind('{'),
+        ErrorKind::UnopenedAlternates => typed.find('}'),
+        ErrorKind::DanglingEscape => typed.rfind('\\'),
+        _ => None,
+    };
+    let column = |at: usize| format!(" (column {})", typed[..at].chars().count() + 1);
+    bail!("{}{}", error.kind(), place.map_or_else(String::new, column));
+}
+
+/// A file, a folder and all below it, or a pattern.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A file or a folder and all below it.
+    Tree(Tree),
+    /// A pattern.
+    Pattern(Box<Pattern>),
+}
+
+impl Place {
+    /// The place that was typed: with one of `*?[{` a pattern, else the tree at the path, made by `tree`.
+    ///
+    /// # Errors
+    /// The pattern or the path is wrong.
+    pub fn parse(typed: &Path, tree: fn(&Path) -> Result<Tree>) -> Result<Place> {
+        let bytes = typed.as_os_str().as_encoded_bytes();
+        if !bytes.iter().any(|byte| b"*?[{".contains(byte)) {
+            return tree(typed).map(Place::Tree);
+        }
+        let Some(text) = typed.to_str() else {
+            bail!("a pattern must be UTF-8: {}", escape::name(typed));
+        };
+        Pattern::of_path(text).map(Box::new).map(Place::Pattern)
+    }
+
+    /// Returns true if the path lies there.
+    pub fn contains(&self, path: &[u8], compare: Compare) -> bool {
+        match self {
+            Place::Tree(tree) => tree.contains(path, compare),
+            Place::Pattern(pattern) => pattern.matches_path(path, compare),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::event::Text;
+
+    fn contains(tree: &str, path: &str) -> bool {
+        let tree = Tree::recorded(Path::new(tree)).expect("the path is right");
+        tree.contains(path.as_bytes(), Compare::Exact)
+    }
 
     #[test]
     fn a_tree_is_made_of_whole_components() {
-        let contains = |tree: &str, path: &'static str| {
-            let file = File {
-                path: path.into(),
-                path_truncated: false,
-            };
-            Tree::recorded(Path::new(tree))
-                .expect("the path is right")
-                .contains(file)
-        };
         assert!(contains("/Users/test", "/Users/test"));
         assert!(contains("/Users/test", "/Users/test/a"));
         assert!(contains("/Users//./test/", "/Users/test/a"));
@@ -121,11 +393,114 @@ mod tests {
         assert!(!contains("/Users/test", "/Users"));
         assert!(!contains("/Users/test", ""));
         assert!(contains("/", "/bin/ls"));
+        assert!(contains("/a/../b", "/b/c"));
+    }
+
+    #[test]
+    fn links_that_every_mac_has_are_followed() {
         assert!(contains("/tmp", "/private/tmp/a") && contains("/tmp", "/tmp"));
         assert!(contains("/var/db", "/private/var/db"));
+        assert!(contains("/tmp", "/System/Volumes/Data/private/tmp/a"));
         assert!(!contains("/tmpfiles", "/private/tmpfiles"));
         assert!(!contains("/private/tmp", "/tmp/a"));
-        assert!(contains("/a/../b", "/b/c"));
+        for (tree, path) in [
+            (
+                "/Users/test/bin",
+                "/System/Volumes/Data/Users/test/bin/tool",
+            ),
+            (
+                "/System/Volumes/Data/Users/test/bin",
+                "/Users/test/bin/tool",
+            ),
+            ("/System/Volumes/Data", "/usr/local/bin/tool"),
+            ("/usr/local", "/System/Volumes/Data/usr/local/bin/tool"),
+            ("/opt/homebrew", "/System/Volumes/Data/opt/homebrew/bin/jq"),
+        ] {
+            assert!(contains(tree, path), "{tree} {path}");
+        }
+        assert!(!contains("/System/Volumes/Data", "/usr/bin/make"));
+        assert!(!contains("/usr", "/System/Volumes/Data/Users/a"));
+        let safari = "/System/Volumes/Preboot/Cryptexes/App/System/Applications/Safari.app/Contents/MacOS/Safari";
+        for tree in [
+            "/Applications/Safari.app",
+            "/Applications",
+            "/System/Cryptexes",
+            "/System/Cryptexes/App/System/Applications/Safari.app",
+            "/System/Volumes/Preboot",
+        ] {
+            assert!(contains(tree, safari), "{tree}");
+        }
+        assert!(!contains("/Applications/Mail.app", safari));
+        assert!(contains(
+            "/System/Cryptexes/OS/usr/lib",
+            "/System/Volumes/Preboot/Cryptexes/OS/usr/lib/dyld"
+        ));
+    }
+
+    #[test]
+    fn names_are_compared_as_apfs_does() {
+        let (composed, decomposed) = ("/Users/test/Caf\u{e9}.app", "/Users/test/Cafe\u{301}.app/x");
+        assert!(
+            contains(composed, decomposed) && contains("/Users/test/Cafe\u{301}.app", composed)
+        );
+        assert!(!contains("/Users/test/Cafe", decomposed) && !contains("/users/TEST", composed));
+        let tree = Tree::recorded(Path::new("/users/TEST/CAF\u{c9}.app")).expect("a tree");
+        assert!(tree.contains(decomposed.as_bytes(), Compare::WithoutCase));
+        assert!(!tree.contains(decomposed.as_bytes(), Compare::Exact));
+        let pattern = Pattern::of_path("/users/*/CAF\u{c9}*.app/**").expect("a pattern");
+        assert!(pattern.matches_path(decomposed.as_bytes(), Compare::WithoutCase));
+        assert!(!pattern.matches_path(decomposed.as_bytes(), Compare::Exact));
+        // What isn't UTF-8 is compared as it is.
+        assert!(
+            Tree {
+                prefixes: vec![b"/a\xff".to_vec()]
+            }
+            .contains(b"/a\xff/b", Compare::WithoutCase)
+        );
+    }
+
+    #[test]
+    fn patterns_follow_the_rules_of_ripgrep() {
+        let matches = |pattern: &str, path: &str| {
+            let place = Place::parse(Path::new(pattern), Tree::recorded).expect("it is right");
+            place.contains(path.as_bytes(), Compare::Exact)
+        };
+        let agent = "/Users/test/Library/LaunchAgents/com.example.plist";
+        for pattern in [
+            "*.plist",
+            "com.*",
+            "com.example.{plist,xml}",
+            "/Users/*/Library/LaunchAgents/**",
+            "/Users/*/Library/LaunchAgents/*.plis[t]",
+            "**/LaunchAgents/*",
+            "/**/*.plist",
+            "com.exampl?.plist",
+        ] {
+            assert!(matches(pattern, agent), "{pattern}");
+        }
+        for pattern in [
+            "/Users/*/LaunchAgents/**",
+            "LaunchAgent?",
+            "*.plist/x",
+            "/Users/*",
+            "/users/**/*.plist",
+        ] {
+            assert!(!matches(pattern, agent), "{pattern}");
+        }
+        assert!(matches("/tmp/*.txt", "/private/tmp/a.txt"));
+        assert!(matches("/Users/te*/a", "/System/Volumes/Data/Users/test/a"));
+        assert!(matches("/a/[b]", "/a/b") && !matches("/a/[b]", "/a/b/c"));
+        assert!(matches("*\\*", "/x/a*") && !matches("*\\*", "/x/ab"));
+        let wrong = |pattern: &str| {
+            let place = Place::parse(Path::new(pattern), Tree::recorded);
+            format!("{:#}", place.expect_err("it is wrong"))
+        };
+        assert_eq!(
+            wrong("/é/[ab"),
+            "unclosed character class; missing ']' (column 4)"
+        );
+        assert!(wrong("{a,b").ends_with("(column 1)"), "{}", wrong("{a,b"));
+        assert!(wrong("a*}").ends_with("(column 3)"), "{}", wrong("a*}"));
     }
 
     #[test]
@@ -137,10 +512,7 @@ mod tests {
         let tree = Tree::live(&folder.join("link/not-yet")).expect("the path is right");
         let contains = |name: &str| {
             let path = folder.join(name);
-            tree.contains(File {
-                path: Text::Bytes(path.as_os_str().as_encoded_bytes()),
-                path_truncated: false,
-            })
+            tree.contains(path.as_os_str().as_encoded_bytes(), Compare::Exact)
         };
         assert!(contains("real/not-yet/a") && contains("link/not-yet"));
         assert!(!contains("real/other"));

@@ -41,6 +41,12 @@ pub enum Input {
 }
 
 impl Input {
+    /// Returns true if it is a file that can be read again.
+    pub fn is_regular_file(&self) -> bool {
+        let is_regular = |path: &PathBuf| path.metadata().is_ok_and(|metadata| metadata.is_file());
+        matches!(self, Input::File(path) if is_regular(path))
+    }
+
     /// Whether somebody waits for what comes next.
     pub fn is_live(&self) -> bool {
         !matches!(self, Input::File(_))

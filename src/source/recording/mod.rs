@@ -56,6 +56,16 @@ impl Source for Recordings {
         Box::new(|| false)
     }
 
+    fn again(&self) -> Option<Box<dyn FnOnce(Need) -> Self>> {
+        let inputs = self.inputs.clone();
+        let are_files = inputs.iter().all(Input::is_regular_file);
+        are_files.then(|| {
+            let again: Box<dyn FnOnce(Need) -> Self> =
+                Box::new(move |need| Recordings::new(inputs, need));
+            again
+        })
+    }
+
     fn run(self, feed: &Feed<Chunk>) {
         for input in &self.inputs {
             loop {

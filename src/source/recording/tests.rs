@@ -19,10 +19,10 @@ const HOUR: &str = include_str!("../../../samples/developers-hour.jsonl");
 fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
     let filter = Filter {
         selection: Selection::ALL,
-        images: Vec::new(),
-        left_out: Vec::new(),
+        conditions: crate::select::Conditions::default(),
+        excluded_groups: Vec::new(),
     };
-    let prefilter = Prefilter::new(&filter.need(&[]));
+    let prefilter = Prefilter::new(&filter.need(&[], false));
     let mut out = Vec::new();
     let mut lost = 0;
     for chunk in chunks(&[text]) {
@@ -360,21 +360,21 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
     };
     let all = Filter {
         selection: Selection::ALL,
-        images: Vec::new(),
-        left_out: Vec::new(),
+        conditions: crate::select::Conditions::default(),
+        excluded_groups: Vec::new(),
     };
     for row in crate::model::catalogue::ROWS {
         let selection = Selection::parse(&[row.name.to_owned()]).expect("a name");
         let filter = Filter {
             selection,
-            images: Vec::new(),
-            left_out: Vec::new(),
+            conditions: crate::select::Conditions::default(),
+            excluded_groups: Vec::new(),
         };
-        let prefilter = Prefilter::new(&filter.need(&[]));
+        let prefilter = Prefilter::new(&filter.need(&[], false));
         assert!(prefilter.rejects());
         assert_eq!(
             count(&prefilter, &filter),
-            count(&Prefilter::new(&all.need(&[])), &filter),
+            count(&Prefilter::new(&all.need(&[], false)), &filter),
             "{}",
             row.name
         );

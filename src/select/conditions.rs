@@ -1,0 +1,329 @@
+//! Conditions: small values that are parsed once, each with one predicate.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::place::{Compare, Pattern, Place, Tree};
+use crate::model::event::{Event, EventType, File, Process, Text, Value};
+use crate::order::fact::Chosen;
+
+/// An alternative of a condition, as it was typed, and whether it has ever matched.
+#[derive(Clone, Debug)]
+pub struct Alternative<T> {
+    /// What is compared.
+    pub value: T,
+    /// The option and its value as typed.
+    typed: String,
+    has_matched: Arc<AtomicBool>,
+}
+
+impl<T> Alternative<T> {
+    /// The alternative that was typed as this.
+    pub fn new(value: T, typed: String) -> Self {
+        Alternative {
+            value,
+            typed,
+            has_matched: Arc::default(),
+        }
+    }
+}
+
+/// The alternatives of one kind of condition: one of them must match. None: nothing is asked.
+#[derive(Clone, Debug)]
+pub struct Kind<T>(pub Vec<Alternative<T>>);
+
+impl<T> Default for Kind<T> {
+    fn default() -> Self {
+        Kind(Vec::new())
+    }
+}
+
+impl<T> Kind<T> {
+    /// Returns true if nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns true if nothing is asked, or an alternative matches.
+    fn holds(&self, matches: impl FnMut(&T) -> bool) -> bool {
+        self.0.is_empty() || self.matches(matches)
+    }
+
+    /// Returns true if an alternative matches.
+    fn matches(&self, mut matches: impl FnMut(&T) -> bool) -> bool {
+        let mut any = false;
+        for alternative in &self.0 {
+            let is_known = alternative.has_matched.load(Ordering::Relaxed);
+            // Those that haven't matched yet are asked even if another one does, to say in the end which never did.
+            if (!any || !is_known) && matches(&alternative.value) {
+                any = true;
+                if !is_known {
+                    alternative.has_matched.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        any
+    }
+
+    /// The alternatives that have never matched, as typed.
+    fn unmatched(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(|alternative| !alternative.has_matched.load(Ordering::Relaxed))
+            .map(|alternative| alternative.typed.as_str())
+    }
+}
+
+/// Conditions on a process. All kinds must hold.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    /// `--pid`
+    pub pids: Kind<i32>,
+    /// `--user`: effective user ids.
+    pub users: Kind<u32>,
+    /// `--platform`, `--no-platform`
+    pub platform: Option<bool>,
+    /// `--team`; empty: no team.
+    pub teams: Kind<Vec<u8>>,
+    /// `-p`: where the executable lies.
+    pub images: Kind<Tree>,
+    /// `--name`: the last component of the executable.
+    pub names: Kind<Pattern>,
+    /// `--signing-id`
+    pub signing_ids: Kind<Pattern>,
+}
+
+impl Who {
+    /// Returns true if nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        let Who {
+            pids,
+            users,
+            platform,
+            teams,
+            images,
+            names,
+            signing_ids,
+        } = self;
+        pids.is_empty()
+            && users.is_empty()
+            && platform.is_none()
+            && teams.is_empty()
+            && images.is_empty()
+            && names.is_empty()
+            && signing_ids.is_empty()
+    }
+
+    /// Returns true if pids are asked for, and nothing else.
+    pub fn is_pids_only(&self) -> bool {
+        let others = Who {
+            pids: Kind::default(),
+            ..self.clone()
+        };
+        !self.pids.is_empty() && others.is_empty()
+    }
+
+    /// Returns true if the process meets all kinds. A script that it runs counts as its image, too.
+    fn holds(&self, process: &Process<'_>, script: Option<File<'_>>, compare: Compare) -> bool {
+        self.pids
+            .holds(|pid| process.audit_token.pid() == Some(*pid))
+            && self
+                .users
+                .holds(|uid| process.audit_token.euid() == Some(*uid))
+            && self
+                .platform
+                .is_none_or(|platform| process.is_platform_binary == Some(platform))
+            && self.teams.holds(|team| is_of_team(process, team))
+            && self
+                .images
+                .holds(|tree| lies_in(process, script, tree, compare))
+            && self.names.holds(|name| is_called(process, name))
+            && self.signing_ids.holds(|id| is_signed_as(process, id))
+    }
+
+    /// Returns true if the process meets any alternative of any kind.
+    fn meets_any(&self, process: &Process<'_>, compare: Compare) -> bool {
+        self.pids
+            .matches(|pid| process.audit_token.pid() == Some(*pid))
+            || self
+                .users
+                .matches(|uid| process.audit_token.euid() == Some(*uid))
+            || self.teams.matches(|team| is_of_team(process, team))
+            || self
+                .images
+                .matches(|tree| lies_in(process, None, tree, compare))
+            || self.names.matches(|name| is_called(process, name))
+            || self.signing_ids.matches(|id| is_signed_as(process, id))
+    }
+
+    /// The alternatives that never matched, as typed, up to the first kind of which none did: what comes after it was
+    /// never asked.
+    fn unmatched(&self) -> Vec<&str> {
+        let kinds: [(bool, Vec<&str>); 6] = [
+            (self.pids.is_empty(), self.pids.unmatched().collect()),
+            (self.users.is_empty(), self.users.unmatched().collect()),
+            (self.teams.is_empty(), self.teams.unmatched().collect()),
+            (self.images.is_empty(), self.images.unmatched().collect()),
+            (self.names.is_empty(), self.names.unmatched().collect()),
+            (
+                self.signing_ids.is_empty(),
+                self.signing_ids.unmatched().collect(),
+            ),
+        ];
+        let counts = [
+            self.pids.0.len(),
+            self.users.0.len(),
+            self.teams.0.len(),
+            self.images.0.len(),
+            self.names.0.len(),
+            self.signing_ids.0.len(),
+        ];
+        let mut all = Vec::new();
+        for ((is_empty, unmatched), count) in kinds.into_iter().zip(counts) {
+            let is_dead_end = !is_empty && unmatched.len() == count;
+            all.extend(unmatched);
+            if is_dead_end {
+                break;
+            }
+        }
+        all
+    }
+}
+
+fn is_of_team(process: &Process<'_>, team: &[u8]) -> bool {
+    match process.team_id {
+        Some(own) => *own.bytes() == *team,
+        None => team.is_empty(),
+    }
+}
+
+fn lies_in(process: &Process<'_>, script: Option<File<'_>>, tree: &Tree, compare: Compare) -> bool {
+    let is_in = |path: Text<'_>| tree.contains(&path.bytes(), compare);
+    process.image().is_some_and(is_in) || script.is_some_and(|script| is_in(script.path))
+}
+
+fn is_called(process: &Process<'_>, name: &Pattern) -> bool {
+    let is_it = |path: Text<'_>| name.matches(&path.file_name().bytes(), Compare::Exact);
+    process.image().is_some_and(is_it)
+}
+
+fn is_signed_as(process: &Process<'_>, id: &Pattern) -> bool {
+    process
+        .signing_id
+        .is_some_and(|own| id.matches(&own.bytes(), Compare::Exact))
+}
+
+/// What is left out, whatever else holds.
+#[derive(Clone, Debug, Default)]
+pub struct Excluded {
+    /// `--not-pid`, `--not-name` and the like: any alternative of any kind.
+    pub who: Who,
+    /// `--not-target`
+    pub targets: Kind<Place>,
+}
+
+/// The conditions on an event and on its processes.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// On the processes that the event belongs to: one of them must meet all.
+    pub who: Who,
+    /// `-P`: where a file of the event lies.
+    pub targets: Kind<Place>,
+    /// `-Z`: only events that report a failure.
+    pub failed: bool,
+    /// What is left out.
+    pub excluded: Excluded,
+    /// How paths are compared.
+    pub compare: Compare,
+}
+
+impl Conditions {
+    /// Returns true if the conditions on the event itself hold.
+    pub fn select(&self, event: &Event<'_>) -> bool {
+        (!self.failed || event.is_failed())
+            && self.targets.holds_for(event, self.compare)
+            && !self.exclude(event)
+    }
+
+    /// The processes that the event belongs to and that meet the conditions: the process that did it,
+    /// the one on whose behalf it did, the image that an exec goes to, the child of a fork.
+    pub fn choose(&self, event: &Event<'_>) -> Chosen {
+        if self.who.is_empty() {
+            return Chosen::all();
+        }
+        let holds = |process: Option<&Process<'_>>, script, chosen| match process {
+            Some(process) if self.who.holds(process, script, self.compare) => chosen,
+            _ => Chosen::empty(),
+        };
+        let name = match event.event_type {
+            EventType::Known(row) => row.name,
+            EventType::Unknown { .. } => "",
+        };
+        let process = holds(event.process.as_ref(), None, Chosen::PROCESS);
+        match name {
+            "exec" => process | holds(event.process_of("target"), script(event), Chosen::OTHER),
+            "fork" => process | holds(event.process_of("child"), None, Chosen::OTHER),
+            _ => process | holds(event.instigator(), None, Chosen::INSTIGATOR),
+        }
+    }
+
+    /// Returns true if the event is left out. Exclusions look at the event's process alone, and hide an exec only where
+    /// both images match.
+    fn exclude(&self, event: &Event<'_>) -> bool {
+        let Excluded { who, targets } = &self.excluded;
+        if !targets.is_empty() && targets.matches_in(event, self.compare) {
+            return true;
+        }
+        if who.is_empty() {
+            return false;
+        }
+        let meets = |process: Option<&Process<'_>>| {
+            process.is_some_and(|process| who.meets_any(process, self.compare))
+        };
+        let is_exec = matches!(event.event_type, EventType::Known(row) if row.name == "exec");
+        meets(event.process.as_ref()) && (!is_exec || meets(event.process_of("target")))
+    }
+
+    /// The conditions that never matched anything, as typed.
+    pub fn unmatched(&self) -> Vec<&str> {
+        let mut all = self.who.unmatched();
+        if all.is_empty() || self.who.is_empty() {
+            all.extend(self.targets.unmatched());
+        }
+        all
+    }
+
+    /// The same conditions with names compared without case, where a path that was asked for never matched exactly.
+    pub fn without_case(&self) -> Option<Conditions> {
+        let never = |unmatched: usize, all: usize| all > 0 && unmatched == all;
+        let images = &self.who.images;
+        let has_paths = never(images.unmatched().count(), images.0.len())
+            || never(self.targets.unmatched().count(), self.targets.0.len());
+        (has_paths && self.compare == Compare::Exact).then(|| Conditions {
+            compare: Compare::WithoutCase,
+            ..self.clone()
+        })
+    }
+}
+
+impl Kind<Place> {
+    fn holds_for(&self, event: &Event<'_>, compare: Compare) -> bool {
+        self.is_empty() || self.matches_in(event, compare)
+    }
+
+    /// Returns true if any path of the event lies in one of the places.
+    fn matches_in(&self, event: &Event<'_>, compare: Compare) -> bool {
+        let mut any = false;
+        event.paths(&mut |_, path| {
+            any |= self.matches(|place| place.contains(path, compare));
+        });
+        any
+    }
+}
+
+fn script<'m>(event: &Event<'m>) -> Option<File<'m>> {
+    event.fields.iter().find_map(|field| match field.value {
+        Value::File(file) if field.label.known() == Some("script") => Some(file),
+        _ => None,
+    })
+}

@@ -1,0 +1,282 @@
+//! `-f`: everything that a selected process starts, from then on.
+//!
+//! A process is known by its pid and its start; one image of it by pid and pidversion. A member stays one through
+//! exec, whatever it becomes, until it exits; its children are members from their fork on. Where a fork is missing, a
+//! child is adopted by what it says of its parent, if it was started after its parent became a member.
+
+use std::collections::HashMap;
+
+use crate::exit::warn;
+use crate::model::event::Timestamp;
+use crate::order::fact::{Actor, Chosen, Fact, Life, ProcessId};
+use crate::order::loss::Count;
+
+/// How long after its exit a member is remembered, in seconds of message time: what daemons do on its behalf, and
+/// children whose fork is missing, may come later.
+const GRACE: i64 = 5;
+
+/// A process of the tree.
+#[derive(Debug)]
+struct Member {
+    /// Its image now.
+    version: Option<i64>,
+    /// When it was forked.
+    start: Option<Timestamp>,
+    /// When it became a member.
+    since: Option<Timestamp>,
+    /// When it exited.
+    exited: Option<Timestamp>,
+}
+
+/// A process that was running when the trace began.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// Process id.
+    pub pid: i32,
+    /// Its parent.
+    pub ppid: i32,
+    /// When it was started, to the microsecond.
+    pub start: Timestamp,
+}
+
+/// The tree of processes that is followed.
+#[derive(Debug, Default)]
+pub struct Follow {
+    members: HashMap<i32, Member>,
+    /// How many members have not exited.
+    alive: usize,
+    /// How many were adopted because their fork is missing.
+    adopted: u64,
+    /// True if the trace ends when all members have exited.
+    ends: bool,
+    /// True if the conditions on processes narrow what is shown of the tree, instead of finding its roots.
+    narrows: bool,
+    last_sweep: i64,
+}
+
+impl Follow {
+    /// The tree of the processes that the conditions choose. If `ends`, the trace is over when all of them have
+    /// exited.
+    pub fn new(ends: bool) -> Follow {
+        Follow {
+            ends,
+            ..Follow::default()
+        }
+    }
+
+    /// Takes in the processes `pids` and all that are running below them.
+    pub fn seed(&mut self, pids: &[i32], running: &[Running]) {
+        let mut tree: Vec<i32> = pids.to_vec();
+        let mut at = 0;
+        while let Some(pid) = tree.get(at).copied() {
+            at += 1;
+            let children = running.iter().filter(|process| process.ppid == pid);
+            for child in children {
+                if !tree.contains(&child.pid) {
+                    tree.push(child.pid);
+                }
+            }
+        }
+        for process in running.iter().filter(|process| tree.contains(&process.pid)) {
+            self.insert(process.pid, None, Some(process.start), Some(process.start));
+        }
+    }
+
+    /// Returns true if the trace is over: it ends with its processes, and all have exited.
+    pub fn is_over(&self) -> bool {
+        self.ends && self.alive == 0 && !self.members.is_empty()
+    }
+
+    /// Takes note of an event, and returns true if it belongs to the tree.
+    pub fn belongs(&mut self, fact: &Fact<'_>) -> bool {
+        self.sweep(fact.time);
+        let time = fact.time;
+        let mut belongs = false;
+        if let Some(actor) = &fact.process {
+            if fact.chosen.contains(Chosen::PROCESS) && !self.narrows {
+                self.join(actor, time);
+            }
+            belongs |= self.recognise(actor);
+        }
+        if let Some(instigator) = &fact.instigator {
+            if fact.chosen.contains(Chosen::INSTIGATOR) && !self.narrows {
+                self.join(instigator, time);
+            }
+            belongs |= self.recognise(instigator);
+        }
+        let other_is_chosen = fact.chosen.contains(Chosen::OTHER) && !self.narrows;
+        match &fact.life {
+            Life::None => {}
+            Life::Fork(child) => {
+                let is_of_member = fact
+                    .process
+                    .as_ref()
+                    .is_some_and(|actor| self.is_member(actor));
+                if is_of_member || other_is_chosen {
+                    self.join(child, time);
+                    belongs = true;
+                } else {
+                    // The number was another process's before.
+                    self.forget(child);
+                }
+            }
+            Life::Exec(target) => {
+                if other_is_chosen {
+                    self.join(target, time);
+                }
+                if let Some(member) = self.members.get_mut(&target.id.pid)
+                    && (belongs || other_is_chosen)
+                {
+                    member.version = Some(target.id.version);
+                    belongs = true;
+                }
+            }
+            Life::Exit(_) => {
+                if belongs && let Some(actor) = &fact.process {
+                    self.exit(actor, time);
+                }
+            }
+        }
+        belongs && (!self.narrows || !fact.chosen.is_empty())
+    }
+
+    /// Reports what the tree lacks.
+    pub fn end(&self) {
+        if self.adopted > 0 {
+            warn(format_args!(
+                "fork events are missing: {} processes were taken in by their parents, others may be missing",
+                Count(self.adopted)
+            ));
+        }
+    }
+
+    fn insert(
+        &mut self,
+        pid: i32,
+        version: Option<i64>,
+        start: Option<Timestamp>,
+        since: Option<Timestamp>,
+    ) {
+        let member = Member {
+            version,
+            start,
+            since,
+            exited: None,
+        };
+        let before = self.members.insert(pid, member);
+        if before.is_none_or(|before| before.exited.is_some()) {
+            self.alive += 1;
+        }
+    }
+
+    /// Makes a process a member, if it isn't one.
+    fn join(&mut self, actor: &Actor, time: Option<Timestamp>) {
+        if !self.is_member(actor) {
+            self.insert(actor.id.pid, Some(actor.id.version), actor.start, time);
+        }
+    }
+
+    /// Returns true if the process is a member, or is adopted as one.
+    fn recognise(&mut self, actor: &Actor) -> bool {
+        if self.is_member(actor) {
+            if let Some(member) = self.members.get_mut(&actor.id.pid) {
+                // An exec may be missing.
+                member.version = Some(actor.id.version);
+                member.start = member.start.or(actor.start);
+            }
+            return true;
+        }
+        self.forget(actor);
+        if self.is_child_of_member(actor) {
+            self.adopted += 1;
+            self.insert(
+                actor.id.pid,
+                Some(actor.id.version),
+                actor.start,
+                actor.start,
+            );
+            return true;
+        }
+        false
+    }
+
+    /// Returns true if the process is a member: the same pid, and the same start where it is known; else the same image.
+    fn is_member(&self, actor: &Actor) -> bool {
+        let Some(member) = self.members.get(&actor.id.pid) else {
+            return false;
+        };
+        match (member.start, actor.start) {
+            (Some(own), Some(start)) => own == start,
+            _ => member
+                .version
+                .is_none_or(|version| version == actor.id.version),
+        }
+    }
+
+    /// Forgets a member whose number another process has now.
+    fn forget(&mut self, actor: &Actor) {
+        if let Some(member) = self.members.get(&actor.id.pid)
+            && !self.is_member(actor)
+            && member.start.is_some() == actor.start.is_some()
+            && let Some(member) = self.members.remove(&actor.id.pid)
+            && member.exited.is_none()
+        {
+            self.alive -= 1;
+        }
+    }
+
+    /// Returns true if the process says that a member is its parent, which was one when the process was started.
+    fn is_child_of_member(&self, actor: &Actor) -> bool {
+        let Some(start) = actor.start else {
+            return false;
+        };
+        let started_by = |pid: i32| {
+            self.members.get(&pid).is_some_and(|member| {
+                let since = member.since.map(micros);
+                let is_later = since.is_some_and(|since| micros(start) >= since);
+                is_later
+                    && member
+                        .exited
+                        .is_none_or(|exited| micros(start) <= micros(exited))
+            })
+        };
+        let is_own = |pid: i32| pid != actor.id.pid && pid > 1;
+        let parent = actor.parent.map(|ProcessId { pid, .. }| pid);
+        [parent, actor.ppid, actor.original_ppid]
+            .into_iter()
+            .flatten()
+            .any(|pid| is_own(pid) && started_by(pid))
+    }
+
+    fn exit(&mut self, actor: &Actor, time: Option<Timestamp>) {
+        if let Some(member) = self.members.get_mut(&actor.id.pid)
+            && member.exited.is_none()
+        {
+            self.alive -= 1;
+            match time {
+                Some(_) => member.exited = time,
+                None => {
+                    self.members.remove(&actor.id.pid);
+                }
+            }
+        }
+    }
+
+    /// Forgets members that exited long ago.
+    fn sweep(&mut self, time: Option<Timestamp>) {
+        let Some(now) = time.map(|time| time.seconds) else {
+            return;
+        };
+        if now > self.last_sweep + GRACE && !self.is_over() {
+            self.last_sweep = now;
+            let is_recent = |exited: Timestamp| exited.seconds + GRACE >= now;
+            self.members
+                .retain(|_, member| member.exited.is_none_or(is_recent));
+        }
+    }
+}
+
+/// A time in microseconds, the precision of a process's start.
+fn micros(time: Timestamp) -> i128 {
+    i128::from(time.seconds) * 1_000_000 + i128::from(time.nanos / 1000)
+}
