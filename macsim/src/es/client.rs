@@ -1,7 +1,7 @@
 //! Clients: what the program asks of one.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use super::live::Live;
 use super::muting::Muting;
-use super::queue::{Marker, Queue};
+use super::queue::{Marker, Queue, Queued};
 use super::{delivery, live, message, misused};
 use crate::settings::{self, First, Signature};
 use crate::system::blocks::{_Block_copy, _Block_release, Block};
@@ -28,6 +28,8 @@ pub struct Client {
     state: Mutex<State>,
     /// Counts the changes of `state.muting`.
     pub muting_changes: AtomicU32,
+    /// Something is in `state.queue`; without the lock, since delivery asks before each message.
+    is_queued: AtomicBool,
     /// Deleted: nothing is delivered any more.
     pub stopped: AtomicBool,
     /// Notified when there is something to do after the last message.
@@ -72,8 +74,20 @@ impl Client {
         let mut state = self.state();
         if self.wants(message.record.event_type) && !state.muting.mutes(&message.record) {
             state.queue.push(message);
+            self.is_queued.store(true, Ordering::Release);
             self.wake.notify_all();
         }
+    }
+
+    /// Takes what is due of what waits for the handler.
+    pub fn batch(&self) -> Option<VecDeque<Queued>> {
+        if !self.is_queued.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut state = self.state();
+        let batch = state.queue.take()?;
+        self.is_queued.store(false, Ordering::Release);
+        Some(batch)
     }
 
     /// The handler block.
@@ -184,6 +198,7 @@ fn new_client(
             ..State::default()
         }),
         muting_changes: AtomicU32::new(0),
+        is_queued: AtomicBool::new(false),
         stopped: AtomicBool::new(false),
         wake: Condvar::new(),
     });
@@ -354,6 +369,7 @@ extern "C" fn es_sync_client(client: *const Client, block: *mut Block) -> u32 {
     let marker = Marker::new(block);
     if state.thread.is_some() {
         state.queue.mark(marker);
+        found.is_queued.store(true, Ordering::Release);
         found.wake.notify_all();
     } else {
         drop(state);

@@ -162,8 +162,7 @@ impl<'a> Delivery<'a> {
 
     /// Delivers what real processes have done, as far as it is due.
     fn deliver_queued(&mut self) {
-        let next = |client: &Client| client.state().queue.take();
-        while let Some(mut batch) = next(self.client) {
+        while let Some(mut batch) = self.client.batch() {
             while let Some(item) = batch.pop_front() {
                 if self.client.stopped.load(Ordering::Acquire) {
                     batch.push_front(item);
@@ -279,6 +278,10 @@ impl<'a> Delivery<'a> {
 
     /// Whether a message is lost: every Nth of its type or of all is, and one that finds the queue full.
     fn is_dropped(&mut self, event: u32) -> bool {
+        let drops = &settings::get().drop;
+        if drops.is_empty() {
+            return std::mem::take(&mut self.overdue);
+        }
         self.counted += 1;
         let of_type = self.of_type.entry(event).or_default();
         *of_type += 1;
@@ -287,7 +290,7 @@ impl<'a> Delivery<'a> {
             Some(only) => only == event && of_type.is_multiple_of(drop.every),
             None => of_all.is_multiple_of(drop.every),
         };
-        std::mem::take(&mut self.overdue) || settings::get().drop.iter().any(hits)
+        std::mem::take(&mut self.overdue) || drops.iter().any(hits)
     }
 }
 
