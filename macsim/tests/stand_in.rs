@@ -4,8 +4,9 @@ mod common;
 
 use std::ffi::OsString;
 use std::io::Read as _;
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -303,6 +304,124 @@ fn in_the_background_only_sigterm_ends_it() {
         libc::kill(pid, libc::SIGTERM);
     }
     assert_eq!(wait(child).status, 128 + libc::SIGTERM);
+}
+
+/// A macOS program runs a shell, which runs eslogger with its standard output on a terminal and then this script, which
+/// goes on when the folder has a file `go`. Gives what eslogger prints until `is_enough` of it.
+fn live(
+    events: &str,
+    set: &[(&str, &str)],
+    start: &str,
+    script: &str,
+    is_enough: impl Fn(&str, &Path) -> bool,
+) -> String {
+    let (mut main, other) = raw_terminal();
+    let folder = tempfile::tempdir().expect("a folder");
+    let eslogger = folder.path().join("eslogger");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_macsim"), &eslogger).expect("a link");
+    let terminal = std::fs::read_link(format!("/proc/self/fd/{}", other.as_raw_fd()));
+    let script = format!(
+        "cd {}; {start} ./eslogger {events} >{} & {script}; kill $!; wait",
+        folder.path().display(),
+        terminal.expect("a name").display(),
+    );
+    let run = Run::check(&["command", "/bin/sh", "-c", &script]).macos("27.0");
+    let run = set
+        .iter()
+        .fold(run, |run, (name, value)| run.env(name, value));
+    let (mut command, _folder) = run.command();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("macsim starts");
+    let waiter = std::thread::spawn(move || wait(child));
+    let mut out = String::new();
+    let mut buffer = vec![0; 65536];
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_enough(&out, folder.path()) && Instant::now() < deadline {
+        let mut ready = libc::pollfd {
+            fd: main.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one descriptor.
+        if unsafe { libc::poll(&raw mut ready, 1, 50) } == 1 {
+            let count = main.read(&mut buffer).expect("lines");
+            out += std::str::from_utf8(&buffer[..count]).expect("UTF-8");
+        }
+    }
+    std::fs::write(folder.path().join("done"), "").expect("written");
+    let run = waiter.join().expect("no panic");
+    drop(other);
+    assert_eq!(
+        (run.out.as_str(), run.err.as_str(), run.status),
+        ("Ok(Some(0))\n", "", 0)
+    );
+    out
+}
+
+/// Runs a probe again and again until the test has seen one, then a command, and waits for the test.
+const PROBE: &str = "while [ ! -e go ]; do /bin/true probe; sleep 0.02; done; \
+                     /bin/true wanted; while [ ! -e done ]; do sleep 0.02; done";
+
+/// Lets the script go on when a probe was seen; enough is when the command has come.
+fn probed(out: &str, folder: &Path) -> bool {
+    if out.contains("\"probe\"") {
+        std::fs::write(folder.join("go"), "").expect("written");
+    }
+    out.contains("\"wanted\"") && out.ends_with('\n')
+}
+
+/// The numbers of lines: of all, and of the type.
+fn numbers(out: &str) -> Vec<u64> {
+    let number = |line: &str| -> u64 {
+        let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        value["global_seq_num"].as_u64().expect("a number")
+    };
+    out.lines().map(number).collect()
+}
+
+#[test]
+fn what_real_processes_do_is_printed() {
+    let out = live("exec exit", &[], "setsid", PROBE, probed);
+    let numbers = numbers(&out);
+    let expected: Vec<u64> = (0..numbers.len() as u64).collect();
+    assert_eq!(numbers, expected, "{out}");
+    // On a terminal its own writes are numbered, too.
+    let out = live("exec exit write", &[], "setsid", PROBE, probed);
+    let numbers = self::numbers(&out);
+    let expected: Vec<u64> = (0..numbers.len() as u64).map(|number| 2 * number).collect();
+    assert_eq!(numbers, expected, "{out}");
+}
+
+#[test]
+fn what_happens_before_it_is_ready_does_not_come_later() {
+    let late = [("MACSIM_ESLOGGER_READY_MS", "400")];
+    let script = format!("/bin/true early; {PROBE}");
+    let out = live("exec", &late, "setsid", &script, probed);
+    assert_eq!(numbers(&out)[0], 0, "{out}");
+    assert!(!out.contains("\"early\""), "{out}");
+}
+
+#[test]
+fn of_its_own_group_nothing_is_printed_but_numbered() {
+    // The shell is in the same group as eslogger. Only what `setsid` starts isn't.
+    let script = "while [ ! -e go ]; do /bin/true own; setsid /bin/true probe; sleep 0.02; done; \
+                  setsid /bin/true wanted; while [ ! -e done ]; do sleep 0.02; done";
+    let out = live("exec", &[], "", script, probed);
+    assert!(!out.contains("\"own\""), "{out}");
+    let numbers = numbers(&out);
+    assert!(
+        numbers.windows(2).any(|pair| pair[1] > pair[0] + 1),
+        "{numbers:?}"
+    );
+}
+
+#[test]
+fn a_silent_one_prints_nothing_of_real_processes() {
+    let silent = [("MACSIM_ESLOGGER_SILENT", "1")];
+    let script = "for n in 1 2 3; do /bin/true probe; done; touch go; \
+                  while [ ! -e done ]; do sleep 0.02; done";
+    let is_over = |_: &str, folder: &Path| folder.join("go").exists();
+    assert_eq!(live("exec", &silent, "setsid", script, is_over), "");
 }
 
 #[test]
