@@ -9,7 +9,7 @@ use same_file::is_same_file;
 
 use crate::cli::{Cli, Color};
 use crate::format::{Palette, Style};
-use crate::live::Choice;
+use crate::live::{self, Choice};
 use crate::model::catalogue::Row;
 use crate::pipeline::{Outputs, Run, Stages};
 use crate::select::{
@@ -72,6 +72,7 @@ impl Task {
             renew: Box::new(move || ordered(&again, &of).unwrap_or_default()),
             duration,
             fail_on_drop: cli.fail_on_drop,
+            ignored_signals: live::ignored_signals(),
         };
         Ok(if cli.read.is_empty() {
             Task::Trace {

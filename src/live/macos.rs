@@ -4,6 +4,7 @@ use super::Choice;
 use super::doctor::Findings;
 use crate::exit::{Exit, warn};
 use crate::model::catalogue::Row;
+use crate::pipeline::signals::ENDING;
 use crate::pipeline::{self, Run};
 use crate::select::{Need, Selection};
 use crate::source::eslogger::{self, Eslogger, Listed};
@@ -56,6 +57,14 @@ pub fn doctor() -> Result<(String, Exit), Exit> {
         app: native::responsible_app(),
     };
     Ok(findings.report())
+}
+
+/// The signals asking for the end that were ignored when the program started.
+pub fn ignored_signals() -> Vec<i32> {
+    ENDING
+        .into_iter()
+        .filter(|signal| native::is_ignored(*signal))
+        .collect()
 }
 
 fn start_native(need: &Need, run: &Run) -> Result<Native, Refusal> {

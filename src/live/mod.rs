@@ -8,7 +8,7 @@ mod macos;
 use clap::ValueEnum;
 
 #[cfg(target_os = "macos")]
-pub use macos::{doctor, trace};
+pub use macos::{doctor, ignored_signals, trace};
 
 /// Where the events of a live trace come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -27,6 +27,7 @@ mod elsewhere {
     use super::Choice;
     use crate::exit::{Exit, warn};
     use crate::pipeline::Run;
+    use crate::pipeline::signals::ENDING;
 
     /// Shows events as they happen; `include_self` keeps what the program itself and its pipeline do.
     pub fn trace(_: Choice, _: bool, _: Run) -> Exit {
@@ -41,6 +42,19 @@ mod elsewhere {
         Err(refuse())
     }
 
+    /// The signals asking for the end that were ignored when the program started, by proc(5); none where that isn't
+    /// there.
+    pub fn ignored_signals() -> Vec<i32> {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))
+            .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or(0);
+        let is_ignored = |signal: &i32| mask >> (signal - 1) & 1 == 1;
+        ENDING.into_iter().filter(is_ignored).collect()
+    }
+
     fn refuse() -> Exit {
         warn(format_args!(
             "a live trace takes macOS; here, give a recording with -r FILE, or pipe eslogger into -r -"
@@ -49,4 +63,4 @@ mod elsewhere {
     }
 }
 #[cfg(not(target_os = "macos"))]
-pub use elsewhere::{doctor, trace};
+pub use elsewhere::{doctor, ignored_signals, trace};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{Buffers, Decoded, Job, Piece};
+use super::{Buffers, Control, Decoded, Job, Piece};
 use crate::order::loss::Origin;
 
 /// How many bytes may have been read and not yet been written, unless it is a single piece.
@@ -21,7 +21,7 @@ pub(super) enum Item {
     End(io::Result<()>),
     /// A stream that couldn't be begun.
     Failed(Origin, io::Error),
-    /// The end of the last one, or a signal to stop.
+    /// The end of the last one.
     Stop,
 }
 
@@ -31,6 +31,7 @@ pub struct Feed<P> {
     jobs: Sender<Job<P>>,
     in_flight: Arc<InFlight>,
     buffers: Buffers,
+    control: Control,
 }
 
 impl<P: Piece> Feed<P> {
@@ -39,12 +40,14 @@ impl<P: Piece> Feed<P> {
         jobs: Sender<Job<P>>,
         in_flight: Arc<InFlight>,
         buffers: Buffers,
+        control: Control,
     ) -> Self {
         Feed {
             items,
             jobs,
             in_flight,
             buffers,
+            control,
         }
     }
 
@@ -55,11 +58,14 @@ impl<P: Piece> Feed<P> {
 
     /// Begins a stream. If it is live, somebody waits for what comes next.
     pub fn begin(&self, origin: Origin, is_live: bool) -> bool {
-        self.items.send(Item::Begin { origin, is_live }).is_ok()
+        !self.control.is_stopped() && self.items.send(Item::Begin { origin, is_live }).is_ok()
     }
 
     /// Goes on with the stream.
     pub fn piece(&self, piece: P) -> bool {
+        if self.control.is_stopped() {
+            return false;
+        }
         self.in_flight.add(piece.size());
         let (done, decoded) = bounded(1);
         self.items.send(Item::Piece(decoded)).is_ok() && self.jobs.send((piece, done)).is_ok()

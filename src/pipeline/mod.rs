@@ -5,13 +5,14 @@
 //! it is there, so that an event never waits for another one.
 
 mod buffers;
+mod control;
 mod feed;
 pub mod output;
 mod printer;
+pub mod signals;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use crate::order::fact::Facts;
 use crate::order::loss::Stretch;
 use crate::order::stage::Stage;
 use crate::select::{Filter, Follow, Need};
-use feed::{InFlight, Item};
+use control::Control;
+use feed::InFlight;
 use printer::Printer;
 use writer::Writer;
 
@@ -101,6 +103,8 @@ pub struct Run {
     pub duration: Option<Duration>,
     /// True if a run in which events were lost has failed.
     pub fail_on_drop: bool,
+    /// The signals that were ignored when the program started, and stay so.
+    pub ignored_signals: Vec<i32>,
 }
 
 impl Run {
@@ -123,6 +127,8 @@ impl Run {
 struct Decoded {
     /// How large the piece was.
     size: usize,
+    /// How many events pass the filter.
+    events: u64,
     text: Vec<u8>,
     record: Vec<u8>,
     facts: Facts,
@@ -134,23 +140,27 @@ type Job<P> = (P, Sender<Decoded>);
 
 /// Shows the events of a source, and returns how that went.
 pub fn run<S: Source>(source: S, run: Run) -> Exit {
-    let stop: Arc<dyn Fn() -> bool + Send + Sync> = source.stopper().into();
-    let is_stopped = Arc::new(AtomicBool::new(false));
-    let signals = stop_at_signals(Arc::clone(&stop), Arc::clone(&is_stopped));
+    let (stop, stopped) = bounded(1);
+    let may_hurry = run.outputs.is_terminal() && !run.outputs.is_recording();
+    let control = Control::new(source.stopper(), stop, may_hurry);
+    let of_signals = control.clone();
+    signals::watch(&run.ignored_signals, move |signal| {
+        of_signals.stop_by(signal);
+    });
     if let Some(duration) = run.duration {
-        let stop = Arc::clone(&stop);
+        let control = control.clone();
         thread::spawn(move || {
             thread::sleep(duration);
-            stop()
+            control.stop();
         });
     }
     let again = source.again();
-    let mut writer = Writer::new(run, stop, is_stopped);
-    let mut result = pass(source, &mut writer, &signals);
+    let mut writer = Writer::new(run, control);
+    let mut result = pass(source, &mut writer, &stopped);
     if let (Ok(()), Some(again)) = (result, again)
         && writer.looks_again()
     {
-        result = pass(again(writer.run.need()), &mut writer, &signals);
+        result = pass(again(writer.run.need()), &mut writer, &stopped);
     }
     match result {
         Ok(()) => writer.end(),
@@ -159,55 +169,36 @@ pub fn run<S: Source>(source: S, run: Run) -> Exit {
 }
 
 /// Lets the writer have all that a source gives.
-fn pass<S: Source>(source: S, writer: &mut Writer, signals: &Wake) -> Result<(), Exit> {
+fn pass<S: Source>(source: S, writer: &mut Writer, stopped: &Receiver<()>) -> Result<(), Exit> {
     let threads = thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8);
     let (items, to_write) = bounded(QUEUE * threads);
     let (jobs, to_decode) = bounded(QUEUE * threads);
     let buffers = Buffers::default();
+    let control = &writer.control;
     for _ in 0..threads {
         let mut worker = Worker {
             jobs: to_decode.clone(),
             decoder: source.decoder(&buffers),
-            printer: Printer::new(&writer.run),
+            printer: Printer::new(&writer.run, control.clone()),
             buffers: buffers.clone(),
         };
         thread::spawn(move || worker.run());
     }
-    *signals.lock().unwrap_or_else(PoisonError::into_inner) = Some(items.clone());
     let in_flight = Arc::new(InFlight::default());
-    let feed = Feed::new(items, jobs, Arc::clone(&in_flight), buffers.clone());
+    let feed = Feed::new(
+        items,
+        jobs,
+        Arc::clone(&in_flight),
+        buffers.clone(),
+        control.clone(),
+    );
     thread::spawn(move || {
         source.run(&feed);
         feed.stop();
     });
-    writer.items(&to_write, &in_flight, &buffers)
-}
-
-/// Where a signal wakes the writer.
-type Wake = Arc<Mutex<Option<Sender<Item>>>>;
-
-/// Ends the run in good order at the first signal, and at once at the second.
-fn stop_at_signals(stop: Arc<dyn Fn() -> bool + Send + Sync>, is_stopped: Arc<AtomicBool>) -> Wake {
-    let wake = Wake::default();
-    let writer = Arc::clone(&wake);
-    let mut is_first = true;
-    // Without a handler a signal ends the program at once, which loses no event that was printed.
-    let _ = ctrlc::set_handler(move || {
-        if !std::mem::take(&mut is_first) {
-            // Who asks twice doesn't want to wait for what is still to be printed.
-            std::process::exit(Exit::Failed as i32);
-        }
-        if !stop() {
-            is_stopped.store(true, Ordering::Relaxed);
-            if let Some(writer) = &*writer.lock().unwrap_or_else(PoisonError::into_inner) {
-                // Where there is no room the writer isn't waiting, and looks at what was stored next.
-                let _ = writer.try_send(Item::Stop);
-            }
-        }
-    });
-    wake
+    writer.items(&to_write, stopped, &in_flight, &buffers)
 }
 
 /// Decodes and formats.
@@ -231,12 +222,15 @@ impl<P: Piece, D: Decode<P>> Worker<P, D> {
         let mut text = self.buffers.take();
         let mut record = Vec::new();
         let mut facts = Facts::default();
+        let mut events = 0;
         let printer = &mut self.printer;
         let found = self.decoder.decode(piece, &mut |event| {
-            printer.event(event, &mut text, &mut record, &mut facts)
+            let passes = printer.event(event, &mut text, &mut record, &mut facts);
+            events += u64::from(passes);
         });
         Decoded {
             size,
+            events,
             text,
             record,
             facts,

@@ -1,6 +1,6 @@
 //! What becomes of an event: whether it is shown, how it looks, and whether it is recorded.
 
-use super::Run;
+use super::{Control, Run};
 use crate::format::{Format, Json};
 use crate::model::event::Event;
 use crate::order::fact::{Asks, Facts, Written};
@@ -14,6 +14,7 @@ pub(super) struct Printer {
     /// How events are recorded, if they are.
     recorder: Option<Json>,
     ordered: Option<Ordered>,
+    control: Control,
 }
 
 /// What the stages need.
@@ -28,7 +29,7 @@ struct Ordered {
 }
 
 impl Printer {
-    pub(super) fn new(run: &Run) -> Printer {
+    pub(super) fn new(run: &Run, control: Control) -> Printer {
         let (stages, follows) = (&run.stages, run.follow.is_some());
         let ordered = run.is_ordered().then(|| Ordered {
             events: run.need().events,
@@ -41,35 +42,38 @@ impl Printer {
             format: run.style.format(),
             recorder: run.outputs.is_recording().then(|| run.style.recorder()),
             ordered,
+            control,
         }
     }
 
     /// Appends the event to what is printed and to what is recorded, and leaves a fact where a stage asks for it.
+    /// Returns true if it passes the filter, where nothing is decided in order.
     pub(super) fn event(
         &mut self,
         event: &Event<'_>,
         text: &mut Vec<u8>,
         record: &mut Vec<u8>,
         facts: &mut Facts,
-    ) {
+    ) -> bool {
         let Some(ordered) = &self.ordered else {
-            if self.filter.passes(event) {
+            let passes = self.filter.passes(event);
+            if passes {
                 self.write(event, text, record);
             }
-            return;
+            return passes;
         };
         if !ordered.events.contains(event.event_type) {
-            return;
+            return false;
         }
         let (asks, follows) = (ordered.asks, ordered.follows);
         let selected = self.filter.selects(event);
         if !selected && ordered.shown_only {
-            return;
+            return false;
         }
         let chosen = self.filter.chooses(event);
         let may_be_shown = selected && (follows || !chosen.is_empty());
         if !may_be_shown && ordered.shown_only {
-            return;
+            return false;
         }
         let start = text.len();
         let time_at = if may_be_shown {
@@ -85,10 +89,14 @@ impl Printer {
             record_end: record.len(),
         };
         facts.push(event, asks, written);
+        false
     }
 
-    /// Appends the event, and returns where its time is.
+    /// Appends the event, unless nothing is formatted any more, and returns where its time is.
     fn write(&mut self, event: &Event<'_>, text: &mut Vec<u8>, record: &mut Vec<u8>) -> usize {
+        if self.control.hurries() {
+            return text.len();
+        }
         let time_at = self.format.event(event, text);
         if let Some(recorder) = &mut self.recorder {
             recorder.event(event, record);

@@ -1,29 +1,28 @@
 //! Writes what has been decoded, in its order, and reports what was damaged and what is missing.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, select};
 
 use super::feed::{InFlight, Item};
-use super::{Buffers, Decoded, Found, Run};
+use super::{Buffers, Control, Decoded, Found, Run};
 use crate::exit::{Exit, reason, warn};
 use crate::order::damage::{Damage, MAX_WARNINGS};
-use crate::order::loss::{Losses, Missing, Origin};
+use crate::order::loss::{Count, Losses, Missing, Origin};
 use crate::order::stage::Verdict;
 use crate::select::Follow;
 
 /// The ordered side.
 pub(super) struct Writer {
     pub(super) run: Run,
-    stop: Arc<dyn Fn() -> bool + Send + Sync>,
-    is_stopped: Arc<AtomicBool>,
+    pub(super) control: Control,
     exit: Exit,
     stream: Option<Stream>,
     /// What is missing in the streams that have ended.
     missing: Missing,
     has_begun: bool,
+    /// Events of live streams that aren't shown because Ctrl-C came before they were printed.
+    unshown: u64,
     /// True if all has been read before: what was wrong with it has been reported.
     is_second_look: bool,
     /// How the run ends, where it was decided before the source has ended: what still comes is thrown away.
@@ -31,35 +30,43 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(
-        run: Run,
-        stop: Arc<dyn Fn() -> bool + Send + Sync>,
-        is_stopped: Arc<AtomicBool>,
-    ) -> Writer {
+    pub(super) fn new(run: Run, control: Control) -> Writer {
         Writer {
             run,
-            stop,
-            is_stopped,
+            control,
             exit: Exit::Done,
             stream: None,
             missing: Missing::default(),
             has_begun: false,
+            unshown: 0,
             is_second_look: false,
             is_over: None,
         }
     }
 
-    /// Takes what comes until the end of the source.
+    /// Takes what comes until the end of the source. A message in `stopped` ends it once what has been read is written.
     ///
     /// # Errors
     /// The exit status is known, and nothing has to be waited for.
     pub(super) fn items(
         &mut self,
         items: &Receiver<Item>,
+        stopped: &Receiver<()>,
         in_flight: &InFlight,
         buffers: &Buffers,
     ) -> Result<(), Exit> {
-        while let Ok(item) = items.recv() {
+        loop {
+            let next = if self.control.is_stopped() {
+                items.try_recv().ok()
+            } else {
+                select! {
+                    recv(items) -> item => item.ok(),
+                    recv(stopped) -> _ => continue,
+                }
+            };
+            let Some(item) = next else {
+                return Ok(());
+            };
             match item {
                 Item::Begin { origin, is_live } => self.begin(origin, is_live)?,
                 Item::Piece(decoded) => {
@@ -77,13 +84,12 @@ impl Writer {
                     warn(format_args!("{origin}: {}", reason(&error)));
                     self.exit = Exit::Failed;
                 }
-                Item::Stop => break,
+                Item::Stop => return Ok(()),
             }
-            if self.is_stopped.load(Ordering::Relaxed) {
-                break;
+            if self.is_over.is_some() && self.control.is_stopped() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     fn begin(&mut self, origin: Origin, is_live: bool) -> Result<(), Exit> {
@@ -108,6 +114,9 @@ impl Writer {
     fn piece(&mut self, mut decoded: Decoded, buffers: &Buffers) -> Result<(), Exit> {
         if self.run.is_ordered() {
             self.pass_stages(&mut decoded, buffers);
+        } else if self.control.hurries() {
+            decoded.text.clear();
+            self.leave_unshown(decoded.events);
         }
         self.write(&decoded.text, &decoded.record)?;
         buffers.give(decoded.text);
@@ -118,17 +127,24 @@ impl Writer {
             || self.run.follow.as_ref().is_some_and(Follow::is_over);
         if self.is_over.is_none() && is_over {
             self.is_over = Some(self.exit);
-            if !(self.stop)() {
-                self.is_stopped.store(true, Ordering::Relaxed);
-            }
+            self.control.stop();
         }
         Ok(())
+    }
+
+    /// Counts events that were read but not shown. Of a file nobody expects all after an interrupt.
+    fn leave_unshown(&mut self, events: u64) {
+        if self.stream.as_ref().is_some_and(|stream| stream.is_live) {
+            self.unshown += events;
+        }
     }
 
     /// Lets the stages look at the events of a piece, and keeps of it what they show.
     fn pass_stages(&mut self, decoded: &mut Decoded, buffers: &Buffers) {
         let mut text = buffers.take();
         let mut record = Vec::new();
+        let hurries = self.control.hurries();
+        let mut unshown = 0;
         let Run { follow, stages, .. } = &mut self.run;
         for (fact, its_record) in decoded.facts.iter(&decoded.text, &decoded.record) {
             let belongs = match follow {
@@ -144,19 +160,22 @@ impl Writer {
             }
             if shown {
                 record.extend_from_slice(its_record);
-                if !is_replaced {
-                    text.extend_from_slice(fact.text);
+                match (is_replaced, hurries) {
+                    (true, _) => {}
+                    (false, true) => unshown += 1,
+                    (false, false) => text.extend_from_slice(fact.text),
                 }
             }
         }
         buffers.give(std::mem::replace(&mut decoded.text, text));
         decoded.record = record;
+        self.leave_unshown(unshown);
     }
 
     /// Writes; where that fails the source is stopped.
     fn write(&mut self, text: &[u8], record: &[u8]) -> Result<(), Exit> {
         if let Err(exit) = self.run.outputs.write(text, record, self.exit) {
-            if !(self.stop)() {
+            if !self.control.stop() {
                 return Err(exit);
             }
             self.is_over = Some(exit);
@@ -180,7 +199,7 @@ impl Writer {
     /// Returns true if the events have to be looked at once more, with names compared without case, because a path that
     /// was asked for never matched exactly, so that nothing was shown.
     pub(super) fn looks_again(&mut self) -> bool {
-        let is_whole = self.is_over.is_none() && !self.is_stopped.load(Ordering::Relaxed);
+        let is_whole = self.is_over.is_none() && !self.control.is_stopped();
         let Some(conditions) = self
             .run
             .filter
@@ -202,6 +221,12 @@ impl Writer {
     /// Ends what is still open, lets the stages write what they have to say, and returns the exit status.
     pub(super) fn end(&mut self) -> Exit {
         self.end_stream(&Ok(()));
+        if self.unshown > 0 {
+            warn(format_args!(
+                "interrupted: {} events that had not been printed yet are not shown",
+                Count(self.unshown)
+            ));
+        }
         if self.is_over.is_none() && self.has_begun {
             for typed in self.run.filter.conditions.unmatched() {
                 warn(format_args!("{typed} matched nothing"));

@@ -5,9 +5,27 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Once};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
+
+/// Lets programs that are started not inherit that signals are ignored, as they are where the tests run in the
+/// background: a signal that has a handler isn't inherited. Here the handlers do what happens without any.
+fn reset_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            register_conditional_default(signal, Arc::new(AtomicBool::new(true)))
+                .expect("a handler can be set");
+        }
+    });
+}
 
 /// The program, in UTC and without colours.
 pub fn proctracer() -> Command {
+    reset_signals();
     let mut command = Command::new(env!("CARGO_BIN_EXE_proctracer"));
     command
         .env("TZ", "UTC")

@@ -339,6 +339,29 @@ extern "C" fn poll(descriptors: *mut libc::pollfd, count: c_uint, timeout: c_int
     unsafe { libc::poll(descriptors, count.into(), timeout) }
 }
 
+/// macOS's flags of `send` and `recv`, and Linux's.
+const MESSAGE_FLAGS: &[(c_int, c_int)] = &[
+    (0x2, libc::MSG_PEEK),
+    (0x40, libc::MSG_WAITALL),
+    (0x80, libc::MSG_DONTWAIT),
+    (0x8_0000, libc::MSG_NOSIGNAL),
+];
+
+fn message_flags(flags: c_int) -> c_int {
+    let set = MESSAGE_FLAGS.iter().filter(|(mac, _)| flags & mac != 0);
+    set.fold(0, |all, (_, linux)| all | linux)
+}
+
+extern "C" fn send(socket: c_int, buffer: *const c_void, size: usize, flags: c_int) -> isize {
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::send(socket, buffer, size, message_flags(flags)) }
+}
+
+extern "C" fn recv(socket: c_int, buffer: *mut c_void, size: usize, flags: c_int) -> isize {
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::recv(socket, buffer, size, message_flags(flags)) }
+}
+
 /// macOS's `struct timeval`: four bytes of padding follow the microseconds.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -383,8 +406,8 @@ extern "C" fn select(
 pub fn exports() -> Vec<Export> {
     functions![
         access, faccessat, fcntl, fdopendir, fstat, fstatat, linkat, lstat, madvise, mmap, open,
-        openat, opendir, poll, readdir, readdir_r, readlink, realpath, rewinddir, select, stat,
-        unlinkat,
+        openat, opendir, poll, readdir, readdir_r, readlink, realpath, recv, rewinddir, select,
+        send, stat, unlinkat,
     ]
     .to_vec()
 }

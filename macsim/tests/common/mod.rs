@@ -11,6 +11,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -177,6 +178,16 @@ impl Run {
             .envs(self.environment)
             .env_remove("NO_COLOR")
             .stdin(Stdio::null());
+        let reset = || {
+            // Tests that run in the background have some of these ignored, which a program inherits.
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+                // SAFETY: sets no handler.
+                unsafe { libc::signal(signal, libc::SIG_DFL) };
+            }
+            Ok(())
+        };
+        // SAFETY: it only calls what may be called between fork and exec.
+        unsafe { command.pre_exec(reset) };
         (command, self.folder)
     }
 

@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 use bumpalo::Bump;
 
 pub use system::{
-    has_full_disk_access, is_root, is_sip_on, macos_version, own_process_groups, responsible_app,
+    has_full_disk_access, is_ignored, is_root, is_sip_on, macos_version, own_process_groups,
+    responsible_app,
 };
 
 use super::queue::Queue;

@@ -127,6 +127,15 @@ pub fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
+/// Returns true if the signal is ignored now, by sigaction(2).
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: a number, a mask and flags, of which all may be 0.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: nothing is set, and there is room for what is.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
 /// The path of the app that macOS asks the permissions of this process of: the terminal, the program that lets
 /// users in over the network, or this program itself. None where macOS doesn't tell.
 pub fn responsible_app() -> Option<String> {

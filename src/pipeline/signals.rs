@@ -1,0 +1,38 @@
+//! The signals that ask for the end.
+
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::exit::Exit;
+
+/// The signals that ask for the end.
+pub const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// Calls `stop` with the first signal that asks for the end, and ends the program at the second. A signal that is
+/// in `ignored` stays so, as `nohup` and shells without job control want it.
+pub(super) fn watch(ignored: &[i32], stop: impl FnOnce(i32) + Send + 'static) {
+    let watched = ENDING.iter().filter(|signal| !ignored.contains(signal));
+    // Without a handler a signal ends the program at once, which loses no event that was printed.
+    let Ok(mut signals) = Signals::new(watched) else {
+        return;
+    };
+    thread::spawn(move || {
+        let mut signals = signals.forever();
+        let Some(signal) = signals.next() else {
+            return;
+        };
+        // On a thread of its own, because it may have to wait, and a second signal must be heard meanwhile.
+        thread::spawn(move || stop(signal));
+        if signals.next().is_some() {
+            // Who asks twice doesn't want to wait for what is still to be printed.
+            std::process::exit(Exit::Failed as i32);
+        }
+    });
+}
+
+/// Returns true if the signal is Ctrl-C.
+pub(super) fn is_ctrl_c(signal: i32) -> bool {
+    signal == SIGINT
+}
