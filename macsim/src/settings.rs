@@ -162,6 +162,9 @@ pub struct Settings {
     /// In the messages, the process PID stands for the program's first child: its real pid is put in, and no message comes before it runs
     #[arg(long, value_name = "PID", env = "MACSIM_CHILD_PID")]
     pub child_pid: Option<i32>,
+    /// The process groups of the messages are real ones: don't give the program another one where it has the same
+    #[arg(long, env = "MACSIM_REAL_GROUPS", value_parser = FalseyValueParser::new())]
+    pub real_groups: bool,
     /// The user that the program believes to run as: 0 as under sudo
     #[arg(long, value_name = "UID", env = "MACSIM_EUID", default_value_t = 0)]
     pub euid: u32,

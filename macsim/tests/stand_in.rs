@@ -137,7 +137,9 @@ fn it_leaves_its_own_group_out() {
     };
     // Its group is its pid, which is only known when it runs: all that is near.
     std::fs::write(&path, (1..40_000).map(line).collect::<String>()).expect("written");
-    command.env("MACSIM_ESLOGGER_FILE", &path);
+    command
+        .env("MACSIM_ESLOGGER_FILE", &path)
+        .env("MACSIM_REAL_GROUPS", "1");
     let child = command.spawn().expect("macsim starts");
     let pid = child.id();
     let run = wait(child);

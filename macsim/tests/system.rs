@@ -71,6 +71,23 @@ fn a_user_stays_who_it_became() {
 }
 
 #[test]
+fn the_programs_group_is_no_messages() {
+    let group = common::own_group();
+    let message = |group| {
+        format!(
+            "{{\"process\":{{\"group_id\":{group},\"session_id\":1}},\"event\":{{\"exit\":{{\"stat\":0}}}}}}\n"
+        )
+    };
+    let run = |events: u32| {
+        let run = Run::check(&["own-group"]).events(&message(events)).run();
+        assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
+        run.out.trim().parse::<u32>().expect("a number")
+    };
+    assert_eq!(run(group + 1), group);
+    assert_eq!(run(group), 1_000_000_000 + group);
+}
+
+#[test]
 fn a_missing_import_ends_the_run_with_its_name() {
     let run = Run::check(&["missing"]).run();
     assert_eq!(

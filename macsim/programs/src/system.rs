@@ -44,6 +44,7 @@ pub fn main(name: &str, args: &[String]) {
         None if name == "list" => CHECKS.iter().for_each(|(check, _)| println!("{check}")),
         None if name == "missing" => missing(),
         None if name == "who" => who(),
+        None if name == "own-group" => own_group(),
         None if name == "careless" => careless(),
         None if name == "command" => {
             let status = Command::new(&args[0]).args(&args[1..]).status();
@@ -1217,6 +1218,29 @@ fn careless() {
     unsafe {
         assert_eq!(libc::setuid(501), 0);
         assert_eq!((libc::setgid(20), errno()), (-1, libc::EPERM));
+    }
+}
+
+/// Process groups work as always, whatever number they have; prints that of this process.
+fn own_group() {
+    // SAFETY: as of each function's documentation; children that aren't waited for yet.
+    unsafe {
+        let group = libc::getpgrp();
+        assert_eq!((libc::getpgid(0), libc::kill(-group, 0)), (group, 0));
+        let child = spawn("kill -STOP $$; exit 5", 0);
+        assert_eq!(libc::getpgid(child), group);
+        let mut status = 0;
+        assert_eq!(
+            libc::waitpid(-group, &raw mut status, libc::WUNTRACED),
+            child
+        );
+        assert!(libc::WIFSTOPPED(status));
+        let mut pids = [0_i32; 1000];
+        let size = proc_listpids(2, group as u32, pids.as_mut_ptr().cast(), 4000);
+        assert!(pids[..size as usize / 4].contains(&child));
+        libc::kill(child, libc::SIGCONT);
+        assert_eq!(libc::WEXITSTATUS(ended(child)), 5);
+        println!("{group}");
     }
 }
 

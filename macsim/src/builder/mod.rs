@@ -7,6 +7,7 @@ pub mod image;
 pub mod layout;
 pub mod time;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -49,6 +50,8 @@ pub struct Record {
     pub entitlements: Option<Json>,
     /// Where the process identifiers are that stand for the program's first child.
     pub child_pids: Vec<u32>,
+    /// The process groups and sessions in it.
+    pub groups: BTreeSet<i32>,
 }
 
 /// The messages of a file, and a sentence for each that can't be read.
@@ -89,6 +92,7 @@ pub fn message(json: &Json, child: Option<i32>) -> Result<Record, String> {
         version,
         child,
         child_pids: Vec::new(),
+        groups: BTreeSet::new(),
     };
     let start = builder.image.allocate(exec::END, 8);
     debug_assert_eq!(start, 0);
@@ -140,6 +144,7 @@ pub fn message(json: &Json, child: Option<i32>) -> Result<Record, String> {
             .map(|row| targets(&row.targets, event)),
         entitlements: event.get("entitlements").filter(|_| version >= 11).cloned(),
         child_pids: builder.child_pids,
+        groups: builder.groups,
     })
 }
 
@@ -217,6 +222,7 @@ struct Builder {
     version: u32,
     child: Option<i32>,
     child_pids: Vec<u32>,
+    groups: BTreeSet<i32>,
 }
 
 type Built = Result<(), String>;
@@ -392,6 +398,9 @@ impl Builder {
             "ppid" | "original_ppid" | "group_id" | "session_id"
         ) {
             self.pid(at, value);
+        }
+        if matches!(member.name, "group_id" | "session_id") {
+            self.groups.insert(value as i32);
         }
     }
 

@@ -7,6 +7,7 @@ use super::client;
 use crate::builder::{self, Record};
 use crate::json;
 use crate::live::{News, Watch};
+use crate::system::groups;
 
 /// A message that waits for clients.
 pub struct Live {
@@ -111,7 +112,10 @@ fn run(mut watch: Watch, listener: &Listener) {
 fn queue(text: &[u8], related: bool) {
     let value = json::values(text).next();
     let made = match value {
-        Some(Ok((_, value))) => builder::message(&value, None),
+        Some(Ok((_, mut value))) => {
+            groups::show(&mut value);
+            builder::message(&value, None)
+        }
         _ => Err("no JSON".into()),
     };
     match made {

@@ -67,6 +67,12 @@ pub fn count() -> u64 {
     message::records().len() as u64
 }
 
+/// The process groups and sessions of the messages of `--events`.
+pub fn groups() -> impl Iterator<Item = i32> {
+    let records = message::records().iter();
+    records.flat_map(|record| record.groups.iter().copied())
+}
+
 /// Makes the messages that `--static` delivers.
 pub fn prebuild() {
     if count() > 0 {

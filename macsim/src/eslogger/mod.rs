@@ -25,6 +25,7 @@
 //! | `MACSIM_ESLOGGER_END` | end at the file's end: the exit status; without it, live until a signal |
 //! | `MACSIM_ESLOGGER_ECHO` | on a terminal, write `^D` and two backspaces before the first line |
 //! | `MACSIM_ESLOGGER_OWN_WRITES` | 0: what it writes isn't numbered |
+//! | `MACSIM_REAL_GROUPS` | 1: the process groups in the file are real ones; lines of its own are left out |
 //! | `MACSIM_MACOS` | the macOS whose events there are (15.4) |
 //! | `MACSIM_EUID` | who it runs as; refuses unless 0 |
 

@@ -119,10 +119,12 @@ fn listen() -> io::Result<Receiver<Vec<u8>>> {
 impl Stream<'_> {
     /// Prints a file so often as is set, and what real processes do meanwhile.
     fn file(&mut self, text: &[u8]) -> io::Result<()> {
+        // Otherwise a group of the file only happens to have the number of this one.
+        let real_groups = number("MACSIM_REAL_GROUPS") == Some(1);
         let lines = text.split(|&byte| byte == b'\n');
         let lines: Vec<_> = lines
             .filter_map(|line| Line::new(line, self.names))
-            .filter(|line| !line.is_of(self.group))
+            .filter(|line| !real_groups || !line.is_of(self.group))
             .collect();
         let rate = number("MACSIM_ESLOGGER_RATE").unwrap_or(0);
         let cut = number("MACSIM_ESLOGGER_CUT");

@@ -10,6 +10,7 @@ pub mod dyld;
 pub mod errno;
 mod files;
 mod foundation;
+pub mod groups;
 pub mod identity;
 mod information;
 mod mach;
@@ -56,7 +57,8 @@ static EXPORTS: LazyLock<HashMap<&str, (usize, bool)>> = LazyLock::new(|| {
         threads::exports(),
         xpc::exports(),
     ];
-    let failing: [Vec<Export>; 9] = [
+    let failing: [Vec<Export>; 10] = [
+        groups::exports(),
         files::exports(),
         identity::exports(),
         information::exports(),

@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 /// Functions that set `errno` where they fail.
 const FAILING: &str = "
     alarm chdir chmod chown chroot close closedir dirfd dup dup2 fchdir fchmod fchown flock fsync ftruncate getcwd
-    gethostname getpgid getpgrp getpid getppid getpriority getsid isatty lchown link listen lseek mkdir
+    gethostname getpid getppid getpriority isatty lchown link listen lseek mkdir
     mkdtemp mkfifo mkstemp mprotect munmap nanosleep nice pause pipe pread preadv pwrite pwritev read readv rename rmdir
-    sched_yield setenv setpgid setpriority setsid shutdown sleep
-    socketpair symlink sync tcgetpgrp tcsetpgrp truncate ttyname umask unlink unsetenv usleep write writev
+    sched_yield setenv setpriority shutdown sleep
+    socketpair symlink sync truncate ttyname umask unlink unsetenv usleep write writev
     fflush fwrite getentropy perror ptsname
 ";
 

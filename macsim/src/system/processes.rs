@@ -9,7 +9,7 @@ use super::dyld::environ;
 use super::errno::fail;
 use super::signals::{Info, number};
 use super::spawn::{self, Strings};
-use super::{Export, functions, put_string, threads};
+use super::{Export, functions, groups, put_string, threads};
 use crate::es;
 
 /// The program's first child: whom the messages' `--child-pid` stands for.
@@ -113,6 +113,7 @@ fn wait_options(options: c_int) -> c_int {
 }
 
 extern "C" fn wait4(pid: i32, status: *mut c_int, options: c_int, usage: *mut libc::rusage) -> i32 {
+    let pid = groups::real_target(pid);
     let mut found = 0;
     // SAFETY: the caller's variables, NULL allowed; the usage has the same members.
     unsafe {
@@ -140,6 +141,7 @@ extern "C" fn wait(status: *mut c_int) -> i32 {
 }
 
 extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c_int {
+    let id = groups::real(id.cast_signed()).cast_unsigned();
     let pairs = [
         (0x1, libc::WNOHANG),
         (0x4, libc::WEXITED),
@@ -156,6 +158,13 @@ extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c
         if let (0, Some(info)) = (result, info.as_mut()) {
             let status = found.si_status();
             let exited = found.si_code == libc::CLD_EXITED;
+            let stopped = found.si_code == libc::CLD_STOPPED;
+            // That it was started suspended is no signal's doing.
+            let started_so = stopped && suspended().contains(&found.si_pid());
+            if started_so && options & libc::WNOWAIT == 0 {
+                suspended().remove(&found.si_pid());
+            }
+            let signal = if started_so { 0 } else { number(status) };
             *info = Info {
                 signal: if found.si_signo == 0 {
                     0
@@ -166,7 +175,7 @@ extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c
                 code: found.si_code,
                 pid: found.si_pid(),
                 uid: found.si_uid(),
-                status: if exited { status } else { number(status) },
+                status: if exited { status } else { signal },
                 address: ptr::null_mut(),
                 rest: [0; 9],
             };
@@ -249,16 +258,26 @@ fn status(pid: i32) -> Option<(u8, Vec<i64>)> {
     ))
 }
 
+/// The processes of a real group.
+pub fn of_group(group: i32) -> impl Iterator<Item = i32> {
+    let is_in = move |pid: &i32| status(*pid).is_some_and(|(_, fields)| fields[1] == group.into());
+    all().filter(is_in)
+}
+
+fn all() -> impl Iterator<Item = i32> {
+    let directory = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    directory.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+}
+
 /// All processes, those of a group (2) or of a parent (6).
 extern "C" fn proc_listpids(kind: u32, id: u32, buffer: *mut i32, size: c_int) -> c_int {
-    let directory = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = directory.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let group = i64::from(groups::real(id.cast_signed()));
     let wanted = |pid: &i32| match kind {
-        2 => status(*pid).is_some_and(|(_, fields)| fields[1] == i64::from(id)),
+        2 => status(*pid).is_some_and(|(_, fields)| fields[1] == group),
         6 => status(*pid).is_some_and(|(_, fields)| fields[0] == i64::from(id)),
         _ => true,
     };
-    let pids: Vec<i32> = pids.filter(wanted).collect();
+    let pids: Vec<i32> = all().filter(wanted).collect();
     if buffer.is_null() {
         return (pids.len() * 4) as c_int;
     }
@@ -331,10 +350,10 @@ extern "C" fn proc_pidinfo(
         comm: [0; 16],
         name: [0; 32],
         nfiles: 0,
-        pgid: fields[1] as u32,
+        pgid: groups::shown(fields[1] as i32).cast_unsigned(),
         pjobc: 0,
         tdev: fields[3] as u32,
-        tpgid: fields[4] as u32,
+        tpgid: groups::shown(fields[4] as i32).cast_unsigned(),
         nice: fields[15] as i32,
         start_seconds: fields[18] as u64 / 100,
         start_microseconds: fields[18] as u64 % 100 * 10_000,

@@ -4,8 +4,8 @@ use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use super::errno::{fail, to_mac};
-use super::{Export, functions, processes};
-use crate::live;
+use super::{Export, functions, groups, processes};
+use crate::{live, settings};
 
 /// macOS's numbers and Linux's, where they differ.
 const PAIRS: &[(c_int, c_int)] = &[
@@ -276,9 +276,16 @@ extern "C" fn sigsuspend(mask: *const u32) -> c_int {
 }
 
 extern "C" fn kill(pid: i32, signal: c_int) -> c_int {
-    let signal = from_mac(signal);
-    if signal == libc::SIGKILL && live::kill_hangs(pid) {
-        return 0;
+    let (pid, signal) = (groups::real_target(pid), from_mac(signal));
+    if signal == libc::SIGKILL && settings::get().kill_hangs {
+        if pid < -1 {
+            let members = processes::of_group(-pid);
+            let results = members.map(|pid| kill(pid, libc::SIGKILL));
+            return results.min().unwrap_or_else(|| fail(libc::ESRCH));
+        }
+        if live::kill_hangs(pid) {
+            return 0;
+        }
     }
     // SAFETY: as C asks of the caller.
     let result = unsafe { libc::kill(pid, signal) };

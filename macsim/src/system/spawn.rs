@@ -6,7 +6,7 @@ use std::ptr;
 use super::errno::last;
 use super::files::open_flags;
 use super::signals::{from_mac, mask_from_mac};
-use super::{Export, Rooted, functions, processes};
+use super::{Export, Rooted, functions, groups, processes};
 use crate::live::{self, Spawn};
 
 const RESET_IDS: c_short = 0x1;
@@ -70,7 +70,7 @@ extern "C" fn posix_spawnattr_getflags(attr: *const *mut Attributes, flags: *mut
 }
 
 extern "C" fn posix_spawnattr_setpgroup(attr: *mut *mut Attributes, group: i32) -> c_int {
-    attributes(attr).group = group;
+    attributes(attr).group = groups::real(group);
     0
 }
 

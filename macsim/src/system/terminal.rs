@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_ulong, c_void};
 
 use super::errno::{fail, last};
-use super::{Export, functions};
+use super::{Export, functions, groups};
 
 /// macOS's `struct termios`.
 #[repr(C)]
@@ -210,8 +210,14 @@ extern "C" fn ioctl(descriptor: c_int, request: c_ulong, argument: *mut c_void) 
             0x8008_7467 => libc::ioctl(descriptor, libc::TIOCSWINSZ, argument),
             0x2000_7461 => libc::ioctl(descriptor, libc::TIOCSCTTY, 0),
             0x2000_7471 => libc::ioctl(descriptor, libc::TIOCNOTTY),
-            0x4004_7477 => libc::ioctl(descriptor, libc::TIOCGPGRP, argument),
-            0x8004_7476 => libc::ioctl(descriptor, libc::TIOCSPGRP, argument),
+            0x4004_7477 => match libc::tcgetpgrp(descriptor) {
+                -1 => -1,
+                group => {
+                    argument.cast::<i32>().write(groups::shown(group));
+                    0
+                }
+            },
+            0x8004_7476 => libc::tcsetpgrp(descriptor, groups::real(argument.cast::<i32>().read())),
             0x4004_7473 => libc::ioctl(descriptor, libc::TIOCOUTQ, argument),
             0x4048_7413 => tcgetattr(descriptor, argument.cast()),
             set @ 0x8048_7414..=0x8048_7416 => {

@@ -140,6 +140,11 @@ impl Run {
         self
     }
 
+    /// Takes the process groups in the messages for real ones: the program can be in one of them.
+    pub fn real_groups(self) -> Self {
+        self.env("MACSIM_REAL_GROUPS", "1")
+    }
+
     /// What comes on standard input.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
