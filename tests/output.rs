@@ -115,6 +115,55 @@ fn times_are_local_or_utc() {
     );
 }
 
+/// `TZ` is anybody's, and a tracer that hangs is one that doesn't trace.
+#[cfg(unix)]
+#[test]
+fn what_is_no_time_zone_is_not_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let fifo = path("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo runs").success());
+    // Version 1 of a file that describes a time zone: no changes, and one local time of UTC+5:30.
+    let mut zone = b"TZif\0".to_vec();
+    zone.resize(20, 0);
+    for count in [0, 0, 0, 0, 1, 4_u32] {
+        zone.extend(count.to_be_bytes());
+    }
+    zone.extend(19_800_u32.to_be_bytes());
+    zone.extend(b"\0\0IST\0");
+    std::fs::write(path("zone"), zone).expect("the file can be written");
+    std::fs::write(path("empty"), "").expect("the file can be written");
+    let utc = "  time: 2021-02-20 19:53:54.423783425";
+    let india = "  time: 2021-02-21 01:23:54.423783425";
+    let up = "../".repeat(20);
+    for (zone, expected) in [
+        (fifo.clone(), utc),
+        (format!(":{fifo}"), utc),
+        (format!("{up}{fifo}"), utc),
+        (path(""), utc),
+        (path("missing"), utc),
+        (path("empty"), utc),
+        ("/dev/zero".to_owned(), utc),
+        (String::new(), utc),
+        ("\x1b".to_owned(), utc),
+        (path("zone"), india),
+        (format!(":{}", path("zone")), india),
+    ] {
+        let output = common::proctracer()
+            .env("TZ", &zone)
+            .args(["-r", "tests/data/seed.jsonl"])
+            .output()
+            .expect("the program starts");
+        let out = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(out.lines().nth(1), Some(expected), "{zone:?}");
+        assert_eq!(
+            (output.stderr.as_slice(), output.status.code()),
+            (&b""[..], Some(0))
+        );
+    }
+}
+
 #[test]
 fn colour_comes_only_when_it_is_wanted() {
     let exit = message("exit");

@@ -1,11 +1,12 @@
 //! `-n`, `--since`, `--until`: which part of a trace is shown.
 
 use anyhow::{Result, anyhow, bail};
-use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
 
 use crate::model::event::Timestamp;
 use crate::order::fact::Fact;
 use crate::order::stage::{Needs, Stage, Verdict};
+use crate::text::zone::Local;
 
 /// `-n`: the first so many events.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! Times as people read them.
 
-use chrono::{DateTime, Datelike, Local, Timelike, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use crate::model::event::Timestamp;
 use crate::text::escape::push_fmt;
+use crate::text::zone::Local;
 
 /// `YYYY-MM-DD hh:mm:ss`
 type Second = [u8; 19];

@@ -4,3 +4,4 @@ pub mod clock;
 pub mod escape;
 pub mod json;
 pub mod redact;
+pub mod zone;
