@@ -75,7 +75,7 @@ impl Printer {
             return false;
         }
         if !selected && !ordered.sees_all && !event.is_life() {
-            return;
+            return false;
         }
         let chosen = self.filter.chooses(event);
         let may_be_shown = selected && (follows || !chosen.is_empty());

@@ -43,12 +43,12 @@ pub fn records() -> &'static [Record] {
             match crate::builder::read(path, settings.child_pid) {
                 Ok((read, failures)) => {
                     for failure in failures {
-                        eprintln!("macsim: {failure}");
+                        crate::report!("{failure}");
                     }
                     records.extend(read);
                 }
                 Err(error) => {
-                    eprintln!("macsim: {}: {error}", path.display());
+                    crate::report!("{}: {error}", path.display());
                     std::process::exit(125);
                 }
             }

@@ -11,7 +11,7 @@ use crate::select::{Need, Place, Tree};
 /// The events of which ES's targets are all the files that the filter looks at, or more. Not among them: `exec`, of
 /// which ES looks at the executable alone, and `unlink`, whose parent may go by another path than a file with several
 /// links.
-const WITH_TARGETS: [&str; 37] = [
+const WITH_TARGETS: [&str; 33] = [
     "access",
     "chdir",
     "chroot",
@@ -45,11 +45,6 @@ const WITH_TARGETS: [&str; 37] = [
     "uipc_connect",
     "utimes",
     "write",
-    // They concern processes, not files: the filter passes none of them.
-    "get_task",
-    "proc_check",
-    "signal",
-    "trace",
 ];
 
 /// Mutes what can't pass the filter, of these events (`es_event_type_t`).
