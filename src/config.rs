@@ -59,6 +59,9 @@ impl Task {
         let inputs = inputs(cli)?;
         let outputs = outputs(cli)?;
         let style = style(cli, outputs.is_terminal());
+        if style.timeline().is_some() && outputs.is_terminal() {
+            bail!("a timeline is not for a terminal: give -o FILE");
+        }
         let (follow, stages) = ordered(cli, &filter)?;
         let (again, of) = (cli.clone(), filter.clone());
         let duration = duration(cli)?;
@@ -229,6 +232,9 @@ fn stages(cli: &Cli) -> anyhow::Result<Stages> {
     }
     if let Some(count) = cli.limit {
         stages.push(Box::new(Limit::new(count)));
+    }
+    if let Some(timeline) = style(cli, false).timeline() {
+        stages.push(Box::new(timeline));
     }
     Ok(stages)
 }

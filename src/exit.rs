@@ -28,9 +28,7 @@ impl Termination for Exit {
 
 /// Says something on standard error. That this fails is nothing that could be told anybody.
 pub fn warn(message: Arguments<'_>) {
-    // In one piece: other programs may write there at the same time.
-    let line = format!("proctracer: {message}\n");
-    let _ = io::stderr().write_all(line.as_bytes());
+    let _ = writeln!(io::stderr(), "proctracer: {message}");
 }
 
 /// What an error of the system says, without its number.

@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
             }
             settings::set(*settings);
             if let Err(reason) = live::start(&PathBuf::from(&program[0])) {
-                crate::report!("{reason}");
+                eprintln!("macsim: {reason}");
             }
             match loader::run(&program, argv0) {
                 Ok(never) => match never {},
@@ -97,6 +97,6 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(reason: &str) -> ExitCode {
-    crate::report!("{reason}");
+    eprintln!("macsim: {reason}");
     ExitCode::from(2)
 }

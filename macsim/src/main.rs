@@ -20,17 +20,6 @@
 //! What it can't show: how a real kernel times and orders events, TCC and code signing. It doesn't run arm64 code.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-/// Prints a line on standard error in one piece: the program writes there at the same time.
-macro_rules! report {
-    ($($arguments:tt)*) => {{
-        use std::io::Write as _;
-        let line = format!("macsim: {}\n", format_args!($($arguments)*));
-        // That this fails can't be reported anywhere.
-        let _ = std::io::stderr().write_all(line.as_bytes());
-    }};
-}
-pub(crate) use report;
-
 mod bench;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod builder;

@@ -6,6 +6,7 @@
 mod json;
 mod line;
 mod text;
+pub mod timeline;
 
 use clap::ValueEnum;
 
@@ -18,6 +19,7 @@ use crate::text::{json as json_text, redact};
 pub use json::Json;
 pub use line::Line;
 pub use text::Text;
+pub use timeline::Timeline;
 
 /// A format.
 pub trait Format: Send {
@@ -35,6 +37,10 @@ pub enum Kind {
     Line,
     /// One JSON object a line, as eslogger writes them
     Json,
+    /// A timeline for ui.perfetto.dev, in Perfetto's own format
+    Perfetto,
+    /// The same timeline as JSON, which Chrome and other viewers read
+    Chrome,
 }
 
 /// How events look, as the options say.
@@ -66,6 +72,27 @@ impl Style {
             Kind::Text => Box::new(Text::new(clock, self.palette, self.redact)),
             Kind::Line => Box::new(Line::new(clock, self.palette, self.redact)),
             Kind::Json => Box::new(self.json(self.terminal)),
+            Kind::Perfetto => Box::new(timeline::PerfettoEvents::new(self.timeline_values())),
+            Kind::Chrome => Box::new(timeline::ChromeEvents::new(self.timeline_values())),
+        }
+    }
+
+    /// The stage that draws a timeline, where the format is one.
+    pub fn timeline(self) -> Option<Timeline> {
+        match self.kind {
+            Kind::Perfetto => Some(Timeline::perfetto(self.timeline_values())),
+            Kind::Chrome => Some(Timeline::chrome(self.timeline_values())),
+            Kind::Text | Kind::Line | Kind::Json => None,
+        }
+    }
+
+    /// How values are written in a timeline: as in a line.
+    fn timeline_values(self) -> Values {
+        Values {
+            clock: Clock::new(self.utc),
+            redact: self.redact,
+            numbers: false,
+            separator: b",",
         }
     }
 

@@ -487,11 +487,6 @@ impl<'m> Event<'m> {
         })
     }
 
-    /// Returns true if it begins or ends a process or one of its images: a fork, an exec or an exit.
-    pub fn is_life(&self) -> bool {
-        matches!(self.event_type, EventType::Known(row) if matches!(row.name, "fork" | "exec" | "exit"))
-    }
-
     /// Returns true if the event reports a failure: an exit status other than 0, a signal that ended the process,
     /// `success` that is false, or a result or an error code other than that of success.
     pub fn is_failed(&self) -> bool {

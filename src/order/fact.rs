@@ -14,11 +14,11 @@ bitflags! {
     /// The parts of a fact that cost something to keep, each kept only if a stage asks for it.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Asks: u8 {
-        /// The executable and the team of the process.
+        /// The executable and the team of the process, and those of an exec's target or a fork's child.
         const IMAGE = 1;
         /// The files of the event, see [`Event::paths`].
         const FILES = 1 << 1;
-        /// What an exec runs: its executable, arguments, working directory and script.
+        /// What an exec runs: its arguments, working directory, script and signing identifier.
         const COMMAND = 1 << 2;
         /// `XPC_SERVICE_NAME` in the environment of an exec: the label of the launchd job.
         const JOB = 1 << 3;
@@ -119,6 +119,10 @@ pub enum Part {
     File,
     /// The executable that an exec runs, or that a forked child has.
     TargetImage,
+    /// The team of what an exec runs, or of a forked child.
+    TargetTeam,
+    /// The signing identifier of what an exec runs.
+    SigningId,
     /// An argument of an exec.
     Argument,
     /// The working directory of an exec.
@@ -129,12 +133,14 @@ pub enum Part {
     Job,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 11] = [
     Part::Name,
     Part::Image,
     Part::Team,
     Part::File,
     Part::TargetImage,
+    Part::TargetTeam,
+    Part::SigningId,
     Part::Argument,
     Part::WorkingDirectory,
     Part::Script,
@@ -306,10 +312,18 @@ impl Facts {
     /// The process in the member `label`, whose image is kept if it is asked for.
     fn other(&mut self, event: &Event<'_>, label: &str, asks: Asks) -> Option<Actor> {
         let process = event.process_of(label)?;
-        if asks.contains(Asks::IMAGE)
-            && let Some(image) = process.image()
+        if asks.contains(Asks::IMAGE) {
+            if let Some(image) = process.image() {
+                self.text(Part::TargetImage, image);
+            }
+            if let Some(team) = process.team_id {
+                self.text(Part::TargetTeam, team);
+            }
+        }
+        if asks.contains(Asks::COMMAND)
+            && let Some(signing_id) = process.signing_id
         {
-            self.text(Part::TargetImage, image);
+            self.text(Part::SigningId, signing_id);
         }
         Actor::of(process)
     }

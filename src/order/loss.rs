@@ -327,7 +327,7 @@ impl Losses {
     }
 
     /// How many messages are missing.
-    fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         if self.origin.is_whole() {
             // Gaps in the numbers of all types are also left by types of which nothing has come since.
             let of_all = self.missing_of(&Counter::Global, self.counters.global);
@@ -486,6 +486,21 @@ impl Missing {
     pub fn total(&self) -> u64 {
         let known = self.by_event.iter().map(|(_, count)| *count);
         known.fold(self.of_unknown_type, u64::saturating_add)
+    }
+
+    /// What has turned out to be missing since it was `earlier`, by event.
+    pub fn since(&self, earlier: &Missing) -> Vec<(String, u64)> {
+        let before = |name: &str| {
+            let known = earlier.by_event.iter().find(|(known, _)| known == name);
+            known.map_or(0, |(_, count)| *count)
+        };
+        let of_unknown_type = self.of_unknown_type.saturating_sub(earlier.of_unknown_type);
+        let known = self.by_event.iter();
+        known
+            .map(|(name, count)| (name.clone(), count.saturating_sub(before(name))))
+            .chain([("of unknown type".to_owned(), of_unknown_type)])
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 
     /// Adds what is missing in another stream.

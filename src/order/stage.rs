@@ -43,7 +43,8 @@ pub trait Stage: Send {
     /// Looks at the next event. `shown` says whether it is shown by what comes before this stage.
     fn event(&mut self, fact: &Fact<'_>, shown: bool, out: &mut Vec<u8>) -> Verdict;
 
-    /// Looks at what has turned out to be missing before the next event.
+    /// Looks at what is missing so far, in all streams, where more (or less) of it is known before the next event than
+    /// before. A piece of the stream is looked at as a whole: the gap can also be within the next events.
     fn missing(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}
 
     /// Writes what it has to say so far, for somebody who asks meanwhile.

@@ -112,8 +112,9 @@ impl Writer {
     }
 
     fn piece(&mut self, mut decoded: Decoded, buffers: &Buffers) -> Result<(), Exit> {
+        let missing = self.count(&decoded.found);
         if self.run.is_ordered() {
-            self.pass_stages(&mut decoded, buffers);
+            self.pass_stages(&mut decoded, missing.as_ref(), buffers);
         } else if self.control.hurries() {
             decoded.text.clear();
             self.leave_unshown(decoded.events);
@@ -139,13 +140,31 @@ impl Writer {
         }
     }
 
+    /// Takes the numbers of a piece, and returns what is missing so far in all streams, where that has changed by them.
+    fn count(&mut self, found: &Found) -> Option<Missing> {
+        let stream = self.stream.as_mut().filter(|_| !self.is_second_look)?;
+        let before = stream.losses.lost();
+        stream.losses.append(&found.stretches);
+        if stream.losses.lost() == before || self.run.stages.is_empty() {
+            return None;
+        }
+        let mut missing = self.missing.clone();
+        missing.extend(stream.losses.missing());
+        Some(missing)
+    }
+
     /// Lets the stages look at the events of a piece, and keeps of it what they show.
-    fn pass_stages(&mut self, decoded: &mut Decoded, buffers: &Buffers) {
+    fn pass_stages(&mut self, decoded: &mut Decoded, missing: Option<&Missing>, buffers: &Buffers) {
         let mut text = buffers.take();
         let mut record = Vec::new();
         let hurries = self.control.hurries();
         let mut unshown = 0;
         let Run { follow, stages, .. } = &mut self.run;
+        if let Some(missing) = missing {
+            for stage in &mut *stages {
+                stage.missing(missing, &mut text);
+            }
+        }
         for (fact, its_record) in decoded.facts.iter(&decoded.text, &decoded.record) {
             let belongs = match follow {
                 Some(follow) => follow.belongs(&fact),
@@ -261,7 +280,6 @@ impl Stream {
         for damage in &found.damage {
             self.warnings.report(&self.name, damage);
         }
-        self.losses.append(&found.stretches);
         if self.is_live {
             self.losses.tell();
         }

@@ -292,7 +292,7 @@ pub fn names(events: &[u32]) -> String {
 /// Prints a line under `--log`.
 pub fn log(text: std::fmt::Arguments) {
     if settings::get().log {
-        crate::report!("{text}");
+        eprintln!("macsim: {text}");
     }
 }
 

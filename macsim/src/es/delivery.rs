@@ -48,8 +48,8 @@ fn run(client: &Client) {
     }
     if settings.check && !settings.events.is_empty() {
         let (delivered, seconds) = (delivery.delivered, delivery.began.elapsed().as_secs_f64());
-        crate::report!(
-            "all delivered: {delivered} messages in {seconds:.3} s, {:.0} a second",
+        eprintln!(
+            "macsim: all delivered: {delivered} messages in {seconds:.3} s, {:.0} a second",
             delivered as f64 / seconds
         );
     }

@@ -46,7 +46,7 @@ pub fn listen() {
             changed: Condvar::new(),
         }),
         Err(error) => {
-            crate::report!("no messages of real processes: {error}");
+            eprintln!("macsim: no messages of real processes: {error}");
             None
         }
     });
@@ -56,7 +56,7 @@ pub fn listen() {
             let thread = std::thread::Builder::new().name("live messages".into());
             let started = watch.and_then(|watch| thread.spawn(move || run(watch, listener)));
             if let Err(error) = started {
-                crate::report!("no messages of real processes: {error}");
+                eprintln!("macsim: no messages of real processes: {error}");
                 reach(listener, u64::MAX);
             }
         });
@@ -100,7 +100,7 @@ fn run(mut watch: Watch, listener: &Listener) {
             Ok(Some(News::Mark(mark))) => reach(listener, mark),
             Ok(None) => break,
             Err(error) => {
-                crate::report!("no more messages of real processes: {error}");
+                eprintln!("macsim: no more messages of real processes: {error}");
                 break;
             }
         }
@@ -120,6 +120,6 @@ fn queue(text: &[u8], related: bool) {
     };
     match made {
         Ok(record) => client::queue(&std::sync::Arc::new(Live { record, related })),
-        Err(reason) => crate::report!("a message of a real process: {reason}"),
+        Err(reason) => eprintln!("macsim: a message of a real process: {reason}"),
     }
 }

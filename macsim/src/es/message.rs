@@ -43,12 +43,12 @@ pub fn records() -> &'static [Record] {
             match crate::builder::read(path, settings.child_pid) {
                 Ok((read, failures)) => {
                     for failure in failures {
-                        crate::report!("{failure}");
+                        eprintln!("macsim: {failure}");
                     }
                     records.extend(read);
                 }
                 Err(error) => {
-                    crate::report!("{}: {error}", path.display());
+                    eprintln!("macsim: {}: {error}", path.display());
                     std::process::exit(125);
                 }
             }

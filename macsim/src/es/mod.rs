@@ -23,7 +23,7 @@ const DESCRIBED: u64 = 10;
 /// The program did what it must not do.
 pub fn misused(what: Arguments) {
     if MISUSED.fetch_add(1, Ordering::Relaxed) < DESCRIBED && settings::get().check {
-        crate::report!("{what}");
+        eprintln!("macsim: {what}");
     }
 }
 
@@ -33,7 +33,7 @@ pub fn report() -> Option<i32> {
     if settings.time_handler
         && let Some((median, percentile)) = delivery::handler_times()
     {
-        crate::report!("handler median {median} ns, 99th percentile {percentile} ns");
+        eprintln!("macsim: handler median {median} ns, 99th percentile {percentile} ns");
     }
     if !settings.check {
         return None;
@@ -42,10 +42,12 @@ pub fn report() -> Option<i32> {
     let dropped = delivery::DROPPED.load(Ordering::Relaxed);
     let objects = xpc::held();
     if objects > 0 {
-        crate::report!("references to XPC objects that were never released: {objects}");
+        eprintln!("macsim: references to XPC objects that were never released: {objects}");
     }
     let (held, misused) = (message::held() + objects, MISUSED.load(Ordering::Relaxed));
-    crate::report!("delivered {delivered} dropped {dropped} unreleased {held} misused {misused}");
+    eprintln!(
+        "macsim: delivered {delivered} dropped {dropped} unreleased {held} misused {misused}"
+    );
     (held > 0 || misused > 0).then_some(125)
 }
 

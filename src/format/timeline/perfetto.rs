@@ -1,0 +1,493 @@
+//! Timelines as Perfetto's protobuf, the native format of ui.perfetto.dev.
+//!
+//! Texts that come again are written once and named by numbers from then on ("interned"). Such numbers are known within a
+//! sequence of packets only. Each worker is a sequence of its own, so that workers need nothing from each other: it
+//! writes what an event says ([`Events`]), and the ordered side ([`Perfetto`]) adds where it is drawn. Pieces are
+//! written in order, and so is each sequence.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use prost::Message;
+
+use super::super::{Format, Values};
+use super::proto::{
+    AnnotationValue, BUILTIN_CLOCK_BOOTTIME, BUILTIN_CLOCK_REALTIME, CHRONOLOGICAL, Clock,
+    ClockSnapshot, CounterDescriptor, DebugAnnotation, EncodedPacket, InternedData, InternedString,
+    SEQ_INCREMENTAL_STATE_CLEARED, SEQ_NEEDS_INCREMENTAL_STATE, SIBLING_MERGE_BEHAVIOR_NONE,
+    TYPE_COUNTER, TYPE_INSTANT, TYPE_SLICE_BEGIN, TYPE_SLICE_END, TracePacket, TrackDescriptor,
+    TrackEvent,
+};
+use super::sheet::{
+    COUNTERS, Content, Counter, Detail, MISSING, Moment, PROCESSES, Place, Sheet, Span, UNKNOWN,
+};
+use super::{categories, event_name, string};
+use crate::model::event::{Event, Field, Value};
+use crate::text::escape;
+
+const HOUR: Moment = 3600 * 1_000_000_000;
+
+/// The sequence of the ordered side; those of the workers follow.
+const ORDERED: u32 = 1;
+
+/// The tracks of counters; those of classes follow each other.
+const EVENTS: u64 = COUNTERS.lane;
+const MISSING_COUNT: u64 = 5;
+const FIRST_CLASS: u64 = 10;
+
+/// How many bytes of interned texts a worker remembers. When there are more, all are forgotten.
+const MAX_INTERNED: usize = 1 << 20;
+
+/// Longer texts are not interned: they hardly come again.
+const MAX_TEXT: usize = 1024;
+
+/// Shorter texts are not interned: their numbers would not be shorter.
+const MIN_TEXT: usize = 4;
+
+/// What an interned text takes beside its bytes, roughly.
+const OVERHEAD: usize = 64;
+
+/// Appends a packet as a part of a file: the field `Trace.packet`, which is number 1 and a message.
+fn push(out: &mut Vec<u8>, packet: &impl Message) {
+    out.push(1 << 3 | 2);
+    // A vector has room for everything.
+    let _ = packet.encode_length_delimited(out);
+}
+
+/// Writes what events say; each worker has its own.
+///
+/// What it leaves of an event is for [`Perfetto`]: a packet with texts that are interned, which has to be written even
+/// where the event isn't, after its length; the number of the sequence; and a `TrackEvent` that lacks its track.
+pub struct Events {
+    values: Values,
+    sequence: u32,
+    has_begun: bool,
+    categories: Table,
+    names: Table,
+    labels: Table,
+    texts: Table,
+    event: TrackEvent,
+    scratch: Vec<u8>,
+}
+
+impl Events {
+    pub(in super::super) fn new(values: Values) -> Events {
+        static SEQUENCES: AtomicU32 = AtomicU32::new(ORDERED + 1);
+        Events {
+            values,
+            sequence: SEQUENCES.fetch_add(1, Ordering::Relaxed),
+            has_begun: false,
+            categories: Table::default(),
+            names: Table::default(),
+            labels: Table::default(),
+            texts: Table::default(),
+            event: TrackEvent::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn tables(&mut self) -> [&mut Table; 4] {
+        [
+            &mut self.categories,
+            &mut self.names,
+            &mut self.labels,
+            &mut self.texts,
+        ]
+    }
+
+    /// The packet that has to come before the event, if there is one.
+    fn interned(&mut self) -> Option<TracePacket> {
+        let [event_categories, event_names, debug_annotation_names, texts] =
+            self.tables().map(|table| std::mem::take(&mut table.new));
+        let interned_data = InternedData {
+            event_categories,
+            event_names,
+            debug_annotation_names,
+            debug_annotation_string_values: texts,
+        };
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        if !is_first && interned_data == InternedData::default() {
+            return None;
+        }
+        Some(TracePacket {
+            trusted_packet_sequence_id: self.sequence,
+            interned_data: Some(interned_data),
+            sequence_flags: Some(if is_first {
+                SEQ_INCREMENTAL_STATE_CLEARED
+            } else {
+                SEQ_NEEDS_INCREMENTAL_STATE
+            }),
+            ..TracePacket::default()
+        })
+    }
+
+    fn annotations(&mut self, fields: &[Field<'_>]) -> Vec<DebugAnnotation> {
+        let mut annotations: Vec<DebugAnnotation> = Vec::with_capacity(fields.len() + 1);
+        let mut within = "";
+        for field in fields {
+            let value = self.value(&field.value);
+            self.scratch.clear();
+            escape::push(&mut self.scratch, field.label.name);
+            let annotation = DebugAnnotation {
+                name_iid: Some(self.labels.intern(&self.scratch)),
+                value: Some(value),
+                ..DebugAnnotation::default()
+            };
+            // The members of a structure are the entries of one annotation.
+            if !field.label.within.is_empty() && field.label.within != within {
+                annotations.push(DebugAnnotation {
+                    name_iid: Some(self.labels.intern(field.label.within.as_bytes())),
+                    ..DebugAnnotation::default()
+                });
+            }
+            within = field.label.within;
+            match annotations.last_mut() {
+                Some(structure) if !within.is_empty() => structure.dict_entries.push(annotation),
+                _ => annotations.push(annotation),
+            }
+        }
+        annotations
+    }
+
+    fn value(&mut self, value: &Value<'_>) -> AnnotationValue {
+        match value {
+            Value::Bool(bool) => return AnnotationValue::Bool(*bool),
+            Value::Int(int) => {
+                if let Ok(int) = i64::try_from(*int) {
+                    return AnnotationValue::Int(int);
+                }
+                if let Ok(uint) = u64::try_from(*int) {
+                    return AnnotationValue::Uint(uint);
+                }
+            }
+            _ => {}
+        }
+        self.scratch.clear();
+        self.values.push(&mut self.scratch, value);
+        if (MIN_TEXT..=MAX_TEXT).contains(&self.scratch.len()) {
+            AnnotationValue::StringIid(self.texts.intern(&self.scratch))
+        } else {
+            AnnotationValue::String(string(&self.scratch))
+        }
+    }
+}
+
+impl Format for Events {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        let size: usize = self.tables().iter().map(|table| table.size).sum();
+        if size > MAX_INTERNED {
+            for table in self.tables() {
+                *table = Table::default();
+            }
+            self.has_begun = false;
+        }
+        let mut track_event = std::mem::take(&mut self.event);
+        track_event.r#type = Some(TYPE_INSTANT);
+        track_event.category_iids.clear();
+        for category in categories(event.event_type) {
+            let iid = self.categories.intern(category.as_bytes());
+            track_event.category_iids.push(iid);
+        }
+        self.scratch.clear();
+        event_name(&mut self.scratch, event.event_type);
+        track_event.name_iid = Some(self.names.intern(&self.scratch));
+        track_event.debug_annotations = self.annotations(&event.fields);
+        if let Some(thread) = event.thread_id {
+            track_event.debug_annotations.push(DebugAnnotation {
+                name_iid: Some(self.labels.intern(b"thread")),
+                value: Some(AnnotationValue::Uint(thread)),
+                ..DebugAnnotation::default()
+            });
+        }
+        out.extend_from_slice(&[0; 4]);
+        if let Some(packet) = self.interned() {
+            push(out, &packet);
+            // No text that is interned is long.
+            let length = u32::try_from(out.len() - start - 4).unwrap_or(0);
+            out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        }
+        out.extend_from_slice(&self.sequence.to_le_bytes());
+        // A vector has room for everything.
+        let _ = track_event.encode(out);
+        self.event = track_event;
+        start
+    }
+}
+
+/// What [`Events`] left of an event: what has to be written in any case, the sequence, and the event.
+fn parts(text: &[u8]) -> Option<(&[u8], u32, &[u8])> {
+    let (length, rest) = text.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (interned, rest) = rest.split_at_checked(length)?;
+    let (sequence, event) = rest.split_first_chunk()?;
+    Some((interned, u32::from_le_bytes(*sequence), event))
+}
+
+/// Texts with their numbers.
+#[derive(Default)]
+struct Table {
+    numbers: HashMap<Vec<u8>, u64>,
+    /// Those that are not written yet.
+    new: Vec<InternedString>,
+    /// About how much memory they take, in bytes.
+    size: usize,
+}
+
+impl Table {
+    fn intern(&mut self, text: &[u8]) -> u64 {
+        if let Some(iid) = self.numbers.get(text) {
+            return *iid;
+        }
+        let iid = self.numbers.len() as u64 + 1;
+        self.numbers.insert(text.to_vec(), iid);
+        self.size += text.len() + OVERHEAD;
+        let text = string(text);
+        self.new.push(InternedString { iid, text });
+        iid
+    }
+}
+
+/// The ordered side.
+#[derive(Default)]
+pub(super) struct Perfetto {
+    /// The time from which on times are counted.
+    origin: Moment,
+    /// The lanes and counters that were introduced, other than those of processes.
+    known: Vec<u64>,
+    joined: Vec<u8>,
+}
+
+/// Appends the introduction of a track.
+fn push_track(out: &mut Vec<u8>, descriptor: TrackDescriptor) {
+    let packet = TracePacket {
+        trusted_packet_sequence_id: ORDERED,
+        track_descriptor: Some(descriptor),
+        ..TracePacket::default()
+    };
+    push(out, &packet);
+}
+
+impl Perfetto {
+    /// Introduces a lane that every trace can have, unless that was done.
+    fn introduce(
+        &mut self,
+        lane: u64,
+        parent: Option<u64>,
+        name: &str,
+        counter: Option<&str>,
+        out: &mut Vec<u8>,
+    ) {
+        if self.known.contains(&lane) {
+            return;
+        }
+        self.known.push(lane);
+        let descriptor = TrackDescriptor {
+            uuid: lane,
+            name: name.to_owned(),
+            parent_uuid: parent,
+            counter: counter.map(|unit| CounterDescriptor {
+                unit_name: unit.to_owned(),
+            }),
+            ..TrackDescriptor::default()
+        };
+        push_track(out, descriptor);
+    }
+
+    fn push(&self, time: Moment, event: TrackEvent, out: &mut Vec<u8>) {
+        let packet = TracePacket {
+            timestamp: Some(time.saturating_sub(self.origin)),
+            trusted_packet_sequence_id: ORDERED,
+            track_event: Some(event),
+            ..TracePacket::default()
+        };
+        push(out, &packet);
+    }
+
+    fn introduce_place(&mut self, place: Place, out: &mut Vec<u8>) {
+        match place {
+            UNKNOWN => self.introduce(UNKNOWN.lane, Some(PROCESSES), "unknown process", None, out),
+            MISSING => self.introduce(MISSING.lane, None, "missing events", None, out),
+            _ => {}
+        }
+    }
+}
+
+fn annotations(details: &[Detail]) -> Vec<DebugAnnotation> {
+    let annotation = |detail: &Detail| DebugAnnotation {
+        name: Some(detail.name.to_owned()),
+        value: Some(match &detail.value {
+            Content::Int(int) => AnnotationValue::Int(*int),
+            Content::Text(text) => AnnotationValue::String(text.clone()),
+        }),
+        ..DebugAnnotation::default()
+    };
+    details.iter().map(annotation).collect()
+}
+
+impl Sheet for Perfetto {
+    /// Times are counted from midnight (UTC), so that the axis shows the time of day, and from the midnight before where that
+    /// is near: an event may be a little earlier than the first that came.
+    fn earliest(&self, first: Moment) -> Moment {
+        let late = first.saturating_sub(HOUR);
+        late - late % (24 * HOUR)
+    }
+
+    fn header(&mut self, out: &mut Vec<u8>) {
+        let packet = TracePacket {
+            trusted_packet_sequence_id: ORDERED,
+            sequence_flags: Some(SEQ_INCREMENTAL_STATE_CLEARED),
+            ..TracePacket::default()
+        };
+        push(out, &packet);
+        let descriptor = TrackDescriptor {
+            uuid: PROCESSES,
+            name: "Processes".to_owned(),
+            child_ordering: Some(CHRONOLOGICAL),
+            ..TrackDescriptor::default()
+        };
+        push_track(out, descriptor);
+    }
+
+    /// Says what the times are on a clock on the wall.
+    fn begin(&mut self, first: Moment, out: &mut Vec<u8>) {
+        self.origin = self.earliest(first);
+        let clock = |clock_id, timestamp| Clock {
+            clock_id,
+            timestamp,
+        };
+        let relative = first - self.origin;
+        let packet = TracePacket {
+            timestamp: Some(relative),
+            trusted_packet_sequence_id: ORDERED,
+            clock_snapshot: Some(ClockSnapshot {
+                clocks: vec![
+                    clock(BUILTIN_CLOCK_BOOTTIME, relative),
+                    clock(BUILTIN_CLOCK_REALTIME, first),
+                ],
+            }),
+            ..TracePacket::default()
+        };
+        push(out, &packet);
+    }
+
+    fn lane(&mut self, lane: u64, parent: Option<u64>, name: &str, out: &mut Vec<u8>) {
+        let descriptor = TrackDescriptor {
+            uuid: lane,
+            name: name.to_owned(),
+            parent_uuid: Some(parent.unwrap_or(PROCESSES)),
+            child_ordering: Some(CHRONOLOGICAL),
+            sibling_merge_behavior: Some(SIBLING_MERGE_BEHAVIOR_NONE),
+            ..TrackDescriptor::default()
+        };
+        push_track(out, descriptor);
+    }
+
+    fn span(&mut self, place: Place, span: &Span, arrow: Option<u64>, out: &mut Vec<u8>) {
+        let event = TrackEvent {
+            r#type: Some(TYPE_SLICE_BEGIN),
+            track_uuid: Some(place.lane),
+            name: Some(span.name.clone()),
+            categories: vec!["process".to_owned()],
+            terminating_flow_ids: arrow.into_iter().collect(),
+            debug_annotations: annotations(&span.details),
+            ..TrackEvent::default()
+        };
+        self.push(span.begin, event, out);
+    }
+
+    fn span_end(&mut self, place: Place, time: Moment, details: &[Detail], out: &mut Vec<u8>) {
+        let event = TrackEvent {
+            r#type: Some(TYPE_SLICE_END),
+            track_uuid: Some(place.lane),
+            debug_annotations: annotations(details),
+            ..TrackEvent::default()
+        };
+        self.push(time, event, out);
+    }
+
+    fn event(
+        &mut self,
+        place: Place,
+        time: Moment,
+        text: &[u8],
+        arrow: Option<u64>,
+        details: &[Detail],
+        out: &mut Vec<u8>,
+    ) {
+        let Some((interned, sequence, event)) = parts(text) else {
+            return;
+        };
+        out.extend_from_slice(interned);
+        self.introduce_place(place, out);
+        let rest = TrackEvent {
+            track_uuid: Some(place.lane),
+            flow_ids: arrow.into_iter().collect(),
+            debug_annotations: annotations(details),
+            ..TrackEvent::default()
+        };
+        let mut joined = std::mem::take(&mut self.joined);
+        joined.clear();
+        // The fields of a message may come in any order, so that two halves make a whole.
+        joined.extend_from_slice(event);
+        let _ = rest.encode(&mut joined);
+        let packet = EncodedPacket {
+            timestamp: Some(time.saturating_sub(self.origin)),
+            trusted_packet_sequence_id: sequence,
+            track_event: joined,
+            sequence_flags: Some(SEQ_NEEDS_INCREMENTAL_STATE),
+        };
+        push(out, &packet);
+        self.joined = packet.track_event;
+    }
+
+    fn hide(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        // Later events may use what was interned for this one.
+        if let Some((interned, ..)) = parts(text) {
+            out.extend_from_slice(interned);
+        }
+    }
+
+    fn mark(
+        &mut self,
+        place: Place,
+        time: Moment,
+        name: &str,
+        category: &str,
+        details: &[Detail],
+        out: &mut Vec<u8>,
+    ) {
+        self.introduce_place(place, out);
+        let event = TrackEvent {
+            r#type: Some(TYPE_INSTANT),
+            track_uuid: Some(place.lane),
+            name: Some(name.to_owned()),
+            categories: vec![category.to_owned()],
+            debug_annotations: annotations(details),
+            ..TrackEvent::default()
+        };
+        self.push(time, event, out);
+    }
+
+    fn count(&mut self, counter: Counter, time: Moment, value: u64, out: &mut Vec<u8>) {
+        let (lane, parent, name, unit) = match counter {
+            Counter::Events => (EVENTS, None, "events/s", "events/s"),
+            Counter::Class(at, name) => (FIRST_CLASS + at as u64, Some(EVENTS), name, "events/s"),
+            Counter::Missing => (MISSING_COUNT, Some(MISSING.lane), "missing", "events"),
+        };
+        self.introduce(lane, parent, name, Some(unit), out);
+        let event = TrackEvent {
+            r#type: Some(TYPE_COUNTER),
+            track_uuid: Some(lane),
+            counter_value: Some(i64::try_from(value).unwrap_or(i64::MAX)),
+            ..TrackEvent::default()
+        };
+        self.push(time, event, out);
+    }
+
+    fn has_open_ends(&self) -> bool {
+        true
+    }
+
+    fn footer(&mut self, _out: &mut Vec<u8>) {}
+}
