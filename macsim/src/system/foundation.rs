@@ -30,10 +30,6 @@ extern "C" fn CFStringGetLength(string: *const c_char) -> isize {
 
 extern "C" fn CFRelease(_: *const c_void) {}
 
-extern "C" fn CFRetain(object: *const c_void) -> *const c_void {
-    object
-}
-
 extern "C" fn bzero(memory: *mut c_void, size: usize) {
     // SAFETY: the caller's memory.
     unsafe { libc::memset(memory, 0, size) };
@@ -63,21 +59,14 @@ extern "C" fn memset_pattern4(memory: *mut u8, pattern: *const [u8; 4], size: us
     memset_pattern16(memory, &raw const often, size);
 }
 
-extern "C" fn malloc_size(memory: *mut c_void) -> usize {
-    // SAFETY: made by malloc.
-    unsafe { libc::malloc_usable_size(memory) }
-}
-
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
     let mut exports = functions![
         bzero,
-        malloc_size,
         memset_pattern16,
         memset_pattern4,
         memset_pattern8,
         CFRelease,
-        CFRetain,
         CFStringGetCStringPtr,
         CFStringGetLength,
         CFTimeZoneCopySystem,

@@ -1,6 +1,6 @@
 //! What a program asks of the system: its version, its limits.
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 
 use super::errno::fail;
 use super::{Export, functions, identity, put_string};
@@ -108,51 +108,6 @@ extern "C" fn sysctlbyname(
     answer(value(name), output, size)
 }
 
-extern "C" fn sysctl(
-    name: *const c_int,
-    count: c_uint,
-    output: *mut c_void,
-    size: *mut usize,
-    _: *const c_void,
-    _: usize,
-) -> c_int {
-    // SAFETY: an array of the caller's.
-    let name = unsafe { std::slice::from_raw_parts(name, count as usize) };
-    let name = match name {
-        [1, 1] => "kern.ostype",
-        [1, 2] => "kern.osrelease",
-        [1, 4] => "kern.version",
-        [1, 8] => "kern.argmax",
-        [1, 10] => "kern.hostname",
-        [1, 65] => "kern.osversion",
-        [6, 1] => "hw.machine",
-        [6, 2] => "hw.model",
-        [6, 3 | 25] => "hw.ncpu",
-        [6, 7] => "hw.pagesize",
-        [6, 24] => "hw.memsize",
-        _ => "",
-    };
-    answer(value(name), output, size)
-}
-
-extern "C" fn uname(output: *mut [[c_char; 256]; 5]) -> c_int {
-    let names = [
-        "kern.ostype",
-        "kern.hostname",
-        "kern.osrelease",
-        "kern.version",
-        "hw.machine",
-    ];
-    for (index, name) in names.iter().enumerate() {
-        if let Some(Value::Text(text)) = value(name) {
-            // SAFETY: the caller's structure has five strings.
-            let place = unsafe { output.cast::<[c_char; 256]>().add(index) };
-            put_string(place.cast(), 256, text.as_bytes());
-        }
-    }
-    0
-}
-
 extern "C" fn sysconf(name: c_int) -> c_long {
     match name {
         1 => 1_048_576,          // _SC_ARG_MAX
@@ -251,23 +206,9 @@ extern "C" fn setrlimit(which: c_int, limit: *const libc::rlimit) -> c_int {
     }
 }
 
-extern "C" fn getpagesize() -> c_int {
-    4096
-}
-
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
-    functions![
-        confstr,
-        getpagesize,
-        getrlimit,
-        setrlimit,
-        sysconf,
-        sysctl,
-        sysctlbyname,
-        uname
-    ]
-    .to_vec()
+    functions![confstr, getrlimit, setrlimit, sysconf, sysctlbyname,].to_vec()
 }
 
 #[cfg(test)]

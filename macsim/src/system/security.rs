@@ -99,10 +99,6 @@ extern "C" fn CCRandomGenerateBytes(buffer: *mut c_void, size: usize) -> c_int {
     if given == size as isize { 0 } else { -1 }
 }
 
-extern "C" fn arc4random_buf(buffer: *mut c_void, size: usize) {
-    CCRandomGenerateBytes(buffer, size);
-}
-
 extern "C" fn csr_get_active_config(config: *mut u32) -> c_int {
     // SAFETY: the caller's variable.
     unsafe { config.write(settings::get().csr) };
@@ -118,7 +114,6 @@ pub fn exports() -> Vec<Export> {
         acl_free,
         acl_size,
         acl_to_text,
-        arc4random_buf,
         csr_get_active_config,
         CCRandomGenerateBytes
     ]);

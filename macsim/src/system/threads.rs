@@ -17,7 +17,6 @@ const MUTEX_RECURSIVE: u32 = 0x32aa_aba2;
 const MUTEX_ERROR_CHECK: u32 = 0x32aa_aba1;
 const CONDITION: u32 = 0x3cb0_b1bb;
 const RWLOCK: u32 = 0x2da8_b3b4;
-const ONCE: u32 = 0x30b1_bcba;
 
 /// The first word of an object of the program's.
 fn word<'a, T>(object: *mut T) -> &'a AtomicU32 {
@@ -172,11 +171,6 @@ extern "C" fn pthread_rwlock_destroy(lock: RwLock) -> c_int {
     to_mac(unsafe { libc::pthread_rwlock_destroy(begin(lock, RWLOCK)) })
 }
 
-extern "C" fn pthread_once(once: *mut libc::pthread_once_t, function: extern "C" fn()) -> c_int {
-    // SAFETY: as C asks of the caller.
-    unsafe { libc::pthread_once(begin(once, ONCE), function) }
-}
-
 extern "C" fn pthread_setname_np(name: *const c_char) -> c_int {
     // SAFETY: the caller's string; Linux takes 15 bytes of it.
     unsafe {
@@ -186,23 +180,10 @@ extern "C" fn pthread_setname_np(name: *const c_char) -> c_int {
     }
 }
 
-extern "C" fn pthread_getname_np(
-    thread: libc::pthread_t,
-    buffer: *mut c_char,
-    size: usize,
-) -> c_int {
-    // SAFETY: as C asks of the caller.
-    unsafe { libc::pthread_getname_np(thread, buffer, size) }
-}
-
 extern "C" fn pthread_threadid_np(_: libc::pthread_t, id: *mut u64) -> c_int {
     // SAFETY: the caller's variable.
     unsafe { id.write(libc::gettid() as u64) };
     0
-}
-
-extern "C" fn pthread_mach_thread_np(thread: libc::pthread_t) -> u32 {
-    thread as u32
 }
 
 /// Where a thread's stack is.
@@ -227,11 +208,6 @@ extern "C" fn pthread_get_stacksize_np(thread: libc::pthread_t) -> usize {
 extern "C" fn pthread_get_stackaddr_np(thread: libc::pthread_t) -> *mut c_void {
     let (start, size) = stack(thread);
     start.wrapping_byte_add(size)
-}
-
-extern "C" fn pthread_main_np() -> c_int {
-    // SAFETY: always possible.
-    unsafe { c_int::from(libc::gettid() == libc::getpid()) }
 }
 
 type Destructor = extern "C" fn(*mut c_void);
@@ -353,8 +329,6 @@ extern "C" fn dispatch_time(when: u64, delta: i64) -> u64 {
     }
 }
 
-extern "C" fn dispatch_retain(_: *mut c_void) {}
-
 /// Semaphores are the only objects there are, and nobody retains them.
 extern "C" fn dispatch_release(object: *mut c_void) {
     // SAFETY: made by malloc.
@@ -381,12 +355,6 @@ extern "C" fn os_unfair_lock_lock(lock: *mut u32) {
     }
 }
 
-extern "C" fn os_unfair_lock_trylock(lock: *mut u32) -> bool {
-    word(lock)
-        .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
-        .is_ok()
-}
-
 extern "C" fn os_unfair_lock_unlock(lock: *mut u32) {
     let lock = word(lock);
     if lock.swap(0, Ordering::Release) == 2 {
@@ -394,28 +362,16 @@ extern "C" fn os_unfair_lock_unlock(lock: *mut u32) {
     }
 }
 
-extern "C" fn pthread_kill(thread: libc::pthread_t, signal: c_int) -> c_int {
-    // SAFETY: as C asks of the caller.
-    to_mac(unsafe { libc::pthread_kill(thread, super::signals::from_mac(signal)) })
-}
-
-/// What macOS calls quality of service says nothing here.
-extern "C" fn pthread_set_qos_class_self_np(_: c_int, _: c_int) -> c_int {
-    0
-}
-
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
     functions![
         _tlv_atexit,
         dispatch_release,
-        dispatch_retain,
         dispatch_semaphore_create,
         dispatch_semaphore_signal,
         dispatch_semaphore_wait,
         dispatch_time,
         os_unfair_lock_lock,
-        os_unfair_lock_trylock,
         os_unfair_lock_unlock,
         pthread_cond_broadcast,
         pthread_cond_destroy,
@@ -425,26 +381,20 @@ pub fn exports() -> Vec<Export> {
         pthread_cond_wait,
         pthread_get_stackaddr_np,
         pthread_get_stacksize_np,
-        pthread_getname_np,
         pthread_getspecific,
         pthread_key_create,
         pthread_key_delete,
-        pthread_kill,
-        pthread_mach_thread_np,
-        pthread_main_np,
         pthread_mutex_destroy,
         pthread_mutex_lock,
         pthread_mutex_trylock,
         pthread_mutex_unlock,
         pthread_mutexattr_settype,
-        pthread_once,
         pthread_rwlock_destroy,
         pthread_rwlock_rdlock,
         pthread_rwlock_tryrdlock,
         pthread_rwlock_trywrlock,
         pthread_rwlock_unlock,
         pthread_rwlock_wrlock,
-        pthread_set_qos_class_self_np,
         pthread_setname_np,
         pthread_setspecific,
         pthread_threadid_np,

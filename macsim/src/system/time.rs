@@ -2,8 +2,6 @@
 
 use std::ffi::{c_int, c_long, c_uint};
 
-use super::errno::fail;
-use super::files::Timeval;
 use super::{Export, functions};
 
 /// Linux's clock for macOS's.
@@ -30,15 +28,6 @@ pub fn nanoseconds(clock: libc::clockid_t) -> u64 {
 extern "C" fn clock_gettime(id: c_int, time: *mut libc::timespec) -> c_int {
     // SAFETY: as C asks of the caller.
     unsafe { libc::clock_gettime(clock(id), time) }
-}
-
-extern "C" fn clock_getres(id: c_int, time: *mut libc::timespec) -> c_int {
-    // SAFETY: as C asks of the caller.
-    unsafe { libc::clock_getres(clock(id), time) }
-}
-
-extern "C" fn clock_gettime_nsec_np(id: c_int) -> u64 {
-    nanoseconds(clock(id))
 }
 
 extern "C" fn gettimeofday(time: *mut libc::timeval, _: *mut u8) -> c_int {
@@ -77,34 +66,14 @@ extern "C" fn mach_wait_until(deadline: u64) -> c_int {
     }
 }
 
-extern "C" fn setitimer(
-    which: c_int,
-    new: *const [Timeval; 2],
-    old: *mut libc::itimerval,
-) -> c_int {
-    // SAFETY: as C asks of the caller.
-    let Some([interval, value]) = (unsafe { new.as_ref() }) else {
-        return fail(libc::EFAULT);
-    };
-    let timer = libc::itimerval {
-        it_interval: interval.linux(),
-        it_value: value.linux(),
-    };
-    // SAFETY: as C asks of the caller.
-    unsafe { libc::syscall(libc::SYS_setitimer, which, &raw const timer, old) as c_int }
-}
-
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
     let mut exports = functions![
-        clock_getres,
         clock_gettime,
-        clock_gettime_nsec_np,
         gettimeofday,
         mach_absolute_time,
         mach_timebase_info,
         mach_wait_until,
-        setitimer,
     ]
     .to_vec();
     // The computer never sleeps here.
