@@ -28,7 +28,9 @@ impl Termination for Exit {
 
 /// Says something on standard error. That this fails is nothing that could be told anybody.
 pub fn warn(message: Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "proctracer: {message}");
+    // In one piece: others write there, too.
+    let line = format!("proctracer: {message}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// What an error of the system says, without its number.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::note::note;
 use crate::settings::Settings;
 use crate::{bench, eslogger, live, loader, settings, universal};
 
@@ -80,7 +81,7 @@ pub fn main() -> ExitCode {
             }
             settings::set(*settings);
             if let Err(reason) = live::start(&PathBuf::from(&program[0])) {
-                eprintln!("macsim: {reason}");
+                note(format_args!("{reason}"));
             }
             match loader::run(&program, argv0) {
                 Ok(never) => match never {},
@@ -97,6 +98,6 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(reason: &str) -> ExitCode {
-    eprintln!("macsim: {reason}");
+    note(format_args!("{reason}"));
     ExitCode::from(2)
 }

@@ -36,6 +36,8 @@ mod live;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod loader;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod note;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod settings;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod system;

@@ -11,6 +11,7 @@ use super::live::Live;
 use super::muting::Muting;
 use super::queue::{Marker, Queue, Queued};
 use super::{delivery, live, message, misused};
+use crate::note::note;
 use crate::settings::{self, First, Signature};
 use crate::system::blocks::{_Block_copy, _Block_release, Block};
 use crate::system::{Export, functions, identity};
@@ -292,7 +293,7 @@ pub fn names(events: &[u32]) -> String {
 /// Prints a line under `--log`.
 pub fn log(text: std::fmt::Arguments) {
     if settings::get().log {
-        eprintln!("macsim: {text}");
+        note(text);
     }
 }
 

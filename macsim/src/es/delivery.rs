@@ -12,6 +12,7 @@ use super::message::{Message, records};
 use super::queue::Queued;
 use crate::builder::Record;
 use crate::live;
+use crate::note::note;
 use crate::settings::{self, Drop, End};
 use crate::system::processes;
 
@@ -48,10 +49,10 @@ fn run(client: &Client) {
     }
     if settings.check && !settings.events.is_empty() {
         let (delivered, seconds) = (delivery.delivered, delivery.began.elapsed().as_secs_f64());
-        eprintln!(
-            "macsim: all delivered: {delivered} messages in {seconds:.3} s, {:.0} a second",
+        note(format_args!(
+            "all delivered: {delivered} messages in {seconds:.3} s, {:.0} a second",
             delivered as f64 / seconds
-        );
+        ));
     }
     TIMES
         .lock()

@@ -7,6 +7,7 @@ use super::client;
 use crate::builder::{self, Record};
 use crate::json;
 use crate::live::{News, Watch};
+use crate::note::note;
 use crate::system::groups;
 
 /// A message that waits for clients.
@@ -46,7 +47,7 @@ pub fn listen() {
             changed: Condvar::new(),
         }),
         Err(error) => {
-            eprintln!("macsim: no messages of real processes: {error}");
+            note(format_args!("no messages of real processes: {error}"));
             None
         }
     });
@@ -56,7 +57,7 @@ pub fn listen() {
             let thread = std::thread::Builder::new().name("live messages".into());
             let started = watch.and_then(|watch| thread.spawn(move || run(watch, listener)));
             if let Err(error) = started {
-                eprintln!("macsim: no messages of real processes: {error}");
+                note(format_args!("no messages of real processes: {error}"));
                 reach(listener, u64::MAX);
             }
         });
@@ -100,7 +101,7 @@ fn run(mut watch: Watch, listener: &Listener) {
             Ok(Some(News::Mark(mark))) => reach(listener, mark),
             Ok(None) => break,
             Err(error) => {
-                eprintln!("macsim: no more messages of real processes: {error}");
+                note(format_args!("no more messages of real processes: {error}"));
                 break;
             }
         }
@@ -120,6 +121,6 @@ fn queue(text: &[u8], related: bool) {
     };
     match made {
         Ok(record) => client::queue(&std::sync::Arc::new(Live { record, related })),
-        Err(reason) => eprintln!("macsim: a message of a real process: {reason}"),
+        Err(reason) => note(format_args!("a message of a real process: {reason}")),
     }
 }

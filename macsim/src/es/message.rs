@@ -8,6 +8,7 @@ use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use super::misused;
 use crate::builder::{Record, exec, layout};
 use crate::json::Json;
+use crate::note::note;
 use crate::settings;
 use crate::system::{Export, functions, xpc};
 
@@ -43,12 +44,12 @@ pub fn records() -> &'static [Record] {
             match crate::builder::read(path, settings.child_pid) {
                 Ok((read, failures)) => {
                     for failure in failures {
-                        eprintln!("macsim: {failure}");
+                        note(format_args!("{failure}"));
                     }
                     records.extend(read);
                 }
                 Err(error) => {
-                    eprintln!("macsim: {}: {error}", path.display());
+                    note(format_args!("{}: {error}", path.display()));
                     std::process::exit(125);
                 }
             }

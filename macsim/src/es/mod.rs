@@ -12,6 +12,7 @@ mod queue;
 use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::note::note;
 use crate::settings;
 use crate::system::{Export, xpc};
 
@@ -23,7 +24,7 @@ const DESCRIBED: u64 = 10;
 /// The program did what it must not do.
 pub fn misused(what: Arguments) {
     if MISUSED.fetch_add(1, Ordering::Relaxed) < DESCRIBED && settings::get().check {
-        eprintln!("macsim: {what}");
+        note(format_args!("{what}"));
     }
 }
 
@@ -33,7 +34,9 @@ pub fn report() -> Option<i32> {
     if settings.time_handler
         && let Some((median, percentile)) = delivery::handler_times()
     {
-        eprintln!("macsim: handler median {median} ns, 99th percentile {percentile} ns");
+        note(format_args!(
+            "handler median {median} ns, 99th percentile {percentile} ns"
+        ));
     }
     if !settings.check {
         return None;
@@ -42,12 +45,14 @@ pub fn report() -> Option<i32> {
     let dropped = delivery::DROPPED.load(Ordering::Relaxed);
     let objects = xpc::held();
     if objects > 0 {
-        eprintln!("macsim: references to XPC objects that were never released: {objects}");
+        note(format_args!(
+            "references to XPC objects that were never released: {objects}"
+        ));
     }
     let (held, misused) = (message::held() + objects, MISUSED.load(Ordering::Relaxed));
-    eprintln!(
-        "macsim: delivered {delivered} dropped {dropped} unreleased {held} misused {misused}"
-    );
+    note(format_args!(
+        "delivered {delivered} dropped {dropped} unreleased {held} misused {misused}"
+    ));
     (held > 0 || misused > 0).then_some(125)
 }
 

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Export, find, functions, put_string};
+use crate::note::note;
 use crate::settings;
 
 unsafe extern "C" {
@@ -128,7 +129,7 @@ extern "C" fn dlsym(_: *mut c_void, name: *const c_char) -> *mut c_void {
     if address == 0 {
         FAILED.store(true, Ordering::Relaxed);
         if settings::get().trace {
-            eprintln!("macsim: dlsym finds no {name}");
+            note(format_args!("dlsym finds no {name}"));
         }
     }
     address as *mut c_void

@@ -30,6 +30,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::io::Write as _;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use crate::note::note;
 use crate::{es, settings, versions};
 
 /// A name as C has it, without the underscore, and the address of the function or of the data.
@@ -133,7 +134,7 @@ fn machine_code(code: &[u8]) -> usize {
         // SAFETY: new memory of our own.
         let page = unsafe { libc::mmap(std::ptr::null_mut(), PAGE, rights, flags, -1, 0) };
         if page == libc::MAP_FAILED {
-            eprintln!("macsim: no memory that code can run in");
+            note(format_args!("no memory that code can run in"));
             std::process::exit(125);
         }
         *used = (page as usize, 0);
@@ -158,7 +159,7 @@ pub fn resolve(symbol: &str, weak: bool) -> usize {
         }
         0 => {
             if settings::get().trace {
-                eprintln!("macsim: not implemented: {name}");
+                note(format_args!("not implemented: {name}"));
             }
             missing(name)
         }
