@@ -178,6 +178,21 @@ impl Word {
             Word::PidVersion => "pidversion",
         }
     }
+
+    /// The word that eslogger calls so.
+    pub fn by_name(name: &[u8]) -> Option<Word> {
+        Some(match name {
+            b"auid" => Word::Auid,
+            b"euid" => Word::Euid,
+            b"egid" => Word::Egid,
+            b"ruid" => Word::Ruid,
+            b"rgid" => Word::Rgid,
+            b"pid" => Word::Pid,
+            b"asid" => Word::Asid,
+            b"pidversion" => Word::PidVersion,
+            _ => return None,
+        })
+    }
 }
 
 /// `audit_token_t`. A token of a recording need not have all its words.

@@ -114,7 +114,7 @@ impl<'m> Scanner<'m> {
     }
 
     /// Reads an object: calls `member` with each key, which must read or skip the value.
-    #[inline]
+    #[inline(always)]
     pub fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Str<'m>) -> Result<()>,

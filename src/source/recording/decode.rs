@@ -55,22 +55,20 @@ pub struct Complaint {
     pub error: Box<Error>,
 }
 
-/// Where in a message a value stands: its names in the message, the outermost last.
+/// Where in a message a value stands: its names in the message, the innermost first.
 #[derive(Clone, Copy)]
 struct Place<'p> {
     outer: Option<&'p Place<'p>>,
     name: Text<'p>,
 }
 
-impl<'p> Place<'p> {
-    /// The place of a part of the message, or of a member of its event.
-    const fn of(name: &'static str) -> Place<'static> {
-        Place {
-            outer: None,
-            name: Text::Known(name),
-        }
-    }
+/// The message itself, or the structure of its event: what has no name.
+const ROOT: Place<'static> = Place {
+    outer: None,
+    name: Text::Known(""),
+};
 
+impl<'p> Place<'p> {
     /// The place of a member of what stands here.
     fn member(&'p self, name: impl Into<Text<'p>>) -> Place<'p> {
         Place {
@@ -79,7 +77,7 @@ impl<'p> Place<'p> {
         }
     }
 
-    /// The names, separated by dots and escaped.
+    /// The names, the outermost first, separated by dots and escaped.
     fn path(&self) -> String {
         let mut path = Vec::new();
         self.push(&mut path);
@@ -89,7 +87,9 @@ impl<'p> Place<'p> {
     fn push(&self, path: &mut Vec<u8>) {
         if let Some(outer) = self.outer {
             outer.push(path);
-            path.push(b'.');
+            if !path.is_empty() {
+                path.push(b'.');
+            }
         }
         escape::push(path, self.name);
     }
@@ -109,27 +109,21 @@ impl Decoder {
         };
         scanner.object(|scanner, key| {
             match key.inside {
-                b"time" => frame.time = part.timestamp(scanner, &Place::of("time"))?,
-                b"event_type" => {
-                    frame.number =
-                        part.optional(scanner, &Place::of("event_type"), Scanner::integer)?;
-                }
+                b"time" => frame.time = part.timestamp(scanner, &ROOT, "time")?,
+                b"event_type" => frame.number = part.number(scanner, &ROOT, "event_type")?,
                 b"thread" => frame.thread_id = part.thread_id(scanner)?,
                 b"process" => {
-                    let place = Place::of("process");
-                    let process = part.structure(scanner, &place, |part, scanner| {
-                        part.process(scanner, &place)
-                    });
-                    frame.process = process?;
+                    frame.process =
+                        part.structure(scanner, &ROOT.member("process"), Part::process)?;
                 }
                 b"event" => part.event(scanner, &mut frame)?,
-                b"seq_num" => frame.seq_num = part.number(scanner, &Place::of("seq_num"))?,
+                b"seq_num" => frame.seq_num = part.number(scanner, &ROOT, "seq_num")?,
                 b"global_seq_num" => {
-                    frame.global_seq_num = part.number(scanner, &Place::of("global_seq_num"))?;
+                    frame.global_seq_num = part.number(scanner, &ROOT, "global_seq_num")?;
                 }
                 b"schema_version" | b"version" | b"mach_time" | b"action_type" | b"action"
                 | b"deadline" => scanner.skip()?,
-                _ => part.unknown(scanner, Some(&Place::of("message")), key.into())?,
+                _ => part.unknown(scanner, &ROOT.member("message"), key.into())?,
             }
             Ok(())
         })?;
@@ -201,13 +195,14 @@ impl<'m> Part<'m> {
     fn optional<T>(
         &mut self,
         scanner: &mut Scanner<'m>,
-        place: &Place<'_>,
+        outer: &Place<'_>,
+        name: &'static str,
         read: impl FnOnce(&mut Scanner<'m>) -> Result<T>,
     ) -> Result<Option<T>> {
         let start = scanner.at();
         match read(scanner) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => self.pass(scanner, start, place, error).map(|()| None),
+            Err(error) => self.pass(scanner, start, &outer.member(name), error),
         }
     }
 
@@ -216,25 +211,24 @@ impl<'m> Part<'m> {
         &mut self,
         scanner: &mut Scanner<'m>,
         place: &Place<'_>,
-        read: impl FnOnce(&mut Self, &mut Scanner<'m>) -> Result<T>,
+        read: impl FnOnce(&mut Self, &mut Scanner<'m>, &Place<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
         if scanner.peek() == b'{' {
-            return read(self, scanner).map(Some);
+            return read(self, scanner, place).map(Some);
         }
         let error = Error::mismatch(scanner.at(), "expected an object");
         self.pass(scanner, scanner.at(), place, error)
-            .map(|()| None)
     }
 
     /// Passes over the value at `start`, which couldn't be read: null is no damage, another type is complained of.
     #[cold]
-    fn pass(
+    fn pass<T>(
         &mut self,
         scanner: &mut Scanner<'m>,
         start: usize,
         place: &Place<'_>,
         error: Box<Error>,
-    ) -> Result<()> {
+    ) -> Result<Option<T>> {
         if !error.mismatch {
             return Err(error);
         }
@@ -243,7 +237,7 @@ impl<'m> Part<'m> {
             scanner.skip()?;
             self.complain(place, error);
         }
-        Ok(())
+        Ok(None)
     }
 
     fn complain(&mut self, place: &Place<'_>, error: Box<Error>) {
@@ -256,42 +250,50 @@ impl<'m> Part<'m> {
     fn number<T: TryFrom<i128>>(
         &mut self,
         scanner: &mut Scanner<'m>,
-        place: &Place<'_>,
+        outer: &Place<'_>,
+        name: &'static str,
     ) -> Result<Option<T>> {
-        self.optional(scanner, place, Scanner::integer_as)
+        self.optional(scanner, outer, name, Scanner::integer_as)
     }
 
-    fn boolean(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<Option<bool>> {
-        self.optional(scanner, place, Scanner::boolean)
+    fn boolean(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        outer: &Place<'_>,
+        name: &'static str,
+    ) -> Result<Option<bool>> {
+        self.optional(scanner, outer, name, Scanner::boolean)
     }
 
-    fn text(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<Option<Text<'m>>> {
-        if scanner.null()? {
-            return Ok(None);
-        }
-        let string = self.optional(scanner, place, Scanner::string)?;
+    fn text(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        outer: &Place<'_>,
+        name: &'static str,
+    ) -> Result<Option<Text<'m>>> {
+        let string = self.optional(scanner, outer, name, Scanner::string)?;
         Ok(string.map(Into::into))
     }
 
     fn timestamp(
         &mut self,
         scanner: &mut Scanner<'m>,
-        place: &Place<'_>,
+        outer: &Place<'_>,
+        name: &'static str,
     ) -> Result<Option<Timestamp>> {
-        self.optional(scanner, place, Reads::timestamp)
+        self.optional(scanner, outer, name, Reads::timestamp)
     }
 
     /// `{"thread_id":1}` or null
     fn thread_id(&mut self, scanner: &mut Scanner<'m>) -> Result<Option<u64>> {
-        let place = Place::of("thread");
         let mut thread_id = None;
-        self.structure(scanner, &place, |part, scanner| {
+        self.structure(scanner, &ROOT.member("thread"), |part, scanner, place| {
             scanner.object(|scanner, key| match key.inside {
                 b"thread_id" => {
-                    thread_id = part.number(scanner, &place.member("thread_id"))?;
+                    thread_id = part.number(scanner, place, "thread_id")?;
                     Ok(())
                 }
-                _ => part.unknown(scanner, Some(&place), key.into()),
+                _ => part.unknown(scanner, place, key.into()),
             })
         })?;
         Ok(thread_id)
@@ -309,10 +311,10 @@ impl<'m> Part<'m> {
             }
             frame.row = catalogue::by_name(name.inside);
             let Some(row) = frame.row else {
-                return self.members(scanner, &[], "", None);
+                return self.members(scanner, &[], "", &ROOT);
             };
-            let members = self.structure(scanner, &Place::of(row.name), |part, scanner| {
-                part.members(scanner, row.members, "", None)
+            let members = self.structure(scanner, &ROOT.member(row.name), |part, scanner, _| {
+                part.members(scanner, row.members, "", &ROOT)
             });
             members.map(drop)
         })
@@ -324,7 +326,7 @@ impl<'m> Part<'m> {
         scanner: &mut Scanner<'m>,
         members: &'static [Member],
         within: &'static str,
-        place: Option<&Place<'_>>,
+        place: &Place<'_>,
     ) -> Result<()> {
         let first = self.fields.len();
         scanner.object(|scanner, key| {
@@ -346,20 +348,17 @@ impl<'m> Part<'m> {
         scanner: &mut Scanner<'m>,
         member: &'static Member,
         within: &'static str,
-        outer: Option<&Place<'_>>,
+        outer: &Place<'_>,
     ) -> Result<()> {
         if scanner.null()? {
             return Ok(());
         }
-        let place = Place {
-            outer,
-            name: member.name.into(),
-        };
+        let place = outer.member(member.name);
         let start = scanner.at();
         let fields = self.fields.len();
         let read = match member.kind {
-            Kind::Struct(members) => self.members(scanner, members, member.label, Some(&place)),
-            Kind::Union(members) => self.members(scanner, members, within, Some(&place)),
+            Kind::Struct(members) => self.members(scanner, members, member.label, &place),
+            Kind::Union(members) => self.members(scanner, members, within, &place),
             Kind::Env if !self.decoder.env => scanner.skip(),
             ref kind => self.value(scanner, kind, &place).map(|value| {
                 let label = Label {
@@ -430,7 +429,7 @@ impl<'m> Part<'m> {
                 let mut list = Vec::new();
                 scanner.array(|scanner| {
                     let first = self.fields.len();
-                    self.members(scanner, members, "", None)?;
+                    self.members(scanner, members, "", &ROOT)?;
                     let mut structure = self.fields.split_off(first);
                     structure.sort_by(|a, b| a.label.compare(&b.label));
                     list.push(structure);
@@ -479,13 +478,14 @@ impl<'m> Part<'m> {
 
     /// A member of what stands at `outer` that the catalogue doesn't know: files and processes as such, all else as it
     /// is written.
+    #[cold]
     fn unknown(
         &mut self,
         scanner: &mut Scanner<'m>,
-        outer: Option<&Place<'_>>,
+        outer: &Place<'_>,
         name: Text<'m>,
     ) -> Result<()> {
-        let place = Place { outer, name };
+        let place = outer.member(name);
         let kind = match scanner.peek() {
             b'n' => return scanner.skip(),
             b'"' => &Kind::Text,
@@ -508,10 +508,7 @@ impl<'m> Part<'m> {
             }
         };
         if let Some(value) = value {
-            let within = match outer {
-                Some(outer) => self.arena.alloc_str(&outer.path()),
-                None => "",
-            };
+            let within = self.arena.alloc_str(&outer.path());
             let label = Label { within, name };
             self.fields.push(Field { label, value });
         }
@@ -524,12 +521,12 @@ impl<'m> Part<'m> {
         let mut path_truncated = None;
         scanner.object(|scanner, key| {
             match key.inside {
-                b"path" => path = self.text(scanner, &place.member("path"))?,
+                b"path" => path = self.text(scanner, place, "path")?,
                 b"path_truncated" => {
-                    path_truncated = self.boolean(scanner, &place.member("path_truncated"))?;
+                    path_truncated = self.boolean(scanner, place, "path_truncated")?;
                 }
                 b"stat" => scanner.skip()?,
-                _ => self.unknown(scanner, Some(place), key.into())?,
+                _ => self.unknown(scanner, place, key.into())?,
             }
             Ok(())
         })?;
@@ -545,7 +542,7 @@ impl<'m> Part<'m> {
         scanner: &mut Scanner<'m>,
         place: &Place<'_>,
     ) -> Result<Option<File<'m>>> {
-        let file = self.structure(scanner, place, |part, scanner| part.file(scanner, place))?;
+        let file = self.structure(scanner, place, Part::file)?;
         Ok(file.flatten())
     }
 
@@ -558,7 +555,7 @@ impl<'m> Part<'m> {
         let start = scanner.at();
         match self.audit_token(scanner, place) {
             Ok(token) => Ok(Some(token)),
-            Err(error) => self.pass(scanner, start, place, error).map(|()| None),
+            Err(error) => self.pass(scanner, start, place, error),
         }
     }
 
@@ -566,7 +563,7 @@ impl<'m> Part<'m> {
     fn process(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<Process<'m>> {
         let mut process = Process::default();
         scanner.object(|scanner, key| {
-            let at = |name| place.member(Text::Known(name));
+            let at = |name: &'static str| place.member(name);
             match key.inside {
                 b"audit_token" => {
                     let token = self.optional_token(scanner, &at("audit_token"))?;
@@ -575,25 +572,28 @@ impl<'m> Part<'m> {
                 b"executable" => {
                     process.executable = self.optional_file(scanner, &at("executable"))?;
                 }
-                b"signing_id" => process.signing_id = self.text(scanner, &at("signing_id"))?,
-                b"team_id" => process.team_id = self.text(scanner, &at("team_id"))?,
+                b"signing_id" | b"team_id" | b"tty" if scanner.null()? => {}
+                b"signing_id" => process.signing_id = self.text(scanner, place, "signing_id")?,
+                b"team_id" => process.team_id = self.text(scanner, place, "team_id")?,
                 b"tty" => process.tty = self.optional_file(scanner, &at("tty"))?,
-                b"start_time" => process.start_time = self.timestamp(scanner, &at("start_time"))?,
-                b"ppid" => process.ppid = self.number(scanner, &at("ppid"))?,
-                b"original_ppid" => {
-                    process.original_ppid = self.number(scanner, &at("original_ppid"))?;
+                b"start_time" => {
+                    process.start_time = self.timestamp(scanner, place, "start_time")?
                 }
-                b"group_id" => process.group_id = self.number(scanner, &at("group_id"))?,
-                b"session_id" => process.session_id = self.number(scanner, &at("session_id"))?,
+                b"ppid" => process.ppid = self.number(scanner, place, "ppid")?,
+                b"original_ppid" => {
+                    process.original_ppid = self.number(scanner, place, "original_ppid")?;
+                }
+                b"group_id" => process.group_id = self.number(scanner, place, "group_id")?,
+                b"session_id" => process.session_id = self.number(scanner, place, "session_id")?,
                 b"codesigning_flags" => {
-                    process.codesigning_flags = self.number(scanner, &at("codesigning_flags"))?;
+                    process.codesigning_flags = self.number(scanner, place, "codesigning_flags")?;
                 }
                 b"is_platform_binary" => {
                     process.is_platform_binary =
-                        self.boolean(scanner, &at("is_platform_binary"))?;
+                        self.boolean(scanner, place, "is_platform_binary")?;
                 }
                 b"is_es_client" => {
-                    process.is_es_client = self.boolean(scanner, &at("is_es_client"))?;
+                    process.is_es_client = self.boolean(scanner, place, "is_es_client")?;
                 }
                 b"parent_audit_token" if self.decoder.lineage => {
                     process.parent_audit_token =
@@ -608,7 +608,7 @@ impl<'m> Part<'m> {
                 | b"cs_validation_category"
                 | b"parent_audit_token"
                 | b"responsible_audit_token" => scanner.skip()?,
-                _ => self.unknown(scanner, Some(place), key.into())?,
+                _ => self.unknown(scanner, place, key.into())?,
             }
             Ok(())
         })?;
@@ -629,14 +629,9 @@ impl<'m> Part<'m> {
                 return Err(Error::mismatch(start, NOT_A_TOKEN));
             }
         } else {
-            scanner.object(|scanner, key| {
-                match Word::ALL
-                    .into_iter()
-                    .find(|word| word.name().as_bytes() == key.inside)
-                {
-                    Some(word) => self.word(scanner, &mut token, word, place),
-                    None => self.unknown(scanner, Some(place), key.into()),
-                }
+            scanner.object(|scanner, key| match Word::by_name(key.inside) {
+                Some(word) => self.word(scanner, &mut token, word, place),
+                None => self.unknown(scanner, place, key.into()),
             })?;
         }
         Ok(token)
@@ -649,8 +644,7 @@ impl<'m> Part<'m> {
         word: Word,
         place: &Place<'_>,
     ) -> Result<()> {
-        let place = place.member(word.name());
-        let read = self.optional(scanner, &place, |scanner| {
+        let read = self.optional(scanner, place, word.name(), |scanner| {
             let start = scanner.at();
             let number = scanner.integer()?;
             // Writers differ in whether an unset one is -1 or 4294967295.
