@@ -172,6 +172,8 @@ impl std::fmt::Display for MacOs {
 pub struct Row {
     /// `ES_EVENT_TYPE_NOTIFY_…` of `es_event_type_t`.
     pub number: u32,
+    /// `ES_EVENT_TYPE_AUTH_…`, for an event that a client can be asked to authorise.
+    pub auth: Option<u32>,
     /// The short name, the same as eslogger's.
     pub name: &'static str,
     /// The classes that it is in.
@@ -202,8 +204,7 @@ pub fn by_name(name: &[u8]) -> Option<&'static Row> {
     Some(BY_NAME[at])
 }
 
-/// The row of the event with this `es_event_type_t`.
-#[cfg(target_os = "macos")]
+/// The row of the event with this `es_event_type_t`, `ES_EVENT_TYPE_AUTH_…` too.
 pub fn by_number(number: u32) -> Option<&'static Row> {
     ROWS.get(place(number)?)
 }
@@ -213,7 +214,9 @@ fn place(number: u32) -> Option<usize> {
     static PLACES: LazyLock<[Option<u8>; 256]> = LazyLock::new(|| {
         let mut places = [None; 256];
         for (place, row) in (0..).zip(ROWS) {
-            places[row.number as usize] = Some(place);
+            for number in [Some(row.number), row.auth].into_iter().flatten() {
+                places[number as usize] = Some(place);
+            }
         }
         places
     });
@@ -286,15 +289,16 @@ macro_rules! members {
     };
 }
 
-/// `NUMBER NAME [@ C_UNION] CLASSES (MAJOR, MINOR, PATCH) "DOC" { MEMBERS } [NOTES]`
+/// `NUMBER [/ AUTH_NUMBER] NAME [@ C_UNION] CLASSES (MAJOR, MINOR, PATCH) "DOC" { MEMBERS } [NOTES]`
 ///
 /// The structure is the arm NAME of the C union, `es_events_t` if none is given.
 macro_rules! events {
-    ($($number:literal $name:ident $(@ $union:ident)? $($class:ident)|+ ($major:literal, $minor:literal, $patch:literal)
+    ($($number:literal $(/ $auth:literal)? $name:ident $(@ $union:ident)? $($class:ident)|+ ($major:literal, $minor:literal, $patch:literal)
         $doc:literal { $($members:tt)* } $([$($note:literal),+ $(,)?])?)*) => {
         /// The events, in the order of their numbers.
         pub static ROWS: &[Row] = &[$(Row {
             number: $number,
+            auth: or!(None $(, Some($auth))?),
             name: stringify!($name),
             classes: Class::empty()$(.union(Class::$class))+,
             since: MacOs($major, $minor, $patch),
@@ -417,7 +421,7 @@ const BOOTSTRAP_TARGET: &[Member] = members! { event bootstrap_look_up @ es_even
 };
 
 events! {
-    9 exec PROCESS (10, 15, 0) "a process runs another program" {
+    9 / 0 exec PROCESS (10, 15, 0) "a process runs another program" {
         target: Process, dyld_exec_path @ 7: Text, script @ 2 [|e| &e.anon_0.anon_0.script]: File,
         cwd @ 3 [|e| &e.anon_0.anon_0.cwd]: File, last_fd @ 4 [|e| &e.anon_0.anon_0.last_fd]: Int,
         image_cputype @ 6 [|e| &e.anon_0.anon_0.image_cputype]: names(&tables::CPUTYPE),
@@ -430,7 +434,7 @@ events! {
         "The process block is the image that called execve, `target` the one that runs from then on, under the same PID.",
         "Descriptors that are marked to be closed on exec give a `close` each.",
     ]
-    10 open FILE | DESC (10, 15, 0) "a file is opened" {
+    10 / 1 open FILE | DESC (10, 15, 0) "a file is opened" {
         fflag: flags(&tables::FFLAG), file as "filename": File,
     } [
         "Only calls of open(2) and its kin give this event: the start of a program and the libraries that it is linked to don't. For libraries `lookup` tells.",
@@ -449,7 +453,7 @@ events! {
         "`modified` says that the file was written at least once, through any descriptor: every later close of a duplicate says so too.",
         "`modified` stays false when a file was changed through mmap(2) alone; `was_mapped_writable` says whether that was possible.",
     ]
-    13 create FILE | CHANGE (10, 15, 0) "a file is created" {
+    13 / 44 create FILE | CHANGE (10, 15, 0) "a file is created" {
         destination_type: names(&tables::DESTINATION_TYPE),
         destination []: Union(members! { event create;
             existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
@@ -461,39 +465,39 @@ events! {
         }),
         acl @ 2 [|e| &e.anon_1.anon_0.acl]: Text,
     }
-    14 exchangedata FILE | CHANGE (10, 15, 0) "two files swap their contents" { file1: File, file2: File }
+    14 / 80 exchangedata FILE | CHANGE (10, 15, 0) "two files swap their contents" { file1: File, file2: File }
     15 exit PROCESS (10, 15, 0) "a process ends" { stat: WaitStatus } [
         "The files that the process left open give a `close` each.",
     ]
-    16 get_task PROCESS (10, 15, 0) "a process gets the control port of another" {
+    16 / 87 get_task PROCESS (10, 15, 0) "a process gets the control port of another" {
         target: Process, type @ 5 [|e| &e.type_]: names(&tables::GET_TASK_TYPE),
     }
-    17 kextload SYSTEM (10, 15, 0) "a kernel extension is loaded" { identifier: Text }
+    17 / 2 kextload SYSTEM (10, 15, 0) "a kernel extension is loaded" { identifier: Text }
     18 kextunload SYSTEM (10, 15, 0) "a kernel extension is unloaded" { identifier: Text }
-    19 link FILE | CHANGE (10, 15, 0) "a hard link is made" {
+    19 / 42 link FILE | CHANGE (10, 15, 0) "a hard link is made" {
         source: File, target_dir: Directory("target_filename"), target_filename: Text,
     }
-    20 mmap MEMORY | FILE (10, 15, 0) "a file is mapped into memory" {
+    20 / 3 mmap MEMORY | FILE (10, 15, 0) "a file is mapped into memory" {
         protection: flags(&tables::PROTECTION), max_protection: flags(&tables::PROTECTION),
         flags: flags(&tables::MMAP_FLAGS), file_pos: Int, source: File,
     } [
         "A file that is changed through its mapping alone is not `modified` when it is closed.",
     ]
-    21 mprotect MEMORY (10, 15, 0) "the protection of memory is changed" {
+    21 / 4 mprotect MEMORY (10, 15, 0) "the protection of memory is changed" {
         protection: flags(&tables::PROTECTION), address: Address, size: Int,
     } [
         "A client's answers to its authorisation are never cached.",
     ]
-    22 mount MOUNT (10, 15, 0) "a file system is mounted" {
+    22 / 5 mount MOUNT (10, 15, 0) "a file system is mounted" {
         statfs: Struct(STATFS), disposition @ 8: names(&tables::MOUNT_DISPOSITION),
     }
     23 unmount MOUNT (10, 15, 0) "a file system is unmounted" { statfs: Struct(STATFS) }
-    24 iokit_open SYSTEM (10, 15, 0) "a process connects to a driver" {
+    24 / 91 iokit_open SYSTEM (10, 15, 0) "a process connects to a driver" {
         user_client_type: Int, user_client_class: Text,
         parent_registry_id @ 10 [|e| &tail::<_, es_event_iokit_open_v10_t>(e).parent_registry_id]: Int,
         parent_path @ 10 [|e| &tail::<_, es_event_iokit_open_v10_t>(e).parent_path]: Text,
     }
-    25 rename FILE | CHANGE (10, 15, 0) "a file is renamed" {
+    25 / 6 rename FILE | CHANGE (10, 15, 0) "a file is renamed" {
         source: File, destination_type: names(&tables::DESTINATION_TYPE),
         destination []: Union(members! { event rename;
             existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
@@ -503,76 +507,76 @@ events! {
             }),
         }),
     }
-    26 setattrlist ATTR | FILE | CHANGE (10, 15, 0) "attributes of a file are set" { attrlist: Struct(ATTRLIST), target: File }
-    27 setextattr ATTR | FILE | CHANGE (10, 15, 0) "an extended attribute is set" { target: File, extattr: Text }
-    28 setflags ATTR | FILE | CHANGE (10, 15, 0) "the flags of a file are set (chflags)" {
+    26 / 45 setattrlist ATTR | FILE | CHANGE (10, 15, 0) "attributes of a file are set" { attrlist: Struct(ATTRLIST), target: File }
+    27 / 46 setextattr ATTR | FILE | CHANGE (10, 15, 0) "an extended attribute is set" { target: File, extattr: Text }
+    28 / 47 setflags ATTR | FILE | CHANGE (10, 15, 0) "the flags of a file are set (chflags)" {
         flags: flags(&tables::FILE_FLAGS), target: File,
     }
-    29 setmode ATTR | FILE | CHANGE (10, 15, 0) "the mode of a file is set (chmod)" { mode: Mode, target: File }
-    30 setowner ATTR | FILE | CHANGE (10, 15, 0) "the owner of a file is set (chown)" { uid: Int, gid: Int, target: File }
-    31 signal SIGNAL | PROCESS (10, 15, 0) "a signal is sent" {
+    29 / 48 setmode ATTR | FILE | CHANGE (10, 15, 0) "the mode of a file is set (chmod)" { mode: Mode, target: File }
+    30 / 49 setowner ATTR | FILE | CHANGE (10, 15, 0) "the owner of a file is set (chown)" { uid: Int, gid: Int, target: File }
+    31 / 7 signal SIGNAL | PROCESS (10, 15, 0) "a signal is sent" {
         sig: names(&tables::SIGNAL), target: Process, instigator @ 9: Process,
     }
-    32 unlink FILE | CHANGE (10, 15, 0) "a file is removed" { target: File, parent_dir: Directory("") } [
+    32 / 8 unlink FILE | CHANGE (10, 15, 0) "a file is removed" { target: File, parent_dir: Directory("") } [
         "Also comes when the process has no permission to remove the file; not when the file doesn't exist.",
     ]
     33 write FILE | DESC | CHANGE (10, 15, 0) "a file is written" { target: File }
-    35 file_provider_materialize FILE | CHANGE (10, 15, 0) "a file provider brings a file's content" {
+    35 / 34 file_provider_materialize FILE | CHANGE (10, 15, 0) "a file provider brings a file's content" {
         instigator: Process, source: File, target: File, instigator_token @ 8: Token,
     }
-    37 file_provider_update FILE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Path }
-    39 readlink FILE (10, 15, 0) "a symbolic link is read" { source: File }
-    41 truncate FILE | CHANGE (10, 15, 0) "a file is truncated" { target: File }
+    37 / 36 file_provider_update FILE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Path }
+    39 / 38 readlink FILE (10, 15, 0) "a symbolic link is read" { source: File }
+    41 / 40 truncate FILE | CHANGE (10, 15, 0) "a file is truncated" { target: File }
     43 lookup FILE (10, 15, 0) "a path is looked up" {
         source_dir: Directory("relative_target"), relative_target: Text,
     } [
         "Tells of the libraries that a program loads, for which no `open` comes.",
     ]
-    51 chdir FILE (10, 15, 1) "the working directory is changed" { target: File } [
+    51 / 50 chdir FILE (10, 15, 1) "the working directory is changed" { target: File } [
         "Also comes when the process may not enter the directory, and when it is there already; not when there is no such directory.",
     ]
-    53 getattrlist ATTR | FILE (10, 15, 1) "attributes of a file are read" { attrlist: Struct(ATTRLIST), target: File }
+    53 / 52 getattrlist ATTR | FILE (10, 15, 1) "attributes of a file are read" { attrlist: Struct(ATTRLIST), target: File }
     54 stat ATTR | FILE (10, 15, 1) "the status of a file is read" { target: File }
     55 access FILE (10, 15, 1) "the permissions for a file are asked for" {
         mode: flags(&tables::ACCESS_MODE), target: File,
     } [
         "Doesn't come for a file that doesn't exist, nor for one that the process has no rights to.",
     ]
-    57 chroot FILE | PROCESS (10, 15, 1) "the root directory is changed" { target: File }
-    59 utimes ATTR | FILE | CHANGE (10, 15, 1) "the times of a file are set" { target: File, atime: Time, mtime: Time }
-    61 clone FILE | CHANGE (10, 15, 1) "a file is cloned" {
+    57 / 56 chroot FILE | PROCESS (10, 15, 1) "the root directory is changed" { target: File }
+    59 / 58 utimes ATTR | FILE | CHANGE (10, 15, 1) "the times of a file are set" { target: File, atime: Time, mtime: Time }
+    61 / 60 clone FILE | CHANGE (10, 15, 1) "a file is cloned" {
         source: File, target_dir: Directory("target_name"), target_name: Text,
     }
-    62 fcntl DESC (10, 15, 1) "a file descriptor is controlled" { target: File, cmd: names(&tables::FCNTL_CMD) } [
+    62 / 90 fcntl DESC (10, 15, 1) "a file descriptor is controlled" { target: File, cmd: names(&tables::FCNTL_CMD) } [
         "Some commands give another event as well: F_DUPFD gives this one and `dup`.",
     ]
-    64 getextattr ATTR | FILE (10, 15, 1) "an extended attribute is read" { target: File, extattr: Text }
-    66 listextattr ATTR | FILE (10, 15, 1) "the extended attributes are listed" { target: File }
-    68 readdir FILE (10, 15, 1) "a directory is read" { target: File }
-    70 deleteextattr ATTR | FILE | CHANGE (10, 15, 1) "an extended attribute is removed" { target: File, extattr: Text }
-    72 fsgetpath FILE (10, 15, 1) "a path is asked for by file-system and file id" { target: File }
+    64 / 63 getextattr ATTR | FILE (10, 15, 1) "an extended attribute is read" { target: File, extattr: Text }
+    66 / 65 listextattr ATTR | FILE (10, 15, 1) "the extended attributes are listed" { target: File }
+    68 / 67 readdir FILE (10, 15, 1) "a directory is read" { target: File }
+    70 / 69 deleteextattr ATTR | FILE | CHANGE (10, 15, 1) "an extended attribute is removed" { target: File, extattr: Text }
+    72 / 71 fsgetpath FILE (10, 15, 1) "a path is asked for by file-system and file id" { target: File }
     73 dup DESC (10, 15, 1) "a file descriptor is duplicated" { target: File } [
         "fcntl(2) with F_DUPFD gives it too.",
         "The copies of its descriptors that a child gets at fork don't give it.",
     ]
-    75 settime SYSTEM (10, 15, 1) "the system's clock is set" {}
-    76 uipc_bind IPC | FILE | CHANGE (10, 15, 1) "a UNIX socket is bound to a path" {
+    75 / 74 settime SYSTEM (10, 15, 1) "the system's clock is set" {}
+    76 / 77 uipc_bind IPC | FILE | CHANGE (10, 15, 1) "a UNIX socket is bound to a path" {
         dir: Directory("filename"), filename: Text, mode: Mode,
     }
-    78 uipc_connect IPC | FILE (10, 15, 1) "a UNIX socket is connected" {
+    78 / 79 uipc_connect IPC | FILE (10, 15, 1) "a UNIX socket is connected" {
         file: File, domain: names(&tables::SOCKET_DOMAIN), type [|e| &e.type_]: names(&tables::SOCKET_TYPE), protocol: Int,
     }
-    82 setacl ATTR | FILE | CHANGE (10, 15, 1) "an ACL is set or cleared" {
+    82 / 81 setacl ATTR | FILE | CHANGE (10, 15, 1) "an ACL is set or cleared" {
         target: File, set_or_clear: names(&tables::SET_OR_CLEAR),
         acl []: Either(members! { event setacl; set [|e| arm(e.set_or_clear.0 == 0, &e.acl.set)]: Text }),
     }
     83 pty_grant TTY (10, 15, 4) "a pseudo-terminal is given out" { dev: Device }
     84 pty_close TTY (10, 15, 4) "a pseudo-terminal is closed" { dev: Device }
-    86 proc_check PROCESS (10, 15, 4) "a process asks about another" {
+    86 / 85 proc_check PROCESS (10, 15, 4) "a process asks about another" {
         target: Process, type [|e| &e.type_]: names(&tables::PROC_CHECK_TYPE), flavor: Flavor,
     }
-    89 searchfs FILE (11, 0, 0) "a volume is searched" { attrlist: Struct(ATTRLIST), target: File }
-    93 proc_suspend_resume PROCESS | SIGNAL (11, 0, 0) "a process is suspended or resumed" {
+    89 / 88 searchfs FILE (11, 0, 0) "a volume is searched" { attrlist: Struct(ATTRLIST), target: File }
+    93 / 92 proc_suspend_resume PROCESS | SIGNAL (11, 0, 0) "a process is suspended or resumed" {
         target: Process, type [|e| &e.type_]: names(&tables::PROC_SUSPEND_RESUME_TYPE),
     }
     94 cs_invalidated SECURITY | PROCESS (11, 0, 0) "the code signature of a process has become invalid" {}
@@ -583,11 +587,11 @@ events! {
     97 remote_thread_create PROCESS (11, 0, 0) "a process makes a thread in another" {
         target: Process, thread_state: Struct(THREAD_STATE),
     }
-    99 remount MOUNT (11, 0, 0) "a file system is mounted anew" {
+    99 / 98 remount MOUNT (11, 0, 0) "a file system is mounted anew" {
         statfs: Struct(STATFS), remount_flags @ 8: flags(&tables::MOUNT_FLAGS),
         disposition @ 8: names(&tables::MOUNT_DISPOSITION),
     }
-    101 get_task_read PROCESS (11, 3, 0) "a process gets the read port of another" {
+    101 / 100 get_task_read PROCESS (11, 3, 0) "a process gets the read port of another" {
         target: Process, type @ 5 [|e| &e.type_]: names(&tables::GET_TASK_TYPE),
     }
     102 get_task_inspect PROCESS (11, 3, 0) "a process gets the inspect port of another" {
@@ -599,7 +603,7 @@ events! {
     106 setegid CREDS (12, 0, 0) "a process sets its effective group id" { egid: Int }
     107 setreuid CREDS (12, 0, 0) "a process sets its real and effective user ids" { ruid: Int, euid: Int }
     108 setregid CREDS (12, 0, 0) "a process sets its real and effective group ids" { rgid: Int, egid: Int }
-    110 copyfile FILE | CHANGE (12, 0, 0) "a file is copied by the kernel" {
+    110 / 109 copyfile FILE | CHANGE (12, 0, 0) "a file is copied by the kernel" {
         source: File, target_file: File, target_dir: Directory("target_name"), target_name: Text, mode: Mode,
         flags: flags(&tables::COPYFILE_FLAGS),
     }
@@ -729,7 +733,7 @@ events! {
         instigator: Process, error_code: Int, group_name: Text, node_name: Text, db_path: Text,
         instigator_token @ 8: Token,
     }
-    145 xpc_connect IPC (14, 0, 0) "a process connects to an XPC service" {
+    145 / 157 xpc_connect IPC (14, 0, 0) "a process connects to an XPC service" {
         service_name: Text, service_domain_type: names(&tables::XPC_DOMAIN_TYPE),
     }
     146 gatekeeper_user_override SECURITY (15, 0, 0) "the user overrides Gatekeeper" {
@@ -747,12 +751,12 @@ events! {
         responsible_token: Token, responsible: Process, right: names(&tables::TCC_AUTHORIZATION_RIGHT),
         reason: names(&tables::TCC_AUTHORIZATION_REASON),
     }
-    159 bootstrap_check_in @ es_events_v27_t IPC (27, 0, 0) "a process checks in a service with launchd" {
+    159 / 158 bootstrap_check_in @ es_events_v27_t IPC (27, 0, 0) "a process checks in a service with launchd" {
         instigator: Process, instigator_token: Token, service_name: Text,
     } [
         "The process block is launchd; `instigator` is who asked it.",
     ]
-    161 bootstrap_look_up @ es_events_v27_t IPC (27, 0, 0) "a process looks up a service with launchd" {
+    161 / 160 bootstrap_look_up @ es_events_v27_t IPC (27, 0, 0) "a process looks up a service with launchd" {
         instigator: Process, instigator_token: Token, service_name: Text,
         target_type: names(&tables::BOOTSTRAP_TARGET_TYPE), target []: Union(BOOTSTRAP_TARGET),
     } [
@@ -888,9 +892,10 @@ mod tests {
             assert_eq!(row.name, line[1]);
             assert_eq!(row.since.to_string(), line[2], "{}", row.name);
             check(row.members, line[3], &structs);
+            let auth = row.auth.map(|number| number.to_string());
+            assert_eq!(auth.unwrap_or_default(), line[4], "{}", row.name);
         }
         assert!(rows.next().is_none());
-        assert_eq!(COUNT, 106);
         for (name, c) in [
             ("es_fd_t", FD),
             ("es_authorization_result_t", AUTHORIZATION_RESULT),
@@ -907,6 +912,9 @@ mod tests {
                 row
             ));
             assert_eq!(ROWS[row.index()].name, row.name);
+            for number in [Some(row.number), row.auth].into_iter().flatten() {
+                assert!(by_number(number).is_some_and(|found| std::ptr::eq(found, row)));
+            }
             assert!(!row.classes.is_empty(), "{}", row.name);
             assert!(
                 row.doc.starts_with(|c: char| c.is_alphabetic()) && !row.doc.ends_with('.'),

@@ -409,11 +409,41 @@ pub enum EventType<'m> {
     },
 }
 
+/// What was decided about an operation: `es_result_t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// `es_auth_result_t`.
+    Auth(i128),
+    /// The flags that were granted, all ones where the operation was fully allowed.
+    Flags(u32),
+}
+
+impl Decision {
+    /// Returns true if the operation was fully allowed.
+    pub fn is_allowed(self) -> bool {
+        matches!(self, Decision::Auth(ALLOW) | Decision::Flags(u32::MAX))
+    }
+}
+
+/// `ES_AUTH_RESULT_ALLOW`
+const ALLOW: i128 = 0;
+/// `ES_AUTH_RESULT_DENY`
+const DENY: i128 = 1;
+
+/// `es_action_type_t` of a message that asks for an answer.
+pub const AUTH: i128 = 0;
+/// `es_action_type_t` of a message on what has been done.
+pub const NOTIFY: i128 = 1;
+
 /// A message.
 #[derive(Debug)]
 pub struct Event<'m> {
     /// Which event it is.
     pub event_type: EventType<'m>,
+    /// `es_action_type_t`: [`AUTH`] or [`NOTIFY`].
+    pub action_type: Option<i128>,
+    /// What was decided about it. It is among the fields, too, where it wasn't fully allowed.
+    pub decision: Option<Decision>,
     /// When it happened; a recording may lack it.
     pub time: Option<Timestamp>,
     /// Counts the messages of this type that were meant for the client, those that macOS dropped too.
@@ -502,19 +532,43 @@ impl<'m> Event<'m> {
         })
     }
 
-    /// Returns true if the event reports a failure: an exit status other than 0, a signal that ended the process,
-    /// `success` that is false, or a result or an error code other than that of success.
-    pub fn is_failed(&self) -> bool {
-        self.fields.iter().any(|field| match field.value {
-            Value::WaitStatus(status) => status != 0,
-            Value::Bool(success) => !success && field.label.known() == Some("success"),
-            Value::Enum(table, result) => {
-                matches!(field.label.known(), Some("result_type" | "return_code"))
-                    && !table.is_success(result)
+    /// Returns true if a client is asked whether it may be done: nothing has happened yet.
+    pub fn is_auth(&self) -> bool {
+        self.action_type == Some(AUTH)
+    }
+
+    /// Returns true if what was decided is a denial: of the operation, or of a flag that was asked for.
+    pub fn is_denied(&self) -> bool {
+        match self.decision {
+            Some(Decision::Auth(result)) => result == DENY,
+            Some(Decision::Flags(granted)) => {
+                let requested = self.fields.iter().find_map(|field| match field.value {
+                    Value::Flags(_, flags) if field.label.known() == Some("fflag") => Some(flags),
+                    _ => None,
+                });
+                match requested {
+                    Some(flags) => flags & i128::from(!granted) != 0,
+                    None => granted == 0,
+                }
             }
-            Value::Int(code) => code != 0 && field.label.known() == Some("error_code"),
-            _ => false,
-        })
+            None => false,
+        }
+    }
+
+    /// Returns true if the event reports a failure: a denial, an exit status other than 0, a signal that ended the
+    /// process, `success` that is false, or a result or an error code other than that of success.
+    pub fn is_failed(&self) -> bool {
+        self.is_denied()
+            || self.fields.iter().any(|field| match field.value {
+                Value::WaitStatus(status) => status != 0,
+                Value::Bool(success) => !success && field.label.known() == Some("success"),
+                Value::Enum(table, result) => {
+                    matches!(field.label.known(), Some("result_type" | "return_code"))
+                        && !table.is_success(result)
+                }
+                Value::Int(code) => code != 0 && field.label.known() == Some("error_code"),
+                _ => false,
+            })
     }
 
     /// The process on whose behalf it was done, where the event has one.

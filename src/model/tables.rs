@@ -183,6 +183,12 @@ pub static OD_RECORD_TYPE: Enum = Enum(&[
     (1, "ES_OD_RECORD_TYPE_GROUP"),
 ]);
 
+/// `es_action_type_t`, `<EndpointSecurity/ESTypes.h>`.
+pub static ACTION_TYPE: Enum = Enum(&[(0, "ES_ACTION_TYPE_AUTH"), (1, "ES_ACTION_TYPE_NOTIFY")]);
+
+/// `es_auth_result_t`, `<EndpointSecurity/ESTypes.h>`.
+pub static AUTH_RESULT: Enum = Enum(&[(0, "ES_AUTH_RESULT_ALLOW"), (1, "ES_AUTH_RESULT_DENY")]);
+
 /// `es_openssh_login_result_type_t`, `<EndpointSecurity/ESTypes.h>`.
 pub static OPENSSH_LOGIN_RESULT_TYPE: Enum = Enum(&[
     (0, "ES_OPENSSH_LOGIN_EXCEED_MAXTRIES"),

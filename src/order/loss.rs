@@ -79,34 +79,40 @@ impl Run {
 enum Counter {
     /// Of messages of all types.
     Global,
-    /// Of an event's type, by its place in the catalogue.
+    /// Of an event's type, by its place in the catalogue; that of messages that ask for an answer comes [`COUNT`] later.
     Known(usize),
-    /// Of a type that the catalogue doesn't have, by its name.
-    Unknown(Vec<u8>),
+    /// Of a type that the catalogue doesn't have, by its name and whether its messages ask for an answer.
+    Unknown(Vec<u8>, bool),
 }
 
 impl Counter {
-    fn of(event_type: EventType<'_>) -> Counter {
+    fn of(event_type: EventType<'_>, is_auth: bool) -> Counter {
         match event_type {
-            EventType::Known(row) => Counter::Known(row.index()),
-            EventType::Unknown { name, .. } => Counter::Unknown(name.bytes().into_owned()),
+            EventType::Known(row) => Counter::Known(place(row, is_auth)),
+            EventType::Unknown { name, .. } => Counter::Unknown(name.bytes().into_owned(), is_auth),
         }
     }
+}
+
+/// Where the counter of an event's type is: `es_event_type_t` has a number for messages that ask for an answer and
+/// another for those on what has been done, and macOS counts by number.
+fn place(row: &Row, is_auth: bool) -> usize {
+    row.index() + if is_auth { COUNT } else { 0 }
 }
 
 /// All counters of a stream.
 #[derive(Debug)]
 struct Counters {
     global: Run,
-    known: [Run; COUNT],
-    unknown: HashMap<Vec<u8>, Run>,
+    known: [Run; 2 * COUNT],
+    unknown: HashMap<(Vec<u8>, bool), Run>,
 }
 
 impl Counters {
     fn new() -> Counters {
         Counters {
             global: Run::default(),
-            known: [Run::default(); COUNT],
+            known: [Run::default(); 2 * COUNT],
             unknown: HashMap::new(),
         }
     }
@@ -116,14 +122,12 @@ impl Counters {
         match counter {
             Counter::Global => Some(&mut self.global),
             Counter::Known(index) => self.known.get_mut(*index),
-            Counter::Unknown(name) => {
-                if !self.unknown.contains_key(name) {
-                    if self.unknown.len() == MAX_UNKNOWN {
-                        return None;
-                    }
-                    self.unknown.insert(name.clone(), Run::default());
+            Counter::Unknown(name, is_auth) => {
+                let key = (name.clone(), *is_auth);
+                if self.unknown.len() == MAX_UNKNOWN && !self.unknown.contains_key(&key) {
+                    return None;
                 }
-                self.unknown.get_mut(name)
+                Some(self.unknown.entry(key).or_default())
             }
         }
     }
@@ -138,7 +142,8 @@ impl Counters {
         let known = self.known.iter().enumerate();
         let known = known.map(|(index, run)| (Counter::Known(index), *run));
         let unknown = self.unknown.iter();
-        let unknown = unknown.map(|(name, run)| (Counter::Unknown(name.clone()), *run));
+        let unknown =
+            unknown.map(|((name, is_auth), run)| (Counter::Unknown(name.clone(), *is_auth), *run));
         std::iter::once((Counter::Global, self.global))
             .chain(known)
             .chain(unknown)
@@ -176,17 +181,19 @@ impl Tally {
         }
     }
 
-    /// Takes the numbers of the next message: its `seq_num` and its `global_seq_num`.
+    /// Takes the numbers of the next message: its `seq_num`, which counts the messages of its event that ask for an
+    /// answer, or those that don't, and its `global_seq_num`.
     pub fn observe(
         &mut self,
         event_type: EventType<'_>,
+        is_auth: bool,
         seq_num: Option<u64>,
         global_seq_num: Option<u64>,
     ) {
         if let EventType::Known(row) = event_type {
             // Nearly every message goes on with the stream, at the place that its row has.
             let Counters { global, known, .. } = &mut self.counters;
-            let run = &mut known[row.index()];
+            let run = &mut known[place(row, is_auth)];
             if run.takes(seq_num) && global.takes(global_seq_num) {
                 run.push(seq_num);
                 global.push(global_seq_num);
@@ -195,7 +202,7 @@ impl Tally {
             }
         }
         let numbers = [
-            (Counter::of(event_type), seq_num),
+            (Counter::of(event_type, is_auth), seq_num),
             (Counter::Global, global_seq_num),
         ];
         let numbers = numbers
@@ -348,7 +355,7 @@ impl Losses {
         let has_own = match counter {
             Counter::Global => true,
             Counter::Known(index) => Some(*index) == *WRITE,
-            Counter::Unknown(_) => false,
+            Counter::Unknown(..) => false,
         };
         let own = if has_own { self.own_writes() } else { 0 };
         run.missing.saturating_sub(own)
@@ -520,15 +527,16 @@ impl Missing {
 }
 
 fn name(counter: &Counter) -> String {
-    match counter {
-        Counter::Known(index) => ROWS[*index].name.to_owned(),
-        Counter::Unknown(name) => {
+    let (name, is_auth) = match counter {
+        Counter::Known(index) => (ROWS[*index % COUNT].name.to_owned(), *index >= COUNT),
+        Counter::Unknown(name, is_auth) => {
             let mut safe = Vec::new();
             escape::push(&mut safe, Text::Bytes(name));
-            String::from_utf8_lossy(&safe).into_owned()
+            (String::from_utf8_lossy(&safe).into_owned(), *is_auth)
         }
-        Counter::Global => String::new(),
-    }
+        Counter::Global => (String::new(), false),
+    };
+    name + if is_auth { " (AUTH)" } else { "" }
 }
 
 /// A number in groups of three digits: `1,281`.
@@ -565,7 +573,7 @@ mod tests {
         let mut losses = Losses::new(Origin::Recording("a".to_owned()));
         let mut tally = Tally::new();
         for (at, (event_type, seq_num, global_seq_num)) in messages.iter().enumerate() {
-            tally.observe(*event_type, *seq_num, *global_seq_num);
+            tally.observe(*event_type, false, *seq_num, *global_seq_num);
             if cuts.contains(&at) {
                 losses.append(&tally.take());
             }
@@ -596,6 +604,32 @@ mod tests {
         ];
         let expected = (1002, 6, "close 1,000, open 1, new\\n 1".to_owned());
         assert_eq!(losses(&messages, &[]), expected);
+    }
+
+    #[test]
+    fn messages_that_ask_for_an_answer_have_numbers_of_their_own() {
+        let open = known("open");
+        let unknown = EventType::Unknown {
+            number: None,
+            name: "new".into(),
+        };
+        let mut losses = Losses::new(Origin::Recording("a".to_owned()));
+        let mut tally = Tally::new();
+        for (event_type, is_auth, seq_num, global_seq_num) in [
+            (open, true, 40, 400),
+            (open, false, 7, 401),
+            (unknown, true, 9, 402),
+            (unknown, false, 2, 403),
+            (open, true, 42, 405),
+            (open, false, 8, 406),
+            (unknown, true, 12, 409),
+            (unknown, false, 3, 410),
+        ] {
+            tally.observe(event_type, is_auth, Some(seq_num), Some(global_seq_num));
+        }
+        losses.append(&tally.take());
+        assert_eq!(losses.messages, 8);
+        assert_eq!(losses.by_type(9, ""), "new (AUTH) 2, open (AUTH) 1");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the rows of the catalogue make of what a source read, the same for every source.
 
-use crate::model::catalogue::{Kind, Member};
-use crate::model::event::{Field, Text, Value};
+use crate::model::catalogue::{Kind, Member, Row};
+use crate::model::event::{Decision, Field, Label, NOTIFY, Text, Value};
 use crate::model::tables;
 
 /// The value of a member that is an integer in C.
@@ -14,6 +14,47 @@ pub fn integer<'m>(kind: &'static Kind, number: i128) -> Value<'m> {
         Kind::Device => Value::Device(number),
         Kind::WaitStatus => Value::WaitStatus(number),
         _ => Value::Int(number),
+    }
+}
+
+/// Appends what is shown of a message's action: its type where the message isn't on something that has been done, and
+/// what was decided where the operation wasn't fully allowed.
+pub fn push_action(
+    fields: &mut Vec<Field<'_>>,
+    row: Option<&'static Row>,
+    action_type: Option<i128>,
+    decision: Option<Decision>,
+) {
+    let mut push = |name, value| {
+        let label = Label {
+            within: "",
+            name: Text::Known(name),
+        };
+        fields.push(Field { label, value });
+    };
+    if let Some(action_type) = action_type.filter(|action_type| *action_type != NOTIFY) {
+        push(
+            "action_type",
+            Value::Enum(&tables::ACTION_TYPE, action_type),
+        );
+    }
+    match decision.filter(|decision| !decision.is_allowed()) {
+        Some(Decision::Auth(result)) => push("result", Value::Enum(&tables::AUTH_RESULT, result)),
+        Some(Decision::Flags(granted)) => {
+            // Only an open is answered with flags, which are those of its `fflag`.
+            let table = row.and_then(|row| match row.member("", "fflag")?.kind {
+                Kind::Flags(table) => Some(table),
+                _ => None,
+            });
+            push(
+                "result",
+                match table {
+                    Some(table) => Value::Flags(table, granted.into()),
+                    None => Value::Address(granted.into()),
+                },
+            );
+        }
+        None => {}
     }
 }
 

@@ -17,7 +17,7 @@ use std::mem::ManuallyDrop;
 
 pub use endpoint_sec_sys::*;
 
-use crate::model::event::Timestamp;
+use crate::model::event::{Decision, Timestamp};
 
 /// What a member of a C structure holds.
 #[derive(Clone, Copy)]
@@ -574,26 +574,18 @@ pub union es_events_v27_t {
     pub bootstrap_look_up: *const es_event_bootstrap_look_up_t,
 }
 
-/// What was done about an event that is only notified of.
-pub struct NotifyResult {
-    /// `es_result_type_t`
-    pub result_type: u32,
-    /// `es_auth_result_t`, where the type is `ES_RESULT_TYPE_AUTH`.
-    pub auth: u32,
-    /// Which flags were allowed, where the type is `ES_RESULT_TYPE_FLAGS`.
-    pub flags: Option<u32>,
-}
-
-/// `es_message_t.action.notify`
-pub fn notify_result(message: &es_message_t) -> NotifyResult {
-    // SAFETY: messages of NOTIFY events have this arm, of which every part is a number.
+/// What was decided about an operation that has been done: `es_message_t.action.notify`. None in a message that asks for
+/// an answer, which has an id there.
+pub fn decision(message: &es_message_t) -> Option<Decision> {
+    if message.action_type != es_action_type_t::ES_ACTION_TYPE_NOTIFY {
+        return None;
+    }
+    // SAFETY: a message of this type has this arm, of which every part is a number.
     unsafe {
         let notify = &message.action.notify;
-        let is_flags = notify.result_type == es_result_type_t::ES_RESULT_TYPE_FLAGS;
-        NotifyResult {
-            result_type: notify.result_type.0,
-            auth: notify.result.auth.0,
-            flags: is_flags.then_some(notify.result.flags),
-        }
+        Some(match notify.result_type {
+            es_result_type_t::ES_RESULT_TYPE_FLAGS => Decision::Flags(notify.result.flags),
+            _ => Decision::Auth(notify.result.auth.0.into()),
+        })
     }
 }

@@ -41,6 +41,13 @@ impl Decoder {
             };
             part.read(message.members(row.members), "");
         }
+        let action_type = Some(i128::from(raw.action_type.0));
+        let decision = c::decision(raw);
+        let row = match event_type {
+            EventType::Known(row) => Some(row),
+            EventType::Unknown { .. } => None,
+        };
+        values::push_action(&mut fields, row, action_type, decision);
         fields.sort_by(|a, b| a.label.compare(&b.label));
         let json = if self.json {
             let mut json = Vec::new();
@@ -51,6 +58,8 @@ impl Decoder {
         };
         Event {
             event_type,
+            action_type,
+            decision,
             time: Some(time_of(raw.time)),
             seq_num,
             global_seq_num,

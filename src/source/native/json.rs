@@ -9,7 +9,7 @@ use super::c::{self, Raw};
 use super::message::{FileParts as _, Message, Part, ProcessParts as _, Structure};
 use super::{acl, decode, entitlements};
 use crate::model::catalogue::{Kind, Member};
-use crate::model::event::{EventType, Timestamp, Word};
+use crate::model::event::{Decision, EventType, Timestamp, Word};
 use crate::text::clock::Clock;
 use crate::text::json::push_string;
 
@@ -155,18 +155,21 @@ impl Json<'_> {
         self.out.extend_from_slice(b"Z\"");
     }
 
-    /// What was done about the event: allowed, for all that is only notified of.
+    /// What was decided.
     fn action(&mut self, message: &c::es_message_t) {
         self.object(|json| {
+            let Some(decision) = c::decision(message) else {
+                return;
+            };
+            let (result_type, arm, value) = match decision {
+                Decision::Auth(result) => (0, "auth", result),
+                Decision::Flags(granted) => (1, "flags", granted.into()),
+            };
             json.key("result");
             json.object(|json| {
-                let result = c::notify_result(message);
-                json.int("result_type", result.result_type);
+                json.int("result_type", result_type);
                 json.key("result");
-                json.object(|json| match result.flags {
-                    Some(flags) => json.int("flags", flags),
-                    None => json.int("auth", result.auth),
-                });
+                json.object(|json| json.int(arm, value));
             });
         });
     }

@@ -256,7 +256,8 @@ fn handler(
             let message = delivered.get();
             let (seq_num, global_seq_num) = message::numbers(message);
             let event_type = decode::event_type(message.event_type.0);
-            tally.observe(event_type, seq_num, global_seq_num);
+            let is_auth = message.action_type == c::es_action_type_t::ES_ACTION_TYPE_AUTH;
+            tally.observe(event_type, is_auth, seq_num, global_seq_num);
             // A process that leaves the group must be seen again, and one that joins it not: muting it by
             // its audit token would do neither.
             let is_own = |process: &c::es_process_t| groups.contains(&process.group_id);

@@ -9,7 +9,8 @@ use chrono::DateTime;
 
 use crate::model::catalogue::{self, Kind, Member, Row};
 use crate::model::event::{
-    AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value, Word,
+    AUTH, AuditToken, Decision, Event, EventType, Field, File, Label, Process, Text, Timestamp,
+    Value, Word,
 };
 use crate::source::values;
 use crate::text::escape;
@@ -110,7 +111,10 @@ impl Decoder {
         scanner.object(|scanner, key| {
             match key.inside {
                 b"time" => frame.time = part.timestamp(scanner, &ROOT, "time")?,
-                b"event_type" => frame.number = part.number(scanner, &ROOT, "event_type")?,
+                b"event_type" => {
+                    frame.number_at = scanner.at();
+                    frame.number = part.number(scanner, &ROOT, "event_type")?;
+                }
                 b"thread" => frame.thread_id = part.thread_id(scanner)?,
                 b"process" => {
                     frame.process =
@@ -121,8 +125,11 @@ impl Decoder {
                 b"global_seq_num" => {
                     frame.global_seq_num = part.number(scanner, &ROOT, "global_seq_num")?;
                 }
-                b"schema_version" | b"version" | b"mach_time" | b"action_type" | b"action"
-                | b"deadline" => scanner.skip()?,
+                b"action_type" => {
+                    frame.action_type = part.number(scanner, &ROOT, "action_type")?;
+                }
+                b"action" => frame.decision = part.action(scanner)?,
+                b"schema_version" | b"version" | b"mach_time" | b"deadline" => scanner.skip()?,
                 _ => part.unknown(scanner, &ROOT.member("message"), key.into())?,
             }
             Ok(())
@@ -133,7 +140,13 @@ impl Decoder {
         if frame.row.is_none() && frame.is_empty() {
             return Err(Error::mismatch(start, "the object is no message"));
         }
+        let action_type = frame.action_type();
+        values::push_action(&mut part.fields, frame.row, action_type, frame.decision);
         part.fields.sort_by(|a, b| a.label.compare(&b.label));
+        if !frame.number_fits() {
+            let error = Error::mismatch(frame.number_at, "the number of another event");
+            part.complain(&ROOT.member("event_type"), error);
+        }
         let event_type = match frame.row {
             Some(row) => EventType::Known(row),
             None => EventType::Unknown {
@@ -143,6 +156,8 @@ impl Decoder {
         };
         let event = Event {
             event_type,
+            action_type,
+            decision: frame.decision,
             time: frame.time,
             seq_num: frame.seq_num,
             global_seq_num: frame.global_seq_num,
@@ -162,7 +177,11 @@ impl Decoder {
 #[derive(Default)]
 struct Frame<'m> {
     time: Option<Timestamp>,
+    /// `es_event_type_t`, and where it stands.
     number: Option<i128>,
+    number_at: usize,
+    action_type: Option<i128>,
+    decision: Option<Decision>,
     seq_num: Option<u64>,
     global_seq_num: Option<u64>,
     thread_id: Option<u64>,
@@ -178,6 +197,26 @@ impl Frame<'_> {
             && self.number.is_none()
             && self.seq_num.is_none()
             && self.process.is_none()
+    }
+
+    /// `es_action_type_t`; where that isn't there, the number of the event says it.
+    fn action_type(&self) -> Option<i128> {
+        let auth = self.row.and_then(|row| row.auth);
+        let is_auth = |number| auth.map(i128::from) == Some(number);
+        self.action_type
+            .or_else(|| self.number.filter(|number| is_auth(*number)).map(|_| AUTH))
+    }
+
+    /// Returns false if the number is that of another event than the name.
+    fn number_fits(&self) -> bool {
+        let Some(number) = self.number else {
+            return true;
+        };
+        let named = u32::try_from(number).ok().and_then(catalogue::by_number);
+        match (self.row, named) {
+            (Some(row), Some(named)) => std::ptr::eq(row, named),
+            (row, named) => row.is_none() && named.is_none(),
+        }
     }
 }
 
@@ -297,6 +336,67 @@ impl<'m> Part<'m> {
             })
         })?;
         Ok(thread_id)
+    }
+
+    /// What was decided: `{"result":{"result_type":0,"result":{"auth":0}}}`. A message that asks for an answer has
+    /// `auth` in place of the outer `result`, and nothing that is known in it.
+    fn action(&mut self, scanner: &mut Scanner<'m>) -> Result<Option<Decision>> {
+        let mut decision = None;
+        self.structure(scanner, &ROOT.member("action"), |part, scanner, place| {
+            scanner.object(|scanner, key| {
+                match key.inside {
+                    // `notify` is the name of the arm in C.
+                    b"result" | b"notify" => {
+                        let place = place.member(key);
+                        decision = part.structure(scanner, &place, Part::decision)?.flatten();
+                    }
+                    b"auth" => scanner.skip()?,
+                    _ => part.unknown(scanner, place, key.into())?,
+                }
+                Ok(())
+            })
+        })?;
+        Ok(decision)
+    }
+
+    /// `es_result_t`
+    fn decision(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        place: &Place<'_>,
+    ) -> Result<Option<Decision>> {
+        let mut result_type = None;
+        let [mut auth, mut flags] = [None; 2];
+        scanner.object(|scanner, key| {
+            match key.inside {
+                b"result_type" => result_type = self.number(scanner, place, "result_type")?,
+                b"result" => {
+                    self.structure(scanner, &place.member("result"), |part, scanner, place| {
+                        scanner.object(|scanner, key| {
+                            match key.inside {
+                                b"auth" => {
+                                    let number = part.number(scanner, place, "auth")?;
+                                    auth = number.map(Decision::Auth);
+                                }
+                                b"flags" => {
+                                    let word = part.word(scanner, place, "flags")?;
+                                    flags = word.map(Decision::Flags);
+                                }
+                                _ => part.unknown(scanner, place, key.into())?,
+                            }
+                            Ok(())
+                        })
+                    })?;
+                }
+                _ => self.unknown(scanner, place, key.into())?,
+            }
+            Ok(())
+        })?;
+        // Of a union whose arms are all written, the type says which is set.
+        Ok(match result_type {
+            Some(RESULT_TYPE_FLAGS) => flags.or(auth),
+            _ => auth.or(flags),
+        })
     }
 
     /// `"event":{"NAME":{…}}`
@@ -621,43 +721,51 @@ impl<'m> Part<'m> {
         if scanner.peek() == b'[' {
             let start = scanner.at();
             let mut words = Word::ALL.into_iter();
-            scanner.array(|scanner| match words.next() {
-                Some(word) => self.word(scanner, &mut token, word, place),
-                None => Err(Error::mismatch(start, NOT_A_TOKEN)),
+            scanner.array(|scanner| {
+                let Some(word) = words.next() else {
+                    return Err(Error::mismatch(start, NOT_A_TOKEN));
+                };
+                if let Some(value) = self.word(scanner, place, word.name())? {
+                    token.set(word, value);
+                }
+                Ok(())
             })?;
             if words.next().is_some() {
                 return Err(Error::mismatch(start, NOT_A_TOKEN));
             }
         } else {
-            scanner.object(|scanner, key| match Word::by_name(key.inside) {
-                Some(word) => self.word(scanner, &mut token, word, place),
-                None => self.unknown(scanner, place, key.into()),
+            scanner.object(|scanner, key| {
+                let Some(word) = Word::by_name(key.inside) else {
+                    return self.unknown(scanner, place, key.into());
+                };
+                if let Some(value) = self.word(scanner, place, word.name())? {
+                    token.set(word, value);
+                }
+                Ok(())
             })?;
         }
         Ok(token)
     }
 
+    /// 32 bits. Writers differ in whether all ones are -1 or 4294967295.
     fn word(
         &mut self,
         scanner: &mut Scanner<'m>,
-        token: &mut AuditToken,
-        word: Word,
-        place: &Place<'_>,
-    ) -> Result<()> {
-        let read = self.optional(scanner, place, word.name(), |scanner| {
+        outer: &Place<'_>,
+        name: &'static str,
+    ) -> Result<Option<u32>> {
+        self.optional(scanner, outer, name, |scanner| {
             let start = scanner.at();
             let number = scanner.integer()?;
-            // Writers differ in whether an unset one is -1 or 4294967295.
             u32::try_from(number)
                 .or_else(|_| i32::try_from(number).map(i32::cast_unsigned))
                 .map_err(|_| Error::mismatch(start, "the number is out of range"))
-        });
-        if let Some(value) = read? {
-            token.set(word, value);
-        }
-        Ok(())
+        })
     }
 }
+
+/// `ES_RESULT_TYPE_FLAGS`
+const RESULT_TYPE_FLAGS: i128 = 1;
 
 /// The kind that an object which the catalogue doesn't know looks like.
 fn shape(mut scanner: Scanner<'_>) -> Result<&'static Kind> {

@@ -203,6 +203,7 @@ impl<'m> Reader<'m, '_> {
         };
         self.tally.observe(
             EventType::Known(numbers.row),
+            numbers.is_auth,
             Some(numbers.seq_num),
             Some(numbers.global_seq_num),
         );
@@ -242,8 +243,12 @@ impl<'m> Reader<'m, '_> {
                         self.complain(complaint);
                     }
                     let message = message.event;
-                    self.tally
-                        .observe(message.event_type, message.seq_num, message.global_seq_num);
+                    self.tally.observe(
+                        message.event_type,
+                        message.is_auth(),
+                        message.seq_num,
+                        message.global_seq_num,
+                    );
                     event(&message);
                     at = scanner.at();
                 }

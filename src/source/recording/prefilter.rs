@@ -78,6 +78,8 @@ fn next_event(names: &AhoCorasick, text: &[u8], start: usize) -> Option<usize> {
 /// What counts the message of a line.
 pub struct Numbers {
     pub row: &'static Row,
+    /// True if the message asks for an answer.
+    pub is_auth: bool,
     pub seq_num: u64,
     pub global_seq_num: u64,
 }
@@ -96,8 +98,15 @@ pub fn numbers(line: &[u8]) -> Option<Numbers> {
         std::str::from_utf8(&value[..length]).ok()?.parse().ok()
     };
     let name = value("\"event\":{\"")?;
+    let row = catalogue::by_name(&name[..memchr(b'"', name)?])?;
+    let event_type: u64 = number("\"event_type\":")?;
+    // A message whose number isn't that of its name is complained of where it is read.
+    let [is_notify, is_auth] =
+        [Some(row.number), row.auth].map(|own| own.map(u64::from) == Some(event_type));
+    (is_notify || is_auth).then_some(())?;
     Some(Numbers {
-        row: catalogue::by_name(&name[..memchr(b'"', name)?])?,
+        row,
+        is_auth,
         seq_num: number("\"seq_num\":")?,
         global_seq_num: number("\"global_seq_num\":")?,
     })
