@@ -6,19 +6,9 @@
 
 mod common;
 
-use common::{assert_same, file, message, read, run, run_with_input};
+use common::{message, prints, read, run, run_with_input};
 
 const EVENTS: &str = "tests/data/events.jsonl";
-
-#[track_caller]
-fn prints(args: &[&str], expected: &str) {
-    let run = run(args);
-    assert_eq!((run.err.as_str(), run.status), ("", 0));
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        std::fs::write(file(expected), &run.out).expect("the file can be written");
-    }
-    assert_same(&run.out, &read(expected));
-}
 
 #[test]
 fn the_example_of_the_description_is_reproduced() {
@@ -50,13 +40,12 @@ fn the_fixtures_have_every_event() {
         .lines()
         .filter_map(|line| line.split(' ').next())
         .collect();
-    assert_eq!(names.len(), 106);
     let text = read("tests/data/events.text");
     let printed: Vec<_> = text
         .lines()
         .filter_map(|line| line.strip_prefix("event : "))
         .collect();
-    assert_eq!(printed[..106], names);
+    assert_eq!(printed[..names.len()], names);
     assert_eq!(printed.len(), read(EVENTS).lines().count());
     for (line, name) in read("tests/data/events.line").lines().zip(names) {
         assert_eq!(line.split(' ').nth(3), Some(name), "{line}");

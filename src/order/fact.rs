@@ -160,6 +160,8 @@ pub struct Fact<'p> {
     pub instigator: Option<Actor>,
     /// What it means for the life of the process.
     pub life: Life,
+    /// True if it was done: neither denied nor only asked for.
+    pub done: bool,
     /// True if the conditions on the event hold (`-e`, `-P`, `-Z`, exclusions).
     pub selected: bool,
     /// The processes of the event that meet the conditions on processes.
@@ -209,6 +211,7 @@ struct Head {
     process: Option<Actor>,
     instigator: Option<Actor>,
     life: Life,
+    done: bool,
     selected: bool,
     chosen: Chosen,
     time_at: usize,
@@ -238,6 +241,10 @@ pub struct Written {
     pub text_end: usize,
     /// Where the piece's record ends after this event.
     pub record_end: usize,
+}
+
+fn is_done(event: &Event<'_>) -> bool {
+    !event.is_auth() && !event.is_denied()
 }
 
 impl Facts {
@@ -277,6 +284,7 @@ impl Facts {
             process: event.process.as_ref().and_then(Actor::of),
             instigator: event.instigator().and_then(Actor::of),
             life,
+            done: is_done(event),
             selected: written.selected,
             chosen: written.chosen,
             time_at: written.time_at,
@@ -290,6 +298,9 @@ impl Facts {
         let EventType::Known(row) = event.event_type else {
             return Life::None;
         };
+        if !is_done(event) {
+            return Life::None;
+        }
         match row.name {
             "fork" => self
                 .other(event, "child", asks)
@@ -393,6 +404,7 @@ impl Facts {
                 process: head.process,
                 instigator: head.instigator,
                 life: head.life,
+                done: head.done,
                 selected: head.selected,
                 chosen: head.chosen,
                 text,

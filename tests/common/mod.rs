@@ -112,3 +112,15 @@ pub fn message(event: &str) -> String {
         .unwrap_or_else(|| panic!("no {event}"))
         .to_owned()
 }
+
+/// Runs the program, which must print what the file `expected` holds and nothing on standard error. With
+/// `UPDATE_EXPECTED=1` the file is written anew.
+#[track_caller]
+pub fn prints(args: &[&str], expected: &str) {
+    let run = run(args);
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(file(expected), &run.out).expect("the file can be written");
+    }
+    assert_same(&run.out, &read(expected));
+}

@@ -455,7 +455,7 @@ impl<'m> Part<'m> {
         }
         let place = outer.member(member.name);
         let start = scanner.at();
-        let fields = self.fields.len();
+        let [fields, complaints] = [self.fields.len(), self.complaints.len()];
         let read = match member.kind {
             Kind::Struct(members) => self.members(scanner, members, member.label, &place),
             Kind::Union(members) => self.members(scanner, members, within, &place),
@@ -477,6 +477,8 @@ impl<'m> Part<'m> {
                     Kind::Env if self.decoder.redact => Value::Text(REDACTED.into()),
                     _ => Value::Json(json),
                 };
+                // It is shown as a whole, so what was wrong in it is, too.
+                self.complaints.truncate(complaints);
                 self.complain(&place, error);
                 self.fields.truncate(fields);
                 self.fields.push(Field {
@@ -653,9 +655,13 @@ impl<'m> Part<'m> {
         place: &Place<'_>,
     ) -> Result<Option<AuditToken>> {
         let start = scanner.at();
+        let complaints = self.complaints.len();
         match self.audit_token(scanner, place) {
             Ok(token) => Ok(Some(token)),
-            Err(error) => self.pass(scanner, start, place, error),
+            Err(error) => {
+                self.complaints.truncate(complaints);
+                self.pass(scanner, start, place, error)
+            }
         }
     }
 
