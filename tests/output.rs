@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{message, prints, read, run, run_with_input};
+use common::{assert_same, message, prints, read, run, run_with_input};
 
 const EVENTS: &str = "tests/data/events.jsonl";
 

@@ -71,7 +71,7 @@ impl World {
             "schema_version": 1, "version": 8, "mach_time": 0, "action_type": 1,
             "action": {"result": {"result_type": 0, "result": {"auth": 0}}},
             "time": time(self.now), "seq_num": *number, "global_seq_num": self.number,
-            "thread": {"thread_id": 4242}, "process": process, "event_type": 0,
+            "thread": {"thread_id": 4242}, "process": process,
             "event": {event: members},
         });
         *number += 1;
