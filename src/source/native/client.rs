@@ -18,6 +18,24 @@ pub struct Client(NonNull<c::es_client_t>);
 // es_delete_client from any that has it for itself, as who drops it has.
 unsafe impl Send for Client {}
 
+/// What a muted path is the path of.
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    /// The executable of the process that did it.
+    Executable,
+    /// A file that the event is about.
+    Target,
+}
+
+/// Which paths are muted.
+#[derive(Clone, Copy, Debug)]
+pub enum Paths<'p> {
+    /// This one.
+    One(&'p [u8]),
+    /// All that begin so, byte by byte.
+    WithPrefix(&'p [u8]),
+}
+
 /// A message while the handler has it.
 pub struct Delivered(NonNull<c::es_message_t>);
 
@@ -102,16 +120,21 @@ impl Client {
         done(result, "es_mute_process")
     }
 
-    /// Names an executable, or all whose paths begin so, for messages of all events, or of some.
+    /// Names the paths of `what`, for messages of all events, or of some.
     ///
     /// # Errors
     /// The path has a NUL in it, or macOS refuses.
-    pub fn mute_path(&self, path: &[u8], is_prefix: bool, events: Option<&[u32]>) -> Result<()> {
+    pub fn mute_path(&self, what: What, path: &Paths<'_>, events: Option<&[u32]>) -> Result<()> {
+        let (path, is_prefix) = match *path {
+            Paths::One(path) => (path, false),
+            Paths::WithPrefix(path) => (path, true),
+        };
         let path = CString::new(path).map_err(|_| "a path with a NUL")?;
-        let kind = if is_prefix {
-            es_mute_path_type_t::ES_MUTE_PATH_TYPE_PREFIX
-        } else {
-            es_mute_path_type_t::ES_MUTE_PATH_TYPE_LITERAL
+        let kind = match (what, is_prefix) {
+            (What::Executable, true) => es_mute_path_type_t::ES_MUTE_PATH_TYPE_PREFIX,
+            (What::Executable, false) => es_mute_path_type_t::ES_MUTE_PATH_TYPE_LITERAL,
+            (What::Target, true) => es_mute_path_type_t::ES_MUTE_PATH_TYPE_TARGET_PREFIX,
+            (What::Target, false) => es_mute_path_type_t::ES_MUTE_PATH_TYPE_TARGET_LITERAL,
         };
         let client = self.0.as_ptr();
         let result = match events.map(event_types) {
@@ -125,9 +148,12 @@ impl Client {
         done(result, "es_mute_path")
     }
 
-    /// Makes the named executables those that messages come from, instead of those that they don't.
-    pub fn invert_path_muting(&self) -> Result<()> {
-        let kind = es_mute_inversion_type_t::ES_MUTE_INVERSION_TYPE_PATH;
+    /// Makes the named paths those of which messages come, instead of those of which they don't.
+    pub fn invert_muting(&self, what: What) -> Result<()> {
+        let kind = match what {
+            What::Executable => es_mute_inversion_type_t::ES_MUTE_INVERSION_TYPE_PATH,
+            What::Target => es_mute_inversion_type_t::ES_MUTE_INVERSION_TYPE_TARGET_PATH,
+        };
         // SAFETY: the client is one.
         let result = unsafe { c::es_invert_muting(self.0.as_ptr(), kind) };
         done(result, "es_invert_muting")

@@ -17,6 +17,7 @@ mod decode;
 mod entitlements;
 mod json;
 mod message;
+mod push_down;
 mod system;
 
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use crate::model::catalogue::{OLDEST, ROWS, Row};
 use crate::model::event::{Event, EventType};
 use crate::order::loss::{Origin, Stretch, Tally};
 use crate::pipeline::{Buffers, Decode, Feed, Found, Piece, Source};
-use crate::select::{Need, Tree};
+use crate::select::Need;
 use client::{Client, Delivered};
 use decode::Decoder;
 use message::Message;
@@ -50,9 +51,6 @@ const PIECE: usize = 1024;
 /// How long after a piece the next one begins at the earliest, unless it is full: to print each event by
 /// itself would cost more than all else when many come.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
-
-/// `ES_EVENT_TYPE_NOTIFY_EXEC`
-const EXEC: u32 = 9;
 
 /// Returns true if the running macOS has the event: older systems have crashed on others.
 pub fn has(row: &Row) -> bool {
@@ -112,7 +110,7 @@ impl Native {
             {
                 client.mute_process(&token)?;
             }
-            push_down(&client, need, events.contains(&EXEC))?;
+            push_down::push_down(&client, need, &events)?;
             client.subscribe(&events)
         });
         subscribed.map_err(|function| Refusal::Other(format!("{function} failed")))?;
@@ -267,22 +265,4 @@ fn handler(
             Some(Item::Message(delivered.retain()))
         });
     }
-}
-
-/// Lets macOS do what it can of the filter: messages of other processes then don't come at all.
-fn push_down(client: &Client, need: &Need, has_exec: bool) -> client::Result<()> {
-    let prefixes: Vec<_> = need.images.iter().flat_map(Tree::prefixes).collect();
-    // The root has everything below it, and processes without a path besides.
-    if prefixes.is_empty() || prefixes.contains(&&b""[..]) {
-        return Ok(());
-    }
-    for prefix in prefixes {
-        client.mute_path(prefix, false, None)?;
-        client.mute_path(&[prefix, b"/"].concat(), true, None)?;
-    }
-    if has_exec {
-        // An exec is selected by the image that it goes to as well, whoever it comes from.
-        client.mute_path(b"/", true, Some(&[EXEC]))?;
-    }
-    client.invert_path_muting()
 }
