@@ -9,6 +9,7 @@
     reason = "an option without a value is one"
 )]
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
@@ -20,6 +21,14 @@ use crate::live::Choice;
 #[derive(Clone, Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
+    /// Trace COMMAND and everything it starts, and exit with its status; the trace goes to standard error
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND", conflicts_with_all = ["read", "doctor", "list_events", "explain"])]
+    pub command: Vec<OsString>,
+
+    /// Run COMMAND as this user instead of the one who called sudo
+    #[arg(short = 'u', long, value_name = "USER", requires = "command")]
+    pub run_as: Option<String>,
+
     /// The events to show: names, patterns (od_*), classes (%file) or all, separated by commas and read
     /// from left to right; a leading - or ! removes. A list that starts with a removal starts from all
     #[arg(short, long, value_name = "LIST", allow_hyphen_values = true)]

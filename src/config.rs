@@ -1,5 +1,6 @@
 //! The options, checked and resolved.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -29,6 +30,17 @@ pub enum Task {
     Doctor,
     /// Show the events of recordings.
     Read(Vec<Input>, Run),
+    /// Trace a command.
+    Command {
+        /// Where the events come from.
+        choice: Choice,
+        /// The command and its arguments.
+        command: Vec<OsString>,
+        /// The user that it runs as, if that isn't who runs this program.
+        user: Option<String>,
+        /// What becomes of the events.
+        run: Run,
+    },
     /// Show events as they happen.
     Trace {
         /// Where they come from.
@@ -75,9 +87,17 @@ impl Task {
             renew: Box::new(move || ordered(&again, &of).unwrap_or_default()),
             duration,
             fail_on_drop: cli.fail_on_drop,
+            command_signals: None,
             ignored_signals: live::ignored_signals(),
         };
-        Ok(if cli.read.is_empty() {
+        Ok(if !cli.command.is_empty() {
+            Task::Command {
+                choice: cli.source,
+                command: cli.command.clone(),
+                user: cli.run_as.clone(),
+                run,
+            }
+        } else if cli.read.is_empty() {
             Task::Trace {
                 choice: cli.source,
                 include_self: cli.include_self,
@@ -261,6 +281,9 @@ fn duration(cli: &Cli) -> anyhow::Result<Option<Duration>> {
     let Some(text) = &cli.duration else {
         return Ok(None);
     };
+    if !cli.command.is_empty() {
+        bail!("--duration is for traces without a command, which end with it");
+    }
     if !cli.read.is_empty() {
         bail!("--duration is for live traces; --until ends what is shown of a recording");
     }
@@ -296,7 +319,11 @@ fn outputs(cli: &Cli) -> anyhow::Result<Outputs> {
             check_output(cli, option, path)?;
         }
     }
-    Ok(Outputs::new(cli.output.as_deref(), record))
+    Ok(Outputs::new(
+        cli.output.as_deref(),
+        record,
+        !cli.command.is_empty(),
+    ))
 }
 
 /// Refuses a file to write to that would overwrite what is read or written otherwise.

@@ -18,9 +18,12 @@ mod entitlements;
 mod json;
 mod message;
 mod push_down;
+pub mod spawn;
 mod system;
+mod tree;
+pub mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,6 +44,7 @@ use crate::select::Need;
 use client::{Client, Delivered};
 use decode::Decoder;
 use message::Message;
+use tree::Members;
 
 /// How many messages may wait to be printed. A message is some kilobytes.
 const QUEUE: usize = 1 << 18;
@@ -90,6 +94,34 @@ impl Native {
     /// # Errors
     /// macOS refuses it, or has none of the events.
     pub fn start(need: &Need) -> Result<Native, Refusal> {
+        Native::start_by(need, |queue| Client::new(handler(need, None, queue)))
+    }
+
+    /// Begins a trace of what this process starts, as [`Native::start`] does.
+    ///
+    /// # Errors
+    /// macOS refuses it, or has none of the events.
+    pub fn start_below(need: &Need) -> Result<Native, Refusal> {
+        let members = Members::below(std::process::id().cast_signed());
+        Native::start_by(need, |queue| {
+            Client::new(handler(need, Some(members), queue))
+        })
+    }
+
+    /// Begins a trace of what this process starts by a client for descendants. None where macOS doesn't have those.
+    pub fn start_for_descendants(need: &Need) -> Option<Result<Native, Refusal>> {
+        if !Client::has_descendants() {
+            return None;
+        }
+        Some(Native::start_by(need, |queue| {
+            Client::for_descendants(handler(need, None, queue))
+        }))
+    }
+
+    fn start_by(
+        need: &Need,
+        new: impl FnOnce(Arc<Queue<Item, Tally>>) -> Result<Client, Refusal>,
+    ) -> Result<Native, Refusal> {
         let version = macos_version().unwrap_or(OLDEST);
         let is_needed = |row: &&'static Row| {
             row.since <= version && need.events.contains(EventType::Known(row))
@@ -103,7 +135,7 @@ impl Native {
             return Err(Refusal::no_events());
         }
         let queue = Arc::new(Queue::new(QUEUE, Tally::new()));
-        let client = Client::new(handler(need, Arc::clone(&queue)))?;
+        let client = new(Arc::clone(&queue))?;
         let subscribed = client.unmute_all_paths().and_then(|()| {
             if !need.excluded_groups.is_empty()
                 && let Some(token) = system::own_audit_token()
@@ -246,9 +278,12 @@ impl Decode<Batch> for Messages {
 /// What macOS calls with every message.
 fn handler(
     need: &Need,
+    members: Option<Members>,
     queue: Arc<Queue<Item, Tally>>,
 ) -> impl Fn(&Delivered) + Send + Sync + 'static {
     let groups = need.excluded_groups.clone();
+    // The handler isn't called by two threads at the same time.
+    let members = members.map(Mutex::new);
     move |delivered| {
         queue.push(|tally| {
             let message = delivered.get();
@@ -261,6 +296,12 @@ fn handler(
             let is_own = |process: &c::es_process_t| groups.contains(&process.group_id);
             if delivered.process().is_some_and(is_own) {
                 return None;
+            }
+            if let Some(members) = &members {
+                let mut members = members.lock().unwrap_or_else(PoisonError::into_inner);
+                if !members.concerns(delivered) {
+                    return None;
+                }
             }
             Some(Item::Message(delivered.retain()))
         });
