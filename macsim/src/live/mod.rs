@@ -35,9 +35,7 @@ pub fn start(program: &Path) -> Result<(), String> {
     if !settings::get().live() || kernel().is_some() {
         return Ok(());
     }
-    let address = kernel::start(program).map_err(|error| {
-        format!("ptrace doesn't work here, so that no process is seen: {error}")
-    })?;
+    let address = kernel::start(program)?;
     KERNEL_STARTED.get_or_init(|| address);
     Ok(())
 }
