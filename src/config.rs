@@ -71,8 +71,15 @@ impl Task {
         let inputs = inputs(cli)?;
         let outputs = outputs(cli)?;
         let style = style(cli, outputs.is_terminal());
-        if style.timeline().is_some() && outputs.is_terminal() {
-            bail!("a timeline is not for a terminal: give -o FILE");
+        if style.timeline().is_some() {
+            if outputs.is_terminal() {
+                bail!("a timeline is not for a terminal: give -o FILE");
+            }
+            if !cli.command.is_empty() && cli.output.is_none() {
+                bail!(
+                    "a timeline can't go to standard error, where COMMAND writes, too: give -o FILE"
+                );
+            }
         }
         let (follow, stages) = ordered(cli, &filter)?;
         let (again, of) = (cli.clone(), filter.clone());
