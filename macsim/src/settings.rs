@@ -267,7 +267,7 @@ impl FromStr for Drop {
     }
 }
 
-/// What a `posix_spawn` that fails is seen of.
+/// The messages of a `posix_spawn` that fails.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 #[value(rename_all = "UPPER")]
 pub enum FailedSpawn {
@@ -280,7 +280,7 @@ pub enum FailedSpawn {
 }
 
 impl Settings {
-    /// Whether real processes are looked at.
+    /// Returns true if there are to be messages of real processes.
     pub fn live(&self) -> bool {
         !self.no_live && !self.prebuilt
     }

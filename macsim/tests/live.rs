@@ -83,6 +83,26 @@ fn launchd_acts_on_behalf_of_processes() {
 }
 
 #[test]
+fn messages_of_a_file_come_besides() {
+    let hour = "samples/developers-hour.jsonl";
+    let tree = |run: Run| {
+        let run = run.option("--end=none").option("--rate=2000").run();
+        assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
+        run
+    };
+    let args = ["live", "tree", "sleep 0.1; (exit 3); exec /bin/true"];
+    let with = tree(Run::check(&args).events(hour));
+    let without = tree(Run::check(&args));
+    assert_eq!(with.out, without.out);
+    let delivered = |run: &Output| {
+        let rest = run.said.rsplit_once("delivered ").expect("the totals").1;
+        let number = rest.split(' ').next().expect("a number");
+        number.parse::<u32>().expect("a number")
+    };
+    assert!(delivered(&with) > delivered(&without), "{with:#?}");
+}
+
+#[test]
 fn messages_of_one_event_can_be_lost() {
     let tree = |drop: &str| {
         let run = Run::check(&["live", "tree", "/bin/true; /bin/true"])

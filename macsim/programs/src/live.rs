@@ -298,7 +298,7 @@ fn own_pid() -> i32 {
     std::process::id().cast_signed()
 }
 
-/// Whether a child has stopped, and by which signal.
+/// The signal by which a child has stopped, if it has.
 fn stop_of(pid: i32) -> Option<c_int> {
     let mut status = 0;
     let options = libc::WNOHANG | libc::WUNTRACED;
@@ -443,6 +443,16 @@ fn hangs(_: &[String]) {
     assert_eq!(exit_of(pid).status, status);
     assert!(!mark.exists(), "it has run");
     fs::remove_dir_all(&folder).expect("removed");
+    // So with a signal to its group.
+    let group = shell("exit 0", SUSPENDED | GROUP);
+    kill(-group, libc::SIGKILL);
+    thread::sleep(Duration::from_millis(20));
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    let found = unsafe { libc::waitpid(group, &raw mut status, libc::WNOHANG) };
+    assert_eq!(found, 0, "it has ended");
+    kill(-group, libc::SIGCONT);
+    assert_eq!(libc::WTERMSIG(ended(group)), libc::SIGKILL);
     // One that runs is killed at once.
     let pid = shell("exec sleep 60", SUSPENDED);
     kill(pid, libc::SIGCONT);
@@ -755,7 +765,7 @@ fn print_signals() {
     print!("{ignored:?} {blocked:?}");
 }
 
-/// What `posix_spawn` is to do besides, for a Linux program and for one for macOS: signals, group, files.
+/// `posix_spawn` sets signals, group and files of a Linux program and of one for macOS.
 fn attributes(_: &[String]) {
     const DEFAULTS: i16 = 0x4;
     const MASK: i16 = 0x8;

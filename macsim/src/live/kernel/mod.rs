@@ -135,7 +135,7 @@ struct Kernel {
     threads: HashMap<i32, i32>,
     /// New threads and processes that stopped before their fork was reported.
     early: HashMap<i32, (c_int, Instant)>,
-    /// What a thread has announced.
+    /// The next `posix_spawn` of a thread, which it has announced.
     spawns: HashMap<i32, Spawn>,
     next_version: u32,
     message_version: u32,

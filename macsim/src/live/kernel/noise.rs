@@ -14,7 +14,7 @@ const FOREIGN: i32 = 500_000_000;
 /// A message that is only to be given its time.
 pub type Draft = (u32, &'static str, Json, Json);
 
-/// What there is to send besides.
+/// Messages of others, and their processes.
 pub struct Noise {
     messages: Vec<Json>,
     /// The message that is next.
@@ -80,7 +80,7 @@ impl Noise {
         self.foreign
     }
 
-    /// What launchd does on a process's behalf when that has a new image: it registers a launch item, looks a service up
+    /// The messages of what launchd does on a process's behalf when that has a new image: it registers a launch item, looks a service up
     /// where the macOS has such messages, and starts another process. `versions` gives new versions of identifiers.
     pub fn delegated(
         &mut self,

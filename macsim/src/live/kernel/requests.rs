@@ -18,7 +18,7 @@ pub struct Connection {
     pub lineage: Rc<Lineage>,
     pub watches: bool,
     read: Vec<u8>,
-    /// What it hasn't taken yet.
+    /// Bytes that it hasn't taken yet.
     pub unsent: Vec<u8>,
 }
 

@@ -25,7 +25,7 @@ fn resume(pid: i32, signal: c_int) {
     _ = ptrace(libc::PTRACE_CONT, pid, signal as usize);
 }
 
-/// What an event says: the new process, or who has executed.
+/// The number that comes with an event: the new process, or who has executed.
 fn event_message(pid: i32) -> Option<i32> {
     let mut message: c_long = 0;
     // SAFETY: a variable of our own.
