@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
-use crate::format::Kind;
+use crate::format::{Kind, TimeStyle};
 use crate::live::Choice;
 
 /// Trace what happens on a Mac: processes, files, log-ins and more, from EndpointSecurity.
@@ -169,6 +169,14 @@ pub struct Cli {
     /// Show the environment of programs that are run, too
     #[arg(long)]
     pub env: bool,
+
+    /// How the times of events are shown
+    #[arg(long, value_name = "STYLE", value_enum, default_value_t)]
+    pub time: TimeStyle,
+
+    /// Cut values after N characters; what is left out is counted: …(+123)
+    #[arg(short = 's', long, value_name = "N")]
+    pub string_limit: Option<usize>,
 
     /// Show times in UTC instead of the local time zone
     #[arg(long)]

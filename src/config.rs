@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use same_file::is_same_file;
 
 use crate::cli::{Cli, Color};
-use crate::format::{Palette, Style};
+use crate::format::{self, Palette, Style};
 use crate::live::{self, Choice};
 use crate::model::catalogue::Row;
 use crate::pipeline::{Outputs, Run, Stages};
@@ -260,6 +260,10 @@ fn stages(cli: &Cli) -> anyhow::Result<Stages> {
     if let Some(count) = cli.limit {
         stages.push(Box::new(Limit::new(count)));
     }
+    if let (format::Kind::Text | format::Kind::Line, Some(elapsed)) = (cli.format, cli.time.stage())
+    {
+        stages.push(Box::new(elapsed));
+    }
     if let Some(timeline) = style(cli, false).timeline() {
         stages.push(Box::new(timeline));
     }
@@ -313,6 +317,8 @@ fn style(cli: &Cli, terminal: bool) -> Style {
         env: cli.env,
         redact: cli.redact,
         terminal,
+        time: cli.time,
+        string_limit: cli.string_limit,
     }
 }
 
