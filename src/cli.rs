@@ -23,7 +23,7 @@ use crate::live::Choice;
 #[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     /// Trace COMMAND and everything it starts, and exit with its status; the trace goes to standard error
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND", conflicts_with_all = ["read", "doctor", "list_events", "explain"])]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND", conflicts_with_all = ["read", "doctor", "list_events", "explain"])]
     pub command: Vec<OsString>,
 
     /// Run COMMAND as this user instead of the one who called sudo

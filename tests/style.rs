@@ -127,10 +127,7 @@ fn long_values_are_cut_and_what_is_left_out_is_counted() {
         let line = run.out.lines().find(|line| line.starts_with("  args"));
         line.expect("arguments").to_owned()
     };
-    assert_eq!(
-        cut("7"),
-        "  args : a bcdefgh…(+2) $'it\\'s äö'…(+7)".replace("\\xc3\\xb6", "ö")
-    );
+    assert_eq!(cut("7"), "  args : a bcdefgh…(+2) $'it\\'s äö'…(+6)");
     assert_eq!(cut("0"), "  args : ''…(+1) ''…(+9) ''…(+13)");
     assert!(cut("100").ends_with("long'"));
 }
