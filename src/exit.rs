@@ -8,38 +8,21 @@ use std::process::{ExitCode, Termination};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All that was asked for was done.
-    Done,
+    Done = 0,
     /// Something failed, or the input was damaged.
-    Failed,
+    Failed = 1,
     /// The options are wrong.
-    Usage,
+    Usage = 2,
     /// Events are missing, and `--fail-on-drop` was given.
-    Dropped,
+    Dropped = 3,
     /// macOS doesn't permit a live trace.
     #[cfg(any(target_os = "macos", test))]
-    NotPermitted,
-    /// That of the command that was traced.
-    Command(u8),
-}
-
-impl Exit {
-    /// The number of it.
-    pub fn code(self) -> u8 {
-        match self {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Dropped => 3,
-            #[cfg(any(target_os = "macos", test))]
-            Exit::NotPermitted => 4,
-            Exit::Command(code) => code,
-        }
-    }
+    NotPermitted = 4,
 }
 
 impl Termination for Exit {
     fn report(self) -> ExitCode {
-        ExitCode::from(self.code())
+        ExitCode::from(self as u8)
     }
 }
 

@@ -369,13 +369,8 @@ fn messages_within_another_object_are_found() {
         "{{\"records\": [\n{exit},\n{value:#},\n{exit}\n]}}\n"
     ));
     assert_eq!(
-        (events(&run), run.status),
-        (vec!["exit", "open", "exit"], 1)
-    );
-    assert!(
-        warnings(&run)[0].starts_with(":1: expected a value (column "),
-        "{}",
-        run.err
+        (events(&run), run.err.as_str(), run.status),
+        (vec!["exit", "open", "exit"], "", 0)
     );
 }
 

@@ -143,15 +143,33 @@ impl Tree {
         self.prefixes.iter().map(Vec::as_slice)
     }
 
-    /// The last names of its paths, if any path in the tree must have one of them literally in JSON, too.
-    pub fn needles(&self) -> Option<Vec<&[u8]>> {
-        let literal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_. +@".contains(byte);
-        let needle = |prefix| -> Option<&[u8]> {
+    /// A part of the last name of each of its paths that any path in the tree must have, too, literally in JSON and
+    /// however Unicode is normalised; None if there is a path without.
+    pub fn needles(&self) -> Option<Vec<Vec<u8>>> {
+        // The kelvin sign is another way to write a K, as the Greek question mark and varia are for the other two.
+        let is_literal = |c: char| matches!(c, ' '..='~') && !"\"\\K;`".contains(c);
+        let needle = |prefix: &Vec<u8>| {
             let start = memchr::memrchr(b'/', prefix).map_or(0, |slash| slash + 1);
-            let name: &[u8] = &prefix[start..];
-            (!name.is_empty() && name.iter().all(literal)).then_some(name)
+            let name = std::str::from_utf8(&prefix[start..]).ok()?;
+            let mut longest = String::new();
+            let mut part = String::new();
+            for c in name.nfd().chain(['"']) {
+                if is_literal(c) {
+                    part.push(c);
+                    continue;
+                }
+                // What combines with the character before makes another one of it.
+                if !c.is_ascii() {
+                    part.pop();
+                }
+                let part = std::mem::take(&mut part);
+                if part.len() > longest.len() {
+                    longest = part;
+                }
+            }
+            (!longest.is_empty()).then(|| longest.into_bytes())
         };
-        self.prefixes.iter().map(|prefix| needle(prefix)).collect()
+        self.prefixes.iter().map(needle).collect()
     }
 }
 
@@ -234,8 +252,6 @@ pub struct Pattern {
     without_case: Vec<GlobMatcher>,
     /// True if it has no slash: then it is held against the last component alone.
     is_name: bool,
-    /// The folders below which all paths lie that match, by all their names; none where they may lie anywhere.
-    heads: Vec<Vec<u8>>,
 }
 
 impl Pattern {
@@ -269,15 +285,7 @@ impl Pattern {
         });
         // An error speaks of the pattern as it was typed.
         glob(pattern, pattern)?;
-        let mut pattern = Pattern::new(&globs.collect::<Vec<_>>(), false)?;
-        pattern.heads = heads
-            .iter()
-            .map(|head| [head, &b"/"[..]].concat())
-            .collect();
-        if head.is_empty() {
-            pattern.heads.clear();
-        }
-        Ok(pattern)
+        Pattern::new(&globs.collect::<Vec<_>>(), false)
     }
 
     /// The pattern of a name, in which a slash means nothing.
@@ -302,18 +310,6 @@ impl Pattern {
             exact: compiled(Compare::Exact)?,
             without_case: compiled(Compare::WithoutCase)?,
             is_name,
-            heads: Vec::new(),
-        })
-    }
-
-    /// What every path that matches begins with; None where that is anything.
-    fn heads(&self) -> Option<Vec<(&[u8], bool)>> {
-        let is_known = !self.heads.is_empty() && self.heads.iter().all(|head| !head.is_empty());
-        is_known.then(|| {
-            self.heads
-                .iter()
-                .map(|head| (head.as_slice(), false))
-                .collect()
         })
     }
 
@@ -386,15 +382,6 @@ impl Place {
             bail!("a pattern must be UTF-8: {}", escape::name(typed));
         };
         Pattern::of_path(text).map(Box::new).map(Place::Pattern)
-    }
-
-    /// Prefixes of all paths that lie there, each with whether it is that of a whole tree; None where nothing is known
-    /// of how such a path begins.
-    pub fn prefixes(&self) -> Option<Vec<(&[u8], bool)>> {
-        match self {
-            Place::Tree(tree) => Some(tree.prefixes().map(|prefix| (prefix, true)).collect()),
-            Place::Pattern(pattern) => pattern.heads(),
-        }
     }
 
     /// Returns true if the path lies there.
@@ -548,6 +535,6 @@ mod tests {
         assert!(contains("real/not-yet/a") && contains("link/not-yet"));
         assert!(!contains("real/other"));
         let needles = tree.needles().expect("the name is plain");
-        assert!(needles.iter().all(|needle| *needle == b"not-yet"));
+        assert!(needles.iter().all(|needle| needle == b"not-yet"));
     }
 }

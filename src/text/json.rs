@@ -483,7 +483,7 @@ fn short_string(text: &[u8], start: usize) -> Option<usize> {
 
 /// How many bytes `text` begins with that are no quote, no backslash and no control character.
 #[inline]
-fn plain_bytes(text: &[u8]) -> usize {
+pub fn plain_bytes(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(block) = Block::at(text, at) {
         match block.plain() {
@@ -511,15 +511,19 @@ fn is_hex(digits: &[u8]) -> bool {
     digits.iter().all(u8::is_ascii_hexdigit)
 }
 
+/// How deep the keys of objects are sorted: those of each level are read once more for it.
+const SORTED: usize = 8;
+
 /// Appends a JSON value that has been read, in a form that doesn't depend on how it was written: without
-/// white space, slashes not escaped, and the keys of every object in alphabetical order.
+/// white space, slashes not escaped, and the keys of objects in alphabetical order, as far as they are not nested
+/// deeper than anything that has a meaning.
 pub fn push_canonical(out: &mut Vec<u8>, value: &[u8]) -> Result<()> {
-    push_next(out, &mut Scanner::new(value, 0))
+    push_next(out, &mut Scanner::new(value, 0), 0)
 }
 
-fn push_next(out: &mut Vec<u8>, scanner: &mut Scanner<'_>) -> Result<()> {
+fn push_next(out: &mut Vec<u8>, scanner: &mut Scanner<'_>, depth: usize) -> Result<()> {
     match scanner.peek() {
-        b'{' => {
+        b'{' if depth < SORTED => {
             let mut members = Vec::new();
             scanner.object(|scanner, key| {
                 members.push((key, scanner.value()?));
@@ -530,16 +534,27 @@ fn push_next(out: &mut Vec<u8>, scanner: &mut Scanner<'_>) -> Result<()> {
                 out.push(if at == 0 { b'{' } else { b',' });
                 push_written(out, key.inside);
                 out.push(b':');
-                push_canonical(out, value)?;
+                push_next(out, &mut Scanner::new(value, 0), depth + 1)?;
             }
             out.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
+        }
+        b'{' => {
+            let mut separator = b'{';
+            scanner.object(|scanner, key| {
+                out.push(separator);
+                separator = b',';
+                push_written(out, key.inside);
+                out.push(b':');
+                push_next(out, scanner, depth + 1)
+            })?;
+            out.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });
         }
         b'[' => {
             let mut separator = b'[';
             scanner.array(|scanner| {
                 out.push(separator);
                 separator = b',';
-                push_next(out, scanner)
+                push_next(out, scanner, depth + 1)
             })?;
             out.extend_from_slice(if separator == b'[' { b"[]" } else { b"]" });
         }

@@ -35,7 +35,9 @@ pub fn start(program: &Path) -> Result<(), String> {
     if !settings::get().live() || kernel().is_some() {
         return Ok(());
     }
-    let address = kernel::start(program)?;
+    let address = kernel::start(program).map_err(|error| {
+        format!("ptrace doesn't work here, so that no process is seen: {error}")
+    })?;
     KERNEL_STARTED.get_or_init(|| address);
     Ok(())
 }
@@ -69,7 +71,7 @@ fn ask(kind: u8, payload: &[&[u8]]) -> Option<Vec<u8>> {
     Some(wire::receive(&mut stream).ok()??.1)
 }
 
-/// Something that a program that watches gets.
+/// What a program that watches gets.
 pub enum News {
     /// Something happened.
     Message {
@@ -137,7 +139,7 @@ impl Watch {
     }
 }
 
-/// The properties of a `posix_spawn` that the kernel must know before it happens.
+/// What the kernel is to know of a `posix_spawn` before it happens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spawn {
     /// The process stops once it has its image.

@@ -46,7 +46,7 @@ impl Lineage {
     }
 }
 
-/// The program that a process executes.
+/// What a process executes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Image {
     /// The path, as the program sees it.
@@ -57,7 +57,6 @@ pub struct Image {
 
 /// A process that the kernel traces, from its fork to its end.
 pub struct Process {
-    /// Its identifier, Linux's own.
     pub pid: i32,
     /// How often a process or an image has begun, up to this one.
     pub version: u32,
@@ -79,7 +78,7 @@ impl Process {
     }
 }
 
-/// The parent, group, session and terminal of a process, as Linux has them.
+/// What Linux says of a process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Status {
     pub parent: i32,
@@ -340,7 +339,7 @@ fn terminal(device: u32) -> Json {
     )
 }
 
-/// The strings of a list in which each ends in a NUL.
+/// What is in a list of strings that each end in a NUL.
 fn strings(bytes: &[u8]) -> Vec<Vec<u8>> {
     let text = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     if text.is_empty() && bytes.is_empty() {
@@ -349,7 +348,7 @@ fn strings(bytes: &[u8]) -> Vec<Vec<u8>> {
     text.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
 }
 
-/// Everything that an exec gives a process.
+/// What a process that has just executed a file was given.
 pub struct Executed {
     pub image: Image,
     pub args: Vec<Vec<u8>>,

@@ -1,27 +1,28 @@
-//! Where objects begin and end.
+//! Cuts a recording into chunks that can be decoded by themselves.
 //!
-//! eslogger writes an object a line. Recordings that went through other tools have objects that go over
-//! several lines, several objects in a line, or lines that were cut. Framing looks at no more of a line
-//! than its first and last byte while each line is an object. An object that goes over several lines is
-//! collected. Where it was cut, the next whole message shows it: it ends, and began a line, while the object
-//! before it was still open. No text is looked at twice, so that damage costs no more time than anything else.
+//! eslogger writes an object a line. Of a line that begins and ends as an object does nothing else is looked at, unless
+//! what follows shows that the object goes on: such lines are plain. Anything else is walked through (see
+//! [`super::walk`]) up to the next line's beginning that no object is open at. Both depend on the bytes alone, never on
+//! the pieces in which they come. No byte is looked at more than a few times, so that damage costs no more time than
+//! anything else.
 
-use memchr::{memchr, memchr_iter, memchr3};
+use std::ops::Range;
 
-use super::{is_harmless, is_message};
+use memchr::{memchr, memchr_iter};
 
-/// The largest object, in bytes. Arguments and environment of an exec are at most 1 MiB on macOS, and six
-/// times that with every byte escaped.
+use super::walk::{Step, Walk};
+use crate::pipeline::Buffers;
+use crate::text::json::Scanner;
+
+/// The largest object that is kept as a whole, in bytes. Arguments and environment of an exec are at most 1 MiB on
+/// macOS, and six times that with every byte escaped.
 pub const MAX_OBJECT: usize = 8 << 20;
 
-/// An object of this size, in bytes, isn't copied to go with others.
-const LARGE: usize = 64 << 10;
+/// A line that is longer than this, in bytes, isn't waited for.
+const LONG_LINE: usize = 512 << 10;
 
-/// How deep the brackets of an object may be nested while it is collected.
-const MAX_DEPTH: usize = 128;
-
-/// How often as much as has been collected may be looked at to find messages in it.
-const MAX_LOOKS: usize = 16;
+/// A line with several objects is cut between them after so many bytes.
+const CUT: usize = 64 << 10;
 
 /// A piece of a recording that can be decoded by itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,407 +33,326 @@ pub struct Chunk {
     pub first_line: u64,
     /// What it consists of.
     pub shape: Shape,
+    /// True if it begins in a line of which it has been reported that there is no object in it, or a broken one.
+    pub is_reported: bool,
 }
 
 /// What a chunk consists of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Lines, each of which is empty or begins and ends like an object.
-    Regular,
-    /// Lines of all sorts.
-    Mixed,
-    /// An object that goes over several lines.
-    Object,
-    /// Several lines that an object began on, without its end.
-    Cut,
+    /// Plain lines, and between them these stretches of anything else.
+    Lines(Vec<Range<usize>>),
+    /// The part of an object that is too large, from the beginning of an object on.
+    Part,
+    /// An object in one that is too large.
+    Inner,
 }
 
-/// Cuts the lines of a recording into chunks.
+/// Cuts the text of a recording into chunks.
 #[derive(Debug)]
 pub struct Framer {
-    line: u64,
-    run: Option<Chunk>,
-    open: Option<Open>,
-}
-
-/// An object whose end has not come yet.
-#[derive(Debug)]
-struct Open {
+    /// What has come and hasn't been handed on.
     text: Vec<u8>,
-    first_line: u64,
-    depth: usize,
-    in_string: bool,
-    escaped: bool,
-    /// Where lines begin with an object that has not ended: parts of this object, or such as come after it
-    /// if it was cut.
-    starts: Vec<Start>,
-    /// How much has come, in bytes.
-    seen: usize,
-    /// How much of it was looked at to find messages in it.
-    looked_at: usize,
-}
-
-/// Where an object seems to begin within another one.
-#[derive(Clone, Copy, Debug)]
-struct Start {
-    offset: usize,
+    /// The number of the line that it begins in.
     line: u64,
-    /// How many brackets are open before it.
-    depth: usize,
+    /// How much of it has been looked at.
+    at: usize,
+    /// How many lines have been looked at that are plain, since the text was handed on.
+    plain: u64,
+    /// The stretches in it that aren't plain lines.
+    odd: Vec<Range<usize>>,
+    walk: Walk,
+    /// Where the stretch begins that is walked through; None at the beginning of a line.
+    begun: Option<usize>,
+    /// Where the line ends that begins at `at`, where that is known.
+    line_end: Option<usize>,
+    /// Up to where it has been looked for, or for what follows it.
+    searched: usize,
+    is_reported: bool,
+    buffers: Buffers,
 }
 
-/// What has become of an object with another line.
-enum Progress {
-    /// Its end is still to come.
-    Open,
-    /// It ends before this offset in the line.
-    Done(usize),
-    /// It was cut: a whole message begins at the start and ends before this offset in the line.
-    Overtaken(Start, usize),
-    /// It was cut: there is a newline in a string.
-    Cut,
-    /// It is larger or deeper than an object may be.
-    Endless,
+/// What a line is.
+enum Line {
+    /// A plain one, or an empty one, and where it ends.
+    Plain(usize),
+    /// Anything else.
+    Odd,
+    /// It depends on what follows.
+    Unknown,
 }
 
 impl Framer {
-    /// Begins a recording.
-    pub fn new() -> Self {
+    /// Begins a recording, whose text is put into `buffers`.
+    pub fn new(buffers: &Buffers) -> Self {
         Framer {
+            text: Vec::new(),
             line: 1,
-            run: None,
-            open: None,
+            at: 0,
+            plain: 0,
+            odd: Vec::new(),
+            walk: Walk::new(MAX_OBJECT),
+            begun: None,
+            line_end: None,
+            searched: 0,
+            is_reported: false,
+            buffers: buffers.clone(),
         }
     }
 
-    /// Takes whole lines. While each is an object the text goes on as it is, and is gone from `text`.
-    pub fn push_buffer(&mut self, text: &mut Vec<u8>, emit: &mut impl FnMut(Chunk)) {
-        let mut at = 0;
-        let mut lines = 0;
-        let is_regular = self.open.is_none()
-            && memchr_iter(b'\n', text).all(|newline| {
-                let look = Look::of(&text[at..=newline]);
-                at = newline + 1;
-                lines += 1;
-                matches!(look, Look::Whole | Look::Empty)
-            });
-        if is_regular && at == text.len() {
-            emit(Chunk {
-                text: std::mem::take(text),
-                first_line: self.line,
-                shape: Shape::Regular,
-            });
-            self.line += lines;
-        } else {
-            self.push(text, emit);
-        }
-    }
-
-    /// Whether this piece of a line may be pushed before the rest of the line is there.
-    pub fn takes_piece(&self, piece: &[u8]) -> bool {
-        let is_object = || piece.iter().find(|byte| !is_harmless(**byte)) == Some(&b'{');
-        self.open.is_some() || is_object()
-    }
-
-    /// Takes whole lines, pieces of a line that is long, and the last line even if no newline ends it.
-    pub fn push(&mut self, text: &[u8], emit: &mut impl FnMut(Chunk)) {
-        let mut at = 0;
-        while at < text.len() {
-            let end = end_of_line(text, at);
-            self.push_line(&text[at..end], emit);
-            self.line += u64::from(text[end - 1] == b'\n');
-            at = end;
-        }
-        self.emit_run(emit);
+    /// Takes the next piece.
+    pub fn push(&mut self, piece: &[u8], emit: &mut impl FnMut(Chunk)) {
+        self.text.extend_from_slice(piece);
+        self.look(false, emit);
+        self.hand_on(emit);
     }
 
     /// Ends the recording.
     pub fn end(&mut self, emit: &mut impl FnMut(Chunk)) {
-        if let Some(open) = self.open.take() {
-            self.give_up(&open, open.text.len(), emit);
+        self.look(true, emit);
+        self.hand_on(emit);
+        // What is left has no end.
+        self.at = self.text.len();
+        if let Some(begun) = self.begun.take() {
+            self.odd.push(begun.min(self.at)..self.at);
         }
-        self.emit_run(emit);
+        self.emit_lines(self.at, emit);
     }
 
-    fn push_line(&mut self, line: &[u8], emit: &mut impl FnMut(Chunk)) {
-        // Several objects may begin in it. How it ends is looked at once; the end of a piece says nothing.
-        let mut rest = line;
-        let last = line.iter().rposition(|byte| !is_harmless(*byte));
-        let ends_like_an_object =
-            line.ends_with(b"\n") && last.is_some_and(|last| line[last] == b'}');
-        while !rest.is_empty() {
-            let Some(mut open) = self.open.take() else {
-                match Look::of_beginning(rest, ends_like_an_object) {
-                    Look::Begins(offset) => {
-                        self.open = Some(Open::new(self.line));
-                        rest = &rest[offset..];
-                    }
-                    look => {
-                        return self.add_to_run(rest, self.line, &look);
-                    }
-                }
+    fn look(&mut self, is_end: bool, emit: &mut impl FnMut(Chunk)) {
+        while self.at < self.text.len() {
+            if self.begun.is_some() {
+                self.walk_on(emit);
                 continue;
+            }
+            // What was left last time has been looked at.
+            if self.searched == 0 {
+                self.pass_plain_lines();
+            }
+            if self.at == self.text.len() {
+                return;
+            }
+            match self.next_line(is_end) {
+                Line::Plain(end) => {
+                    self.plain += u64::from(self.text[end - 1] == b'\n');
+                    self.at = end;
+                }
+                Line::Odd => {
+                    self.walk.restart();
+                    self.begun = Some(self.at);
+                }
+                Line::Unknown => return,
+            }
+            (self.line_end, self.searched) = (None, 0);
+        }
+    }
+
+    /// Passes lines as eslogger writes them, which another one follows.
+    fn pass_plain_lines(&mut self) {
+        let start = self.at;
+        for newline in memchr_iter(b'\n', &self.text[start..]) {
+            let (line, next) = self.text[self.at..].split_at(start + newline - self.at);
+            let is_plain = matches!(line, [b'{', .., b'}']) && next.get(1) == Some(&b'{');
+            if !is_plain || line.len() >= LONG_LINE {
+                return;
+            }
+            super::work::add(line.len() + 1);
+            self.at = start + newline + 1;
+            self.plain += 1;
+        }
+    }
+
+    /// What the line at `at` is.
+    fn next_line(&mut self, is_end: bool) -> Line {
+        let text = &self.text;
+        let end = self.line_end.or_else(|| {
+            let from = self.at.max(self.searched);
+            let newline = memchr(b'\n', &text[from..]);
+            super::work::add(newline.unwrap_or(text.len() - from));
+            newline.map(|newline| from + newline + 1)
+        });
+        let end = match end {
+            Some(end) => end,
+            None if text.len() - self.at > LONG_LINE => return Line::Odd,
+            None if is_end => text.len(),
+            None => {
+                self.searched = text.len();
+                return Line::Unknown;
+            }
+        };
+        let line = &text[self.at..end];
+        if !looks_whole(line) || line.len() > LONG_LINE {
+            return if line.trim_ascii().is_empty() {
+                Line::Plain(end)
+            } else {
+                Line::Odd
             };
-            match open.push(rest, self.line) {
-                Progress::Open => {
-                    self.open = Some(open);
-                    return;
+        }
+        // Only these can follow where an object goes on after a closing brace.
+        let from = self.searched.max(end);
+        let to = text.len().min(end + LONG_LINE);
+        let next = text[from..to]
+            .iter()
+            .position(|byte| !byte.is_ascii_whitespace());
+        super::work::add(next.unwrap_or(to - from));
+        let next = next.map(|next| text[from + next]);
+        let is_plain = match next {
+            Some(b',' | b'}' | b']') => is_object(line),
+            Some(_) => true,
+            None if is_end || to == end + LONG_LINE => true,
+            // An event doesn't wait for what follows it.
+            None if self.line_end.is_none() && is_object(line) => true,
+            None => {
+                (self.line_end, self.searched) = (Some(end), to);
+                return Line::Unknown;
+            }
+        };
+        if is_plain {
+            Line::Plain(end)
+        } else {
+            Line::Odd
+        }
+    }
+
+    fn walk_on(&mut self, emit: &mut impl FnMut(Chunk)) {
+        let Some(begun) = self.begun else { return };
+        let (taken, found) = self.walk.take(&self.text[self.at..]);
+        self.at += taken;
+        match found {
+            None | Some(Step::Text(_)) => {}
+            Some(Step::LineEnd) => {
+                self.odd.push(begun..self.at);
+                self.begun = None;
+            }
+            Some(Step::Object(_)) => {
+                if self.at - begun >= CUT {
+                    self.cut(false, emit);
                 }
-                Progress::Done(length) => {
-                    if open.first_line == self.line && open.text.len() < LARGE {
-                        // Of several in a line.
-                        self.add_to_run(&open.text, self.line, &Look::Whole);
-                    } else {
-                        self.emit_object(open.text, open.first_line, emit);
-                    }
-                    rest = &rest[length..];
+            }
+            Some(Step::Broken(broken)) => {
+                let end = self.place(broken.range.end);
+                if end - begun >= CUT {
+                    self.at = end;
+                    self.cut(true, emit);
                 }
-                Progress::Overtaken(start, length) => {
-                    self.give_up(&open, start.offset, emit);
-                    self.emit_object(open.text.split_off(start.offset), start.line, emit);
-                    rest = &rest[length..];
-                }
-                Progress::Cut => return self.give_up(&open, open.text.len(), emit),
-                Progress::Endless => {
-                    let kept = open.start_to_keep();
-                    self.give_up(
-                        &open,
-                        kept.map_or(open.text.len(), |start| start.offset),
-                        emit,
-                    );
-                    self.open = kept.map(|start| open.since(start));
-                    return;
-                }
+            }
+            Some(Step::Limit) if self.walk.is_outside() => {
+                let is_reported = self.walk.is_in_text();
+                self.cut(is_reported, emit);
+            }
+            Some(Step::Limit) if self.walk.is_broken() => self.cut(true, emit),
+            Some(Step::Limit) => self.split(emit),
+            Some(Step::Inner(range)) => {
+                self.drop_before(self.place(range.start));
+                self.emit_text(self.at, lines(&self.text[..self.at]), Shape::Inner, emit);
+            }
+            Some(Step::SplitEnd) => {
+                self.drop_before(self.at);
+                self.walk.restart();
+                self.begun = Some(self.at);
             }
         }
     }
 
-    /// Lines that are not part of an object over several lines.
-    fn add_to_run(&mut self, text: &[u8], first_line: u64, look: &Look) {
-        if self.run.is_none() && *look == Look::Empty {
-            return;
+    /// The place in the text of an offset in the walk.
+    fn place(&self, offset: usize) -> usize {
+        self.at - (self.walk.at() - offset)
+    }
+
+    /// Hands on all that has been looked at, in the middle of a line.
+    fn cut(&mut self, is_reported: bool, emit: &mut impl FnMut(Chunk)) {
+        self.odd.extend(self.begun.map(|begun| begun..self.at));
+        self.emit_lines(self.at, emit);
+        self.is_reported = is_reported;
+        self.walk.restart();
+        self.begun = Some(self.at);
+    }
+
+    /// Hands on a part of an object that has become too large.
+    fn split(&mut self, emit: &mut impl FnMut(Chunk)) {
+        let start = self.place(self.walk.start());
+        if let Some(begun) = self.begun.filter(|begun| *begun < start) {
+            self.odd.push(begun..start);
         }
-        let run = self.run.get_or_insert_with(|| Chunk {
-            text: Vec::new(),
-            first_line,
-            shape: Shape::Regular,
-        });
-        run.text.extend_from_slice(text);
-        if !matches!(look, Look::Whole | Look::Empty) {
-            run.shape = Shape::Mixed;
+        self.emit_lines(start, emit);
+        self.walk.split();
+        let end = self.place(self.walk.start());
+        self.emit_text(end, lines(&self.text[..end]), Shape::Part, emit);
+    }
+
+    /// Hands on what is complete.
+    fn hand_on(&mut self, emit: &mut impl FnMut(Chunk)) {
+        match self.begun {
+            Some(_) if self.walk.is_split() => self.drop_before(self.place(self.walk.start())),
+            Some(begun) => self.emit_lines(begun, emit),
+            None => self.emit_lines(self.at, emit),
         }
     }
 
-    fn emit_run(&mut self, emit: &mut impl FnMut(Chunk)) {
-        if let Some(run) = self.run.take() {
-            emit(run);
+    fn emit_lines(&mut self, end: usize, emit: &mut impl FnMut(Chunk)) {
+        if end > 0 {
+            let odd = std::mem::take(&mut self.odd);
+            let lines = if odd.is_empty() {
+                self.plain
+            } else {
+                lines(&self.text[..end])
+            };
+            self.emit_text(end, lines, Shape::Lines(odd), emit);
         }
     }
 
-    fn emit_object(&mut self, text: Vec<u8>, first_line: u64, emit: &mut impl FnMut(Chunk)) {
-        self.emit_run(emit);
+    /// Hands on the text before `end`.
+    fn emit_text(&mut self, end: usize, lines: u64, shape: Shape, emit: &mut impl FnMut(Chunk)) {
+        let first_line = self.line;
+        self.line += lines;
+        let text = self.take_before(end);
         emit(Chunk {
             text,
             first_line,
-            shape: Shape::Object,
+            shape,
+            is_reported: std::mem::take(&mut self.is_reported),
         });
     }
 
-    /// What has been collected before the offset will never be an object: nor will those that began in it.
-    fn give_up(&mut self, open: &Open, until: usize, emit: &mut impl FnMut(Chunk)) {
-        let mut at = 0;
-        let mut first_line = open.first_line;
-        let starts = open.starts.iter().map(|start| (start.offset, start.line));
-        let starts = starts.take_while(|(offset, _)| *offset < until);
-        for (end, line) in starts.chain([(until, 0)]) {
-            let text = &open.text[at..end];
-            // A line that was cut goes with the other lines.
-            if text[end_of_line(text, 0)..]
-                .iter()
-                .copied()
-                .all(is_harmless)
-            {
-                self.add_to_run(text, first_line, &Look::Other);
-            } else {
-                self.emit_run(emit);
-                emit(Chunk {
-                    text: text.to_vec(),
-                    first_line,
-                    shape: Shape::Cut,
-                });
-            }
-            (at, first_line) = (end, line);
+    fn drop_before(&mut self, end: usize) {
+        if end > 0 {
+            let text = self.take_before(end);
+            self.line += lines(&text);
+            self.buffers.give(text);
         }
+    }
+
+    fn take_before(&mut self, end: usize) -> Vec<u8> {
+        let mut rest = self.buffers.take();
+        rest.extend_from_slice(&self.text[end..]);
+        self.text.truncate(end);
+        let text = std::mem::replace(&mut self.text, rest);
+        let gone = |place: &mut usize| *place = place.saturating_sub(end);
+        gone(&mut self.at);
+        gone(&mut self.searched);
+        self.begun.iter_mut().for_each(gone);
+        self.line_end.iter_mut().for_each(gone);
+        self.plain = 0;
+        text
     }
 }
 
-impl Open {
-    fn new(first_line: u64) -> Self {
-        Open {
-            text: Vec::new(),
-            first_line,
-            depth: 0,
-            in_string: false,
-            escaped: false,
-            starts: Vec::new(),
-            seen: 0,
-            looked_at: 0,
-        }
-    }
-
-    /// Takes a line, or what is left of one.
-    fn push(&mut self, line: &[u8], number: u64) -> Progress {
-        let is_line = self.depth > 0 && !self.in_string;
-        let first = line.iter().position(|byte| !is_harmless(*byte));
-        let start = first.filter(|first| is_line && line[*first] == b'{');
-        let mut taken = 0;
-        let mut at = 0;
-        self.seen += line.len();
-        while at < line.len() {
-            if self.in_string {
-                match memchr3(b'"', b'\\', b'\n', &line[at..]) {
-                    Some(0) if self.escaped && line[at] != b'\n' => {}
-                    Some(skipped) => {
-                        at += skipped;
-                        match line[at] {
-                            b'"' => self.in_string = false,
-                            b'\\' => {
-                                self.escaped = true;
-                                at += 1;
-                                continue;
-                            }
-                            _ => {
-                                self.text.extend_from_slice(&line[taken..]);
-                                return Progress::Cut;
-                            }
-                        }
-                    }
-                    None => at = line.len() - 1,
-                }
-                self.escaped = false;
-                at += 1;
-                continue;
-            }
-            match line[at] {
-                b'"' => self.in_string = true,
-                b'{' | b'[' => {
-                    if start == Some(at) {
-                        self.starts.push(Start {
-                            offset: self.text.len() + at - taken,
-                            line: number,
-                            depth: self.depth,
-                        });
-                    }
-                    self.depth += 1;
-                }
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    let start = self.starts.pop_if(|start| start.depth >= self.depth);
-                    if self.depth == 0 || start.is_some() {
-                        self.text.extend_from_slice(&line[taken..=at]);
-                        taken = at + 1;
-                    }
-                    if self.depth == 0 {
-                        return Progress::Done(taken);
-                    }
-                    if let Some(start) = start
-                        && self.is_message(start)
-                    {
-                        return Progress::Overtaken(start, taken);
-                    }
-                }
-                _ => {}
-            }
-            at += 1;
-        }
-        self.text.extend_from_slice(&line[taken..]);
-        if self.is_too_deep() || self.is_too_large() {
-            Progress::Endless
-        } else {
-            Progress::Open
-        }
-    }
-
-    /// Whether what has come from the start on is a message.
-    fn is_message(&mut self, start: Start) -> bool {
-        let text = &self.text[start.offset..];
-        self.looked_at += text.len();
-        self.looked_at <= MAX_LOOKS * self.seen && is_message(text)
-    }
-
-    fn is_too_deep(&self) -> bool {
-        self.depth > MAX_DEPTH
-    }
-
-    fn is_too_large(&self) -> bool {
-        self.text.len() > MAX_OBJECT
-    }
-
-    /// Where something begins that may still end, once this object can't: in the newer half of it, so that
-    /// little is copied often.
-    fn start_to_keep(&self) -> Option<Start> {
-        let is_new = |start: &&Start| {
-            (!self.is_too_large() || start.offset >= MAX_OBJECT / 2)
-                && (!self.is_too_deep() || start.depth >= MAX_DEPTH / 2)
-        };
-        self.starts.iter().find(is_new).copied()
-    }
-
-    /// What is left when all before the start is given up.
-    fn since(&self, start: Start) -> Open {
-        let starts = self
-            .starts
-            .iter()
-            .filter(|later| later.offset > start.offset);
-        Open {
-            text: self.text[start.offset..].to_vec(),
-            first_line: start.line,
-            depth: self.depth - start.depth,
-            starts: starts
-                .map(|later| Start {
-                    offset: later.offset - start.offset,
-                    line: later.line,
-                    depth: later.depth - start.depth,
-                })
-                .collect(),
-            ..*self
-        }
-    }
+/// How many lines end in a text.
+fn lines(text: &[u8]) -> u64 {
+    memchr_iter(b'\n', text).count() as u64
 }
 
-/// The offset after the newline that ends the line which `at` is in.
-fn end_of_line(text: &[u8], at: usize) -> usize {
-    memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline + 1)
+/// Returns true if a line begins and ends as an object does.
+fn looks_whole(line: &[u8]) -> bool {
+    if let [b'{', .., b'}', b'\n'] = line {
+        return true;
+    }
+    let line = line.trim_ascii();
+    line.starts_with(b"{") && line.ends_with(b"}")
 }
 
-/// What a line looks like from its ends.
-#[derive(PartialEq, Eq)]
-enum Look {
-    /// Nothing in it.
-    Empty,
-    /// An object, or several.
-    Whole,
-    /// An object that begins at this offset and doesn't end.
-    Begins(usize),
-    /// Something else.
-    Other,
-}
-
-impl Look {
-    fn of(line: &[u8]) -> Look {
-        if let [b'{', .., b'}', b'\n'] = line {
-            return Look::Whole;
-        }
-        let last = line.iter().rposition(|byte| !is_harmless(*byte));
-        Look::of_beginning(line, last.is_some_and(|last| line[last] == b'}'))
-    }
-
-    fn of_beginning(line: &[u8], ends_like_an_object: bool) -> Look {
-        match line.iter().position(|byte| !is_harmless(*byte)) {
-            None => Look::Empty,
-            Some(start) if line[start] != b'{' => Look::Other,
-            Some(_) if ends_like_an_object => Look::Whole,
-            Some(start) => Look::Begins(start),
-        }
-    }
+/// Returns true if a line is an object, and nothing else.
+fn is_object(line: &[u8]) -> bool {
+    let mut scanner = Scanner::new(line, 0);
+    scanner.skip().is_ok() && scanner.peek() == 0 && scanner.at() == line.len()
 }

@@ -9,10 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
-use memchr::memrchr;
 use same_file::Handle;
 
-use super::framing::{Chunk, Framer, MAX_OBJECT};
+use super::framing::{Chunk, Framer};
 use crate::pipeline::{Buffers, Feed};
 use crate::text::escape;
 
@@ -97,10 +96,9 @@ fn read_from(
     buffers: &Buffers,
     mut emit: impl FnMut(Chunk) -> bool,
 ) -> io::Result<()> {
-    let mut framer = Framer::new();
+    let mut framer = Framer::new(buffers);
     let wanted = Cell::new(true);
     let mut emit = |chunk| wanted.set(wanted.get() && emit(chunk));
-    let mut text = buffers.take();
     let result = loop {
         let data = match reader.fill_buf() {
             Ok([]) => break Ok(()),
@@ -108,23 +106,13 @@ fn read_from(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => break Err(error),
         };
+        framer.push(data, &mut emit);
         let count = data.len();
-        let (whole, rest) = data.split_at(memrchr(b'\n', data).map_or(0, |newline| newline + 1));
-        text.extend_from_slice(whole);
-        let is_long = |text: &[u8]| {
-            text.len() > MAX_OBJECT || text.len() > READ_SIZE && framer.takes_piece(text)
-        };
-        if !whole.is_empty() || is_long(&text) {
-            framer.push_buffer(&mut text, &mut emit);
-            buffers.give(std::mem::replace(&mut text, buffers.take()));
-        }
-        text.extend_from_slice(rest);
         reader.consume(count);
         if !wanted.get() {
             return Ok(());
         }
     };
-    framer.push(&text, &mut emit);
     framer.end(&mut emit);
     result
 }

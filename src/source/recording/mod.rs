@@ -10,9 +10,13 @@ mod input;
 mod prefilter;
 #[cfg(test)]
 mod tests;
+mod walk;
+mod wrapped;
+
+use std::ops::Range;
 
 use bumpalo::Bump;
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 pub use decode::Decoder;
 pub use framing::Chunk;
@@ -27,8 +31,9 @@ use crate::order::damage::{Damage, MAX_WARNINGS};
 use crate::order::loss::{Origin, Tally};
 use crate::pipeline::{Buffers, Decode, Feed, Found, Piece, Source};
 use crate::select::Need;
-use crate::text::json::{Error, Scanner};
-use decode::Complaint;
+use crate::text::json::{Result, Scanner};
+use decode::{Complaint, Message};
+use walk::{Broken, Step, Walk, is_harmless};
 
 /// Recordings, one after the other.
 pub struct Recordings {
@@ -142,15 +147,6 @@ impl Decode<Chunk> for Objects {
     }
 }
 
-/// How often an object is looked for in the rest of a damaged line.
-const ATTEMPTS: usize = 64;
-
-/// What may stand around an object without any harm: white space, the brackets and commas of an array of
-/// objects, a byte-order mark, and the `^D\b\b` that a terminal echoes before eslogger's first line.
-pub(super) fn is_harmless(byte: u8) -> bool {
-    b" \t\r\n[,]^D\x04\x08\xef\xbb\xbf".contains(&byte)
-}
-
 /// Reads the events of a chunk, in their order. `tally` takes the numbers of those that `prefilter` rejects
 /// for other reasons than their type, too.
 pub fn decode(
@@ -164,38 +160,101 @@ pub fn decode(
     let mut reader = Reader {
         chunk,
         decoder,
+        prefilter,
         arena: &arena,
         tally,
+        event: &mut event,
         damage: Vec::new(),
         counted: (0, chunk.first_line),
     };
-    if chunk.shape == Shape::Regular && prefilter.rejects() {
-        let mut at = 0;
-        while let Some((line, is_wanted)) = prefilter.next_line(&chunk.text, at) {
-            at = line.end;
-            if is_wanted || !reader.skim(&chunk.text[line.clone()]) {
-                reader.objects(line.start, line.end, &mut event);
+    match &chunk.shape {
+        Shape::Lines(odd) => {
+            let mut at = 0;
+            for stretch in odd {
+                reader.plain_lines(at..stretch.start);
+                let is_reported = stretch.start == 0 && chunk.is_reported;
+                reader.stretch(stretch.clone(), is_reported);
+                at = stretch.end;
             }
+            reader.plain_lines(at..chunk.text.len());
         }
-    } else {
-        reader.objects(0, chunk.text.len(), &mut event);
+        Shape::Part => reader.part(),
+        Shape::Inner => {
+            // What isn't a message is a part of the object around it.
+            let _ = reader.object(0..chunk.text.len());
+        }
     }
     reader.damage
 }
 
-/// What is read of a chunk.
-struct Reader<'m, 't> {
+/// Reads a chunk.
+struct Reader<'m, 't, E> {
     chunk: &'m Chunk,
     decoder: Decoder,
+    prefilter: &'t Prefilter,
     /// What has to be made for the events of the chunk.
     arena: &'m Bump,
     tally: &'t mut Tally,
+    event: &'t mut E,
     damage: Vec<Damage>,
     /// An offset, and the line that it is in: lines are counted on from there.
     counted: (usize, u64),
 }
 
-impl<'m> Reader<'m, '_> {
+/// What has been found in a line.
+#[derive(Default)]
+struct Line {
+    /// Where the first text is that is no object, of which nothing has been reported.
+    text: Option<usize>,
+    has_event: bool,
+    /// True if something was lost, and has been reported.
+    is_reported: bool,
+}
+
+impl<E: FnMut(&Event<'_>)> Reader<'_, '_, E> {
+    /// Reads lines each of which begins and ends as an object, or is empty.
+    fn plain_lines(&mut self, range: Range<usize>) {
+        let mut at = range.start;
+        if self.prefilter.rejects() {
+            let text = &self.chunk.text[range.clone()];
+            for (line, is_wanted) in self.prefilter.lines(text) {
+                if is_wanted || !self.skim(&text[line.clone()]) {
+                    self.plain_line(range.start + line.start, range.end);
+                }
+            }
+        } else {
+            while at < range.end {
+                at = self.plain_line(at, range.end);
+            }
+        }
+    }
+
+    /// Reads the first line from `at` on that isn't empty, and returns where it ends.
+    fn plain_line(&mut self, at: usize, end: usize) -> usize {
+        let text = &self.chunk.text[..end];
+        let mut scanner = Scanner::new(text, at);
+        if scanner.peek() == 0 {
+            return end;
+        }
+        let start = scanner.at();
+        let message = self.decoder.message(&mut scanner, self.arena);
+        let after = scanner.at();
+        work::add(after - at);
+        let rest = text[after..]
+            .iter()
+            .position(|byte| !b" \t\r".contains(byte));
+        let after = rest.map_or(end, |rest| after + rest);
+        if let Ok(message) = message
+            && matches!(text.get(after), None | Some(b'\n'))
+        {
+            self.give(&message, None);
+            return end.min(after + 1);
+        }
+        let line_end = memchr(b'\n', &text[start..]).map_or(end, |newline| start + newline + 1);
+        self.stretch(start..line_end, false);
+        line_end
+    }
+
     /// Takes only the numbers of a line; false where it isn't plain what they are.
     fn skim(&mut self, line: &[u8]) -> bool {
         let Some(numbers) = prefilter::numbers(line) else {
@@ -210,99 +269,180 @@ impl<'m> Reader<'m, '_> {
         true
     }
 
-    /// Reads the objects between two offsets.
-    fn objects(&mut self, start: usize, end: usize, event: &mut impl FnMut(&Event<'_>)) {
-        let text = &self.chunk.text[..end];
-        let mut at = start;
-        // Where the line ends: looked for only where something is wrong, and once.
-        let mut known = start;
-        let mut line_end = |at: usize| {
-            if at >= known {
-                known = end_of_line(text, at);
-            }
-            known
+    /// Reads what isn't plain lines.
+    fn stretch(&mut self, range: Range<usize>, is_reported: bool) {
+        let text = &self.chunk.text[range.clone()];
+        let within = |inner: &Range<usize>| range.start + inner.start..range.start + inner.end;
+        let mut walk = Walk::new(usize::MAX);
+        let mut line = Line {
+            is_reported,
+            ..Line::default()
         };
-        while let Some(skipped) = text[at..].iter().position(|byte| !is_harmless(*byte)) {
-            at += skipped;
-            if text[at] != b'{' {
-                self.lost(at, || "no JSON object".to_owned());
-                let end = line_end(at);
-                at = memchr(b'{', &text[at..end]).map_or(end, |brace| at + brace);
-                continue;
-            }
-            // An object that was cut must not go on with the next line.
-            let within = match self.chunk.shape {
-                Shape::Regular | Shape::Object => text,
-                Shape::Cut if self.damage.is_empty() => text.trim_ascii_end(),
-                Shape::Cut | Shape::Mixed => &text[..line_end(at)],
-            };
-            let mut scanner = Scanner::new(within, at);
-            match self.decoder.message(&mut scanner, self.arena) {
-                Ok(message) => {
-                    for complaint in &message.complaints {
-                        self.complain(complaint);
-                    }
-                    let message = message.event;
-                    self.tally.observe(
-                        message.event_type,
-                        message.is_auth(),
-                        message.seq_num,
-                        message.global_seq_num,
-                    );
-                    event(&message);
-                    at = scanner.at();
+        let mut at = 0;
+        loop {
+            let (taken, found) = walk.take(&text[at..]);
+            at += taken;
+            match found.or_else(|| walk.end()) {
+                Some(Step::Text(text)) => self.text(within(&text), &mut line),
+                Some(Step::Object(object)) => self.whole_object(within(&object), &mut line),
+                Some(Step::Broken(broken)) => {
+                    let inner = broken.inner.iter().map(within).collect();
+                    let broken = Broken {
+                        range: within(&broken.range),
+                        at: range.start + broken.at,
+                        inner,
+                        ..broken
+                    };
+                    self.broken_object(&broken, &mut line);
                 }
-                Err(error) => at = self.broken_object(text, at, line_end(at), &error),
+                Some(Step::LineEnd) => self.end_line(&mut line),
+                // Only what is too large is split.
+                Some(Step::Limit | Step::Inner(_) | Step::SplitEnd) => {}
+                None => break,
             }
+        }
+        self.end_line(&mut line);
+    }
+
+    fn text(&mut self, text: Range<usize>, line: &mut Line) {
+        // A terminal echoes this before eslogger's first line.
+        let is_echo = self.chunk.text[text.clone()] == *b"^D\x08\x08";
+        if !text.is_empty() && !is_echo {
+            line.text.get_or_insert(text.start);
         }
     }
 
-    /// Tells of an object that is no message, and returns where to go on.
-    fn broken_object(
-        &mut self,
-        text: &'m [u8],
-        at: usize,
-        line_end: usize,
-        error: &Error,
-    ) -> usize {
-        let place = match self.chunk.shape {
-            Shape::Object | Shape::Cut => error.at,
-            Shape::Regular | Shape::Mixed => error.at.min(line_end),
+    fn whole_object(&mut self, object: Range<usize>, line: &mut Line) {
+        match self.object(object.clone()) {
+            Ok(()) => {
+                if let Some(text) = line.text.take() {
+                    self.damaged(text, false, || "text before an object".to_owned());
+                }
+                (line.has_event, line.is_reported) = (true, false);
+            }
+            Err(_) if wrapped::is_end_of_log(&self.chunk.text[object]) => {}
+            Err(error) => self.lost(error.at, error.what, line),
+        }
+    }
+
+    fn broken_object(&mut self, broken: &Broken, line: &mut Line) {
+        let text = &self.chunk.text[broken.range.clone()];
+        // In what was cut the messages that followed seem to be a part of it: they begin a line, or end it. Within a
+        // message nothing else is one, whatever it looks like.
+        let is_message = has_event(text);
+        let reports = self.damage.len();
+        work::add(text.len());
+        let mut first = None;
+        for inner in &broken.inner {
+            let [before, after] = [broken.range.start..inner.start, inner.end..broken.range.end]
+                .map(|around| &self.chunk.text[around]);
+            let space = &before[before.trim_ascii_end().len()..];
+            let begins_line = space.contains(&b'\n');
+            let ends_it = after.iter().all(|byte| is_harmless(*byte));
+            if (!is_message || begins_line || ends_it) && self.object(inner.clone()).is_ok() {
+                first.get_or_insert(inner.start);
+            }
+        }
+        let inner_reports = self.damage.len();
+        match first {
+            // It was cut before that.
+            Some(inner) => {
+                let end = self.chunk.text[..inner].trim_ascii_end().len();
+                self.lost(end, "expected a value", line);
+            }
+            None => self.lost(broken.at, broken.what, line),
+        }
+        // What is wrong with it comes before what is wrong with those in it.
+        if self.damage.len() > inner_reports {
+            self.damage[reports..].rotate_right(1);
+        }
+        line.has_event |= first.is_some();
+        line.is_reported = first.is_none();
+        if text.ends_with(b"\n") {
+            *line = Line::default();
+        }
+    }
+
+    fn end_line(&mut self, line: &mut Line) {
+        let line = std::mem::take(line);
+        match line.text {
+            Some(text) if line.has_event => {
+                self.damaged(text, false, || "text after an object".to_owned());
+            }
+            Some(text) if !line.is_reported => {
+                self.damaged(text, true, || "no JSON object".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads the whole objects in a part of one that is too large.
+    fn part(&mut self) {
+        let mut walk = Walk::new(usize::MAX);
+        walk.take(&self.chunk.text);
+        let mut has_event = false;
+        if let Some(Step::Broken(broken)) = walk.end() {
+            for inner in broken.inner {
+                has_event |= self.object(inner).is_ok();
+            }
+        }
+        if !has_event {
+            self.damaged(0, true, || "an object of more than 8 MiB".to_owned());
+        }
+    }
+
+    /// Reads the message that an object is, or those that are in it.
+    fn object(&mut self, object: Range<usize>) -> Result<()> {
+        let (decoder, arena) = (self.decoder, self.arena);
+        let text = &self.chunk.text[..object.end];
+        work::add(object.len());
+        let error = match decoder.message(&mut Scanner::new(text, object.start), arena) {
+            Ok(message) => {
+                self.give(&message, None);
+                return Ok(());
+            }
+            Err(error) => error,
         };
-        self.lost(place, || {
-            let line_start = memrchr(b'\n', &text[..place]).map_or(0, |newline| newline + 1);
-            format!("{error} (column {})", place - line_start + 1)
+        let start = object.start;
+        let has_found = wrapped::search(&text[start..], arena, &mut |inner| {
+            work::add(inner.len());
+            let message = decoder.message(&mut Scanner::new(inner, 0), arena);
+            message.is_ok_and(|message| {
+                self.give(&message, Some(start));
+                true
+            })
         });
-        if error.mismatch {
-            let mut scanner = Scanner::new(text, at);
-            if scanner.skip().is_ok() {
-                return scanner.at();
-            }
-        }
-        if self.chunk.shape == Shape::Object {
-            return text.len();
-        }
-        // The line was cut, and the newline with it: what follows may be whole.
-        let next = memmem::find_iter(&text[at + 1..line_end], b"{\"")
-            .map(|brace| at + 1 + brace)
-            .take(ATTEMPTS);
-        let is_message = |at: &usize| {
-            let mut scanner = Scanner::new(text, *at);
-            self.decoder.message(&mut scanner, self.arena).is_ok()
-        };
-        next.into_iter().find(is_message).unwrap_or(line_end)
+        if has_found { Ok(()) } else { Err(error) }
     }
 
-    fn complain(&mut self, complaint: &Complaint) {
-        let Complaint { member, error } = complaint;
-        self.damaged(error.at, false, || format!("member \"{member}\": {error}"));
+    /// Gives the event of a message, which may be in the object at `outer`.
+    fn give(&mut self, message: &Message<'_>, outer: Option<usize>) {
+        for Complaint { member, error } in &message.complaints {
+            self.damaged(outer.unwrap_or(error.at), false, || {
+                format!("member \"{member}\": {error}")
+            });
+        }
+        let event = &message.event;
+        self.tally.observe(
+            event.event_type,
+            event.is_auth(),
+            event.seq_num,
+            event.global_seq_num,
+        );
+        (self.event)(event);
     }
 
-    fn lost(&mut self, at: usize, reason: impl FnOnce() -> String) {
-        // The lines of an object that was cut are one loss.
-        if self.chunk.shape != Shape::Cut || self.damage.is_empty() {
-            self.damaged(at, true, reason);
+    /// Reports what was lost, once a line.
+    fn lost(&mut self, at: usize, what: &str, line: &mut Line) {
+        if !line.is_reported {
+            let before = &self.chunk.text[..at];
+            let line_start = memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+            self.damaged(at, true, || {
+                format!("{what} (column {})", at - line_start + 1)
+            });
         }
+        line.text = None;
+        line.is_reported = true;
     }
 
     fn damaged(&mut self, at: usize, is_loss: bool, reason: impl FnOnce() -> String) {
@@ -324,7 +464,7 @@ impl<'m> Reader<'m, '_> {
 
     fn line_of(&mut self, at: usize) -> u64 {
         let (from, line) = self.counted;
-        // What is told of a line may lie before what was told of it last.
+        // What is reported of a line may lie before what was reported of it last.
         let (from, line) = if from <= at {
             (from, line)
         } else {
@@ -336,13 +476,33 @@ impl<'m> Reader<'m, '_> {
     }
 }
 
-fn end_of_line(text: &[u8], at: usize) -> usize {
-    memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline)
+/// Counts, in tests, the bytes that are looked at to find objects and messages.
+mod work {
+    #[cfg(test)]
+    thread_local!(static BYTES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+
+    #[cfg(test)]
+    pub fn add(bytes: usize) {
+        BYTES.set(BYTES.get() + bytes as u64);
+    }
+
+    #[cfg(not(test))]
+    pub fn add(_: usize) {}
+
+    /// What has been counted since it was asked for last.
+    #[cfg(test)]
+    pub fn take() -> u64 {
+        BYTES.take()
+    }
 }
 
-/// Whether a text is a message.
-pub(super) fn is_message(text: &[u8]) -> bool {
-    Decoder::default()
-        .message(&mut Scanner::new(text, 0), &Bump::new())
-        .is_ok()
+/// Returns true if an object, as far as it is right, has a member `event`.
+fn has_event(object: &[u8]) -> bool {
+    let mut has_event = false;
+    // What is wrong with it is known.
+    let _ = Scanner::new(object, 0).object(|scanner, key| {
+        has_event |= key.inside == b"event";
+        scanner.skip()
+    });
+    has_event
 }

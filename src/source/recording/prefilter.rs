@@ -1,14 +1,24 @@
 //! Rejects lines that can't hold a selected event, without parsing them.
 //!
-//! A line is rejected only if it has no `"event":{"NAME"` with a selected name, or nowhere the last name of
-//! a selected path. What is left is decoded and filtered as if there were no prefilter. Two things follow:
-//! damage within a rejected line isn't noticed, and keys are taken to be written without escapes, as every
-//! JSON writer does.
+//! A line is rejected only where none of it can be a selected event, in whatever way JSON was written:
+//!
+//! - A name of an event consists of letters, digits and `_`, and so does `event`. Any writer may escape them, but only
+//!   in one way: as `\u0065`. Lines with an escape of a character of ASCII that is no control character are never
+//!   rejected.
+//! - In all others the name stands literally. In a message it is a key in the object that is the value of `event`: the
+//!   first, as in `"event":{"NAME"`, or one after others that are null, as in `null,"NAME"`. In a message within a
+//!   string it is followed by a backslash, `\"NAME\"`.
+//! - A part of a path stands literally, too, as far as it has no character that JSON must escape or that could be
+//!   written in another Unicode normalisation ([`Tree::needles`]).
+//!
+//! What is left is decoded and filtered as if there were no prefilter. Damage within a rejected line isn't noticed.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
-use memchr::{memchr, memmem, memrchr};
+use memchr::memmem::{self, Finder};
+use memchr::{memchr, memrchr};
 
 use crate::model::catalogue::{self, Row};
 use crate::select::{Need, Tree};
@@ -16,11 +26,22 @@ use crate::select::{Need, Tree};
 /// With more names than these, looking for them costs as much as parsing.
 const MAX_NAMES: usize = 48;
 
+/// Finds escapes that may be of a character of ASCII.
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
+
 /// What must be in a line.
 #[derive(Debug)]
 pub struct Prefilter {
-    names: Option<AhoCorasick>,
+    names: Option<Names>,
     images: Option<AhoCorasick>,
+}
+
+/// The names of events.
+#[derive(Debug)]
+struct Names {
+    names: Vec<&'static str>,
+    /// Finds each after a quote.
+    finder: AhoCorasick,
 }
 
 impl Prefilter {
@@ -28,7 +49,8 @@ impl Prefilter {
     pub fn new(need: &Need) -> Prefilter {
         let names = need.events.names().filter(|names| names.len() <= MAX_NAMES);
         let names = names.and_then(|names| {
-            AhoCorasick::new(names.iter().map(|name| format!("\"{name}\""))).ok()
+            let finder = AhoCorasick::new(names.iter().map(|name| format!("\"{name}"))).ok()?;
+            Some(Names { names, finder })
         });
         let needles: Option<Vec<_>> = need.images.iter().map(Tree::needles).collect();
         let images = needles
@@ -38,41 +60,103 @@ impl Prefilter {
         Prefilter { names, images }
     }
 
-    /// Whether there is anything that it rejects.
+    /// Returns true if there is anything that it rejects.
     pub fn rejects(&self) -> bool {
         self.names.is_some() || self.images.is_some()
     }
 
-    /// The first line from `start` on of a selected event, and whether it may have a selected path.
-    pub fn next_line(&self, text: &[u8], start: usize) -> Option<(Range<usize>, bool)> {
-        let hit = match &self.names {
-            Some(names) => next_event(names, text, start)?,
+    /// The lines of a text that may hold a selected event, each with whether it may have a selected path.
+    pub fn lines<'p, 't>(&'p self, text: &'t [u8]) -> Lines<'p, 't> {
+        Lines {
+            prefilter: self,
+            text,
+            at: 0,
+            escape: next_escape(text, 0),
+        }
+    }
+}
+
+/// The lines of a text that aren't rejected.
+pub struct Lines<'p, 't> {
+    prefilter: &'p Prefilter,
+    text: &'t [u8],
+    at: usize,
+    /// Where the next escape is.
+    escape: Option<usize>,
+}
+
+impl Iterator for Lines<'_, '_> {
+    type Item = (Range<usize>, bool);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (text, start) = (self.text, self.at);
+        if self.escape.is_some_and(|escape| escape < start) {
+            self.escape = next_escape(text, start);
+        }
+        let hit = match &self.prefilter.names {
+            Some(names) => {
+                // No further than where a line begins that isn't rejected anyway.
+                let end = self.escape.unwrap_or(text.len());
+                names.next_event(text, start, end).or(self.escape)?
+            }
             None if start < text.len() => start,
             None => return None,
         };
         let line = line_around(text, start, hit);
-        let images = self.images.as_ref();
-        let is_wanted = images.is_none_or(|images| images.is_match(&text[line.clone()]));
+        self.at = line.end;
+        let is_wanted = self.prefilter.images.as_ref().is_none_or(|images| {
+            self.escape.is_some_and(|escape| line.contains(&escape))
+                || images.is_match(&text[line.clone()])
+        });
         Some((line, is_wanted))
     }
 }
 
-/// Where the next `"event":{"NAME"` has its name.
-fn next_event(names: &AhoCorasick, text: &[u8], start: usize) -> Option<usize> {
-    let is_event = |at: &usize| {
-        let before = |text: &[u8], end: &[u8]| -> Option<usize> {
-            let text = text.trim_ascii_end();
-            text.ends_with(end).then(|| text.len() - end.len())
+/// Where the next escape is, from `start` on, that may be of a character of ASCII which is no control character.
+fn next_escape(text: &[u8], start: usize) -> Option<usize> {
+    let is_printable = |at: &usize| matches!(text.get(start + at + 4), Some(b'2'..=b'7') | None);
+    let at = ESCAPE.find_iter(&text[start..]).find(is_printable)?;
+    Some(start + at)
+}
+
+impl Names {
+    /// Where the next name of an event is, from `start` on, that may be one of these.
+    fn next_event(&self, text: &[u8], start: usize, end: usize) -> Option<usize> {
+        let is_event = |at: &usize| {
+            let name = &text[at + 1..];
+            let is_of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+            let length = name.iter().take_while(is_of_name).count();
+            let is_selected = || {
+                self.names
+                    .iter()
+                    .any(|selected| selected.as_bytes() == &name[..length])
+            };
+            match name.get(length) {
+                Some(b'"') => is_selected() && may_name_an_event(&text[..*at]),
+                Some(b'\\') => is_selected(),
+                _ => false,
+            }
         };
-        before(&text[..*at], b"{")
-            .and_then(|end| before(&text[..end], b":"))
-            .and_then(|end| before(&text[..end], b"\"event\""))
-            .is_some()
+        self.finder
+            .find_iter(&text[start..end])
+            .map(|hit| start + hit.start())
+            .find(is_event)
+    }
+}
+
+/// Returns true if the text before a key is such that it may name an event: `"event":{`, or `null,`.
+fn may_name_an_event(text: &[u8]) -> bool {
+    let before = |text: &'_ [u8], end: &[u8]| {
+        let text = text.trim_ascii_end();
+        text.ends_with(end).then(|| text.len() - end.len())
     };
-    names
-        .find_iter(&text[start..])
-        .map(|hit| start + hit.start())
-        .find(is_event)
+    if let Some(end) = before(text, b",") {
+        return before(&text[..end], b"null").is_some();
+    }
+    before(text, b"{")
+        .and_then(|end| before(&text[..end], b":"))
+        .and_then(|end| before(&text[..end], b"\"event\""))
+        .is_some()
 }
 
 /// What counts the message of a line.
@@ -95,10 +179,16 @@ pub fn numbers(line: &[u8]) -> Option<Numbers> {
         let value = value(key)?;
         let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
         let length = digits.count();
-        std::str::from_utf8(&value[..length]).ok()?.parse().ok()
+        // A fraction or an exponent may follow.
+        let is_whole = matches!(value.get(length), Some(b',' | b'}'));
+        let digits = std::str::from_utf8(&value[..length]).ok()?;
+        is_whole.then(|| digits.parse().ok())?
     };
-    let name = value("\"event\":{\"")?;
-    let row = catalogue::by_name(&name[..memchr(b'"', name)?])?;
+    let event = value("\"event\":{\"")?;
+    let name = &event[..memchr(b'"', event)?];
+    // Null is no event.
+    event[name.len()..].strip_prefix(b"\":{")?;
+    let row = catalogue::by_name(name)?;
     let event_type: u64 = number("\"event_type\":")?;
     // A message whose number isn't that of its name is complained of where it is read.
     let [is_notify, is_auth] =

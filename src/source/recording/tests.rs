@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use super::framing::Framer;
 use super::{Chunk, Decoder, Prefilter, decode};
 use crate::format::{Format, Json, Line, Palette, Text};
+use crate::order::damage::Damage;
 use crate::order::loss::Tally;
+use crate::pipeline::Buffers;
 use crate::select::{Filter, Selection};
 use crate::text::clock::Clock;
 use crate::text::json::{Scanner, Str, push_canonical, push_on_one_line};
@@ -44,7 +46,7 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
 
 fn chunks(pieces: &[&[u8]]) -> Vec<Chunk> {
     let mut chunks = Vec::new();
-    let mut framer = Framer::new();
+    let mut framer = Framer::new(&Buffers::default());
     for piece in pieces {
         framer.push(piece, &mut |chunk| chunks.push(chunk));
     }
@@ -161,7 +163,7 @@ proptest! {
         let lines = strict_lines();
         let text = replaced(lines[line % lines.len()], at, &value);
         // In brackets alone there is no message to be shown or lost.
-        prop_assume!(!text.bytes().all(super::is_harmless));
+        prop_assume!(!text.bytes().all(super::walk::is_harmless));
         for mut format in formats() {
             let (out, lost) = print(text.as_bytes(), format.as_mut());
             prop_assert!(is_safe(&out));
@@ -379,5 +381,320 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
             row.name
         );
         assert!(count(&prefilter, &filter) > 0, "{}", row.name);
+    }
+}
+
+/// What is printed of chunks, and what is reported of them.
+fn told(chunks: &[Chunk], prefilter: &Prefilter, filter: &Filter) -> (Vec<u8>, Vec<String>) {
+    let mut format = Line::new(Clock::new(true), Palette(false), false);
+    let (mut out, mut reports) = (Vec::new(), Vec::new());
+    let mut tally = Tally::new();
+    for chunk in chunks {
+        let damage = decode(chunk, Decoder::default(), prefilter, &mut tally, |event| {
+            if filter.passes(event) {
+                format.event(event, &mut out);
+            }
+        });
+        let report = |damage: &Damage| {
+            format!(
+                "{}: {} ({}, {})",
+                damage.line, damage.reason, damage.is_loss, damage.count
+            )
+        };
+        reports.extend(damage.iter().map(report));
+    }
+    (out, reports)
+}
+
+fn filter(events: &[&str], images: &[&str]) -> Filter {
+    let events: Vec<_> = events.iter().map(ToString::to_string).collect();
+    let mut conditions = crate::select::Conditions::default();
+    for image in images {
+        let tree = crate::select::Tree::recorded(std::path::Path::new(image)).expect("a path");
+        let image = crate::select::Alternative::new(tree, String::new());
+        conditions.who.images.0.push(image);
+    }
+    Filter {
+        selection: Selection::parse(&events).expect("names"),
+        conditions,
+        excluded_groups: Vec::new(),
+    }
+}
+
+/// Layouts and damage of all sorts, of the messages of a few lines.
+fn layouts() -> Vec<String> {
+    let lines: Vec<_> = strict_lines().into_iter().step_by(41).collect();
+    let values = lines
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a message"));
+    let values: Vec<_> = values.collect();
+    let pretty: Vec<_> = values.iter().map(|value| format!("{value:#}")).collect();
+    let mut layouts = vec![
+        lines.join("\n"),
+        lines.join("\r\n"),
+        lines.concat(),
+        lines.join("\n\n \n"),
+        lines.join("\n\u{1e}"),
+        pretty.join("\n"),
+        pretty.concat(),
+        format!("[{}]", lines.join(",")),
+        format!("[\n{}\n]\n", lines.join(",\n")),
+        format!("{:#}", serde_json::Value::from(values.clone())),
+        lines.join("\n").replace("},", "},\n"),
+        lines.join("\n").replace("},", "}\n,"),
+        lines.join("\n").replace('}', "}\n"),
+        lines.join("\n").replace('{', "\n{"),
+        lines.join("\n").replace('{', "{\n").replace(":{", ":\n{"),
+        lines.join("\n").replace("}\n", "\n}\n") + "\n",
+        format!("{{\"records\":[{}]}}", lines.join(",\n")),
+        lines.join("\nMay  1 10:00:00 mac eslogger[99]: "),
+        serde_json::json!({ "a": { "message": lines[0] }, "b": [lines[1], { "c": values[2] }] })
+            .to_string(),
+    ];
+    for cut in [1, 20, 100, 300, 700, 1500] {
+        for (at, whole) in [&lines[0..4].join("\n"), &pretty[0..4].join("\n")]
+            .into_iter()
+            .enumerate()
+        {
+            let begin = &whole[..cut];
+            layouts.push(format!("{whole}\n{begin}\n{whole}\n"));
+            layouts.push(format!("{whole}\n{begin}{whole}\n"));
+            layouts.push(format!(
+                "{begin}\nMay 1: {}\nMay 1: {}\n",
+                lines[0],
+                lines[1 + at]
+            ));
+            layouts.push(format!("{whole}\n{begin}"));
+        }
+    }
+    layouts
+        .push("{\n\"a\" : 01,\n  \"b\": {\n \"c\": [\n{\n}\n,\n{ } ] }\n}\n".to_owned() + lines[0]);
+    layouts.push("{\"a\":\"\\u00g\"}{\"\n{\"a\":tru}\n".to_owned() + lines[0]);
+    layouts
+}
+
+/// Reads a text in pieces whose sizes `size` gives.
+fn read_in_pieces(text: &[u8], mut size: impl FnMut() -> usize) -> Vec<Chunk> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(size().clamp(1, rest.len()));
+        pieces.push(piece);
+        rest = after;
+    }
+    chunks(&pieces)
+}
+
+#[test]
+fn the_same_bytes_give_the_same_whatever_the_pieces() {
+    let mut seed = 1_u64;
+    let mut random = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(seed >> 33).expect("31 bits")
+    };
+    for (at, layout) in layouts().into_iter().enumerate() {
+        for filter in [
+            filter(&["all"], &[]),
+            filter(&["open,exit,exec"], &[]),
+            filter(&["open"], &["/usr/sbin"]),
+        ] {
+            let prefilter = Prefilter::new(&filter.need(&[], false));
+            let whole = told(&chunks(&[layout.as_bytes()]), &prefilter, &filter);
+            for size in [1, 7, 64, 1000, 4096, 0] {
+                let size = || if size == 0 { random() % 4096 } else { size };
+                let pieces = read_in_pieces(layout.as_bytes(), size);
+                assert_eq!(told(&pieces, &prefilter, &filter), whole, "layout {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_objects_are_read_in_every_layout() {
+    let all = filter(&["all"], &[]);
+    let prefilter = Prefilter::new(&all.need(&[], false));
+    let layouts = layouts();
+    let count = strict_lines().into_iter().step_by(41).count();
+    let expected = told(&chunks(&[layouts[0].as_bytes()]), &prefilter, &all);
+    assert_eq!(expected.1, [""; 0]);
+    for (at, layout) in layouts[..17].iter().enumerate() {
+        let (out, reports) = told(&chunks(&[layout.as_bytes()]), &prefilter, &all);
+        assert_eq!(reports, [""; 0], "layout {at}");
+        assert_eq!(
+            out.split(|byte| *byte == b'\n').count(),
+            count + 1,
+            "layout {at}"
+        );
+        assert!(out == expected.0, "layout {at}");
+    }
+}
+
+/// A message with some of its characters written as escapes.
+fn re_escaped(line: &str, random: &mut impl FnMut() -> usize, every: usize) -> String {
+    let mut out = String::new();
+    let mut in_string = false;
+    let mut after_backslash = false;
+    for c in line.chars() {
+        if after_backslash {
+            after_backslash = false;
+            // A slash needs none.
+            if c == '/' && random().is_multiple_of(2) {
+                out.pop();
+            }
+            out.push(c);
+            continue;
+        }
+        match c {
+            '"' => in_string = !in_string,
+            '\\' => after_backslash = true,
+            _ if in_string && random().is_multiple_of(every) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let digits = format!("{unit:04x}");
+                    out.push_str("\\u");
+                    out.push_str(&if random().is_multiple_of(2) {
+                        digits.to_uppercase()
+                    } else {
+                        digits
+                    });
+                }
+                continue;
+            }
+            _ => {}
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[test]
+fn the_prefilter_is_a_superset() {
+    let mut seed = 7_u64;
+    let mut random = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(seed >> 33).expect("31 bits")
+    };
+    let filters = [
+        filter(&["exec,open"], &[]),
+        filter(&["stat,get_task,signal,fork"], &[]),
+        filter(
+            &["all"],
+            &[
+                "/usr/sbin",
+                "/opt/c++",
+                "/Applications/K & <'Caf\u{e9}'>.app",
+            ],
+        ),
+        filter(&["exit,close"], &["/usr/bin", "/bin"]),
+    ];
+    let nothing = Prefilter::new(&filter(&["all"], &[]).need(&[], false));
+    let paths = [
+        "/usr/sbin",
+        "/opt/c++",
+        "/Applications/\u{212a} & <'Cafe\u{301}'>.app",
+        "/bin",
+        "/usr/bin",
+    ];
+    for line in strict_lines().into_iter().step_by(7) {
+        let value: serde_json::Value = serde_json::from_str(line).expect("a message");
+        let path = paths[random() % paths.len()];
+        let mut moved = value.clone();
+        moved["process"]["executable"]["path"] = path.into();
+        let name = value["event"]
+            .as_object()
+            .and_then(|event| event.keys().next())
+            .expect("an event");
+        let siblings =
+            format!("\"event\": {{\"exec\" :null, \"stat\":null ,\n\"{name}\":").replace('\n', "");
+        let variants = [
+            line.to_owned(),
+            moved.to_string(),
+            line.replace(&format!("\"event\":{{\"{name}\":"), &siblings),
+            serde_json::json!({ "message": moved.to_string() }).to_string(),
+            serde_json::json!({ "a": { "b": value } }).to_string(),
+            serde_json::json!({ "log": serde_json::json!({ "m": line }).to_string() }).to_string(),
+            line.replace("\":", "\" : ").replace('{', "{ "),
+        ];
+        for variant in variants {
+            for every in [usize::MAX, 200, 15, 2] {
+                let text = re_escaped(&variant, &mut random, every);
+                let chunks = chunks(&[text.as_bytes(), b"\n{}\n"]);
+                for filter in &filters {
+                    let prefilter = Prefilter::new(&filter.need(&[], false));
+                    assert!(prefilter.rejects());
+                    assert_eq!(
+                        told(&chunks, &prefilter, filter).0,
+                        told(&chunks, &nothing, filter).0,
+                        "{text}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_input_costs_more_than_its_size() {
+    const SIZE: usize = 600 << 10;
+    let line = strict_lines()[0];
+    let big = "x".repeat(SIZE / 4);
+    let inputs = [
+        ",".repeat(SIZE),
+        "D".repeat(SIZE),
+        "[".repeat(SIZE),
+        "{".repeat(SIZE),
+        "\"".repeat(SIZE),
+        "\n".repeat(SIZE),
+        "}".repeat(SIZE),
+        "\u{0}".repeat(SIZE),
+        "{\n".repeat(SIZE / 2),
+        "{\"".repeat(SIZE / 2),
+        "{\"a\":".repeat(SIZE / 5),
+        "{\"a\":\n".repeat(SIZE / 6),
+        "{\"a\":1,".repeat(SIZE / 7),
+        "{\"a\":[1,{\"event\":".repeat(SIZE / 18),
+        "{\"a\":\"".repeat(SIZE / 6),
+        "{}\n".repeat(SIZE / 3),
+        "{\"a\":{}".repeat(SIZE / 7),
+        "{}".repeat(SIZE / 2),
+        format!("{{\"a\":[{}", "{\"event\":{\"x\":{}}},".repeat(SIZE / 22)),
+        format!(
+            "{{\"event\":[{}",
+            "{\"event\":{\"x\":{}}}\n,".repeat(SIZE / 23)
+        ),
+        format!(
+            "{{\"a\":[{}]}}",
+            "{\"event\":{\"x\":{}}},".repeat(SIZE / 22) + "{}"
+        ),
+        format!("{line}\n").repeat(SIZE / line.len()),
+        line.repeat(SIZE / line.len()),
+        line[..line.len() - 1].repeat(SIZE / line.len()),
+        format!("{}\n", &line[..line.len() - 1]).repeat(SIZE / line.len()),
+        format!("{}}}\n", &line[..line.len() / 2]).repeat(2 * SIZE / line.len()),
+        "{\"a\":\"{\" ".repeat(SIZE / 9),
+        format!("{{\"a\":\"{big}\",{{\"").repeat(4),
+        format!("{{\"a\":1}}{}", "\n".repeat(SIZE)),
+        format!("{{\"a\":{{}}{}", "\n".repeat(SIZE)),
+        serde_json::json!({ "a": { "b": { "event": line.repeat(SIZE / line.len()) } } })
+            .to_string(),
+        "hello ".repeat(SIZE / 6),
+        "a {\"b\": 1} c\n".repeat(SIZE / 13),
+    ];
+    let all = filter(&["all"], &[]);
+    let prefilter = Prefilter::new(&all.need(&[], false));
+    for input in inputs {
+        for size in [64 << 10, 512 << 10, usize::MAX] {
+            super::work::take();
+            told(&read_in_pieces(input.as_bytes(), || size), &prefilter, &all);
+            let work = super::work::take();
+            let most = 12 * input.len() as u64;
+            assert!(work <= most, "{work} of {most}: {size} {:?}", &input[..60]);
+        }
+    }
+    // The smaller the pieces, the shorter the input: each is looked at in full.
+    for input in ["{\"a\":{}}\n", "{\"a\":{}\n", ",", "x"] {
+        let input = input.repeat((64 << 10) / input.len()) + &"\n".repeat(64 << 10);
+        super::work::take();
+        told(&read_in_pieces(input.as_bytes(), || 1), &prefilter, &all);
+        assert!(super::work::take() <= 12 * input.len() as u64);
     }
 }
