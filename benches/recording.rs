@@ -41,6 +41,8 @@ fn main() -> std::io::Result<()> {
     let text = ["-r", file];
     let line = ["-F", "line", "-r", file];
     let json = ["-F", "json", "-r", file];
+    let perfetto = ["-F", "perfetto", "-r", file];
+    let chrome = ["-F", "chrome", "-r", file];
     let exec = ["-e", "exec", "-F", "json", "-r", file];
     println!("| proctracer | seconds | MB/s | peak memory, MiB |");
     println!("|---|---|---|---|");
@@ -48,6 +50,8 @@ fn main() -> std::io::Result<()> {
         ("to text", &text[..]),
         ("to line", &line),
         ("to json", &json),
+        ("to perfetto", &perfetto),
+        ("to chrome", &chrome),
         ("`-e exec -F json`", &exec),
     ] {
         let run = Measured::of(RUNS, || proctracer(args));
@@ -73,6 +77,9 @@ fn main() -> std::io::Result<()> {
             &text,
             || duckdb(file),
         );
+        pair("to perfetto, and to text", &perfetto, || {
+            Some(proctracer(&text))
+        });
         let exec_pattern = r#""event":{"exec""#;
         pair("`-e exec -F json`, and `rg -c -F`", &exec, || {
             Some(peer("rg", &["-c", "-F", exec_pattern, file]))

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::doc_markdown,
+    rustdoc::broken_intra_doc_links,
     reason = "the comments of options are their help texts"
 )]
 #![allow(
@@ -9,17 +10,26 @@
     reason = "an option without a value is one"
 )]
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
-use crate::format::Kind;
+use crate::format::{Kind, TimeStyle};
 use crate::live::Choice;
 
 /// Trace what happens on a Mac: processes, files, log-ins and more, from EndpointSecurity.
 #[derive(Clone, Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
+    /// Trace COMMAND and everything it starts, and exit with its status; the trace goes to standard error
+    #[arg(trailing_var_arg = true, value_name = "COMMAND", conflicts_with_all = ["read", "doctor", "list_events", "explain"])]
+    pub command: Vec<OsString>,
+
+    /// Run COMMAND as this user instead of the one who called sudo
+    #[arg(short = 'u', long, value_name = "USER", requires = "command")]
+    pub run_as: Option<String>,
+
     /// The events to show: names, patterns (od_*), classes (%file) or all, separated by commas and read
     /// from left to right; a leading - or ! removes. A list that starts with a removal starts from all
     #[arg(short, long, value_name = "LIST", allow_hyphen_values = true)]
@@ -159,6 +169,14 @@ pub struct Cli {
     /// Show the environment of programs that are run, too
     #[arg(long)]
     pub env: bool,
+
+    /// How the times of events are shown
+    #[arg(long, value_name = "STYLE", value_enum, default_value_t)]
+    pub time: TimeStyle,
+
+    /// Cut values after N characters; what is left out is counted: …(+123)
+    #[arg(short = 's', long, value_name = "N")]
+    pub string_limit: Option<usize>,
 
     /// Show times in UTC instead of the local time zone
     #[arg(long)]

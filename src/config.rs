@@ -1,5 +1,6 @@
 //! The options, checked and resolved.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use same_file::is_same_file;
 
 use crate::cli::{Cli, Color};
-use crate::format::{Palette, Style};
+use crate::format::{self, Palette, Style};
 use crate::live::{self, Choice};
 use crate::model::catalogue::Row;
 use crate::pipeline::{Outputs, Run, Stages};
@@ -29,6 +30,17 @@ pub enum Task {
     Doctor,
     /// Show the events of recordings.
     Read(Vec<Input>, Run),
+    /// Trace a command.
+    Command {
+        /// Where the events come from.
+        choice: Choice,
+        /// The command and its arguments.
+        command: Vec<OsString>,
+        /// The user that it runs as, if that isn't who runs this program.
+        user: Option<String>,
+        /// What becomes of the events.
+        run: Run,
+    },
     /// Show events as they happen.
     Trace {
         /// Where they come from.
@@ -59,8 +71,15 @@ impl Task {
         let inputs = inputs(cli)?;
         let outputs = outputs(cli)?;
         let style = style(cli, outputs.is_terminal());
-        if style.timeline().is_some() && outputs.is_terminal() {
-            bail!("a timeline is not for a terminal: give -o FILE");
+        if style.timeline().is_some() {
+            if outputs.is_terminal() {
+                bail!("a timeline is not for a terminal: give -o FILE");
+            }
+            if !cli.command.is_empty() && cli.output.is_none() {
+                bail!(
+                    "a timeline can't go to standard error, where COMMAND writes, too: give -o FILE"
+                );
+            }
         }
         let (follow, stages) = ordered(cli, &filter)?;
         let (again, of) = (cli.clone(), filter.clone());
@@ -75,9 +94,17 @@ impl Task {
             renew: Box::new(move || ordered(&again, &of).unwrap_or_default()),
             duration,
             fail_on_drop: cli.fail_on_drop,
+            command_signals: None,
             ignored_signals: live::ignored_signals(),
         };
-        Ok(if cli.read.is_empty() {
+        Ok(if !cli.command.is_empty() {
+            Task::Command {
+                choice: cli.source,
+                command: cli.command.clone(),
+                user: cli.run_as.clone(),
+                run,
+            }
+        } else if cli.read.is_empty() {
             Task::Trace {
                 choice: cli.source,
                 include_self: cli.include_self,
@@ -233,6 +260,10 @@ fn stages(cli: &Cli) -> anyhow::Result<Stages> {
     if let Some(count) = cli.limit {
         stages.push(Box::new(Limit::new(count)));
     }
+    if let (format::Kind::Text | format::Kind::Line, Some(elapsed)) = (cli.format, cli.time.stage())
+    {
+        stages.push(Box::new(elapsed));
+    }
     if let Some(timeline) = style(cli, false).timeline() {
         stages.push(Box::new(timeline));
     }
@@ -261,6 +292,9 @@ fn duration(cli: &Cli) -> anyhow::Result<Option<Duration>> {
     let Some(text) = &cli.duration else {
         return Ok(None);
     };
+    if !cli.command.is_empty() {
+        bail!("--duration is for traces without a command, which end with it");
+    }
     if !cli.read.is_empty() {
         bail!("--duration is for live traces; --until ends what is shown of a recording");
     }
@@ -283,6 +317,8 @@ fn style(cli: &Cli, terminal: bool) -> Style {
         env: cli.env,
         redact: cli.redact,
         terminal,
+        time: cli.time,
+        string_limit: cli.string_limit,
     }
 }
 
@@ -296,7 +332,11 @@ fn outputs(cli: &Cli) -> anyhow::Result<Outputs> {
             check_output(cli, option, path)?;
         }
     }
-    Ok(Outputs::new(cli.output.as_deref(), record))
+    Ok(Outputs::new(
+        cli.output.as_deref(),
+        record,
+        !cli.command.is_empty(),
+    ))
 }
 
 /// Refuses a file to write to that would overwrite what is read or written otherwise.

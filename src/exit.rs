@@ -8,21 +8,38 @@ use std::process::{ExitCode, Termination};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All that was asked for was done.
-    Done = 0,
+    Done,
     /// Something failed, or the input was damaged.
-    Failed = 1,
+    Failed,
     /// The options are wrong.
-    Usage = 2,
+    Usage,
     /// Events are missing, and `--fail-on-drop` was given.
-    Dropped = 3,
+    Dropped,
     /// macOS doesn't permit a live trace.
     #[cfg(any(target_os = "macos", test))]
-    NotPermitted = 4,
+    NotPermitted,
+    /// That of the command that was traced.
+    Command(u8),
+}
+
+impl Exit {
+    /// The number of it.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Dropped => 3,
+            #[cfg(any(target_os = "macos", test))]
+            Exit::NotPermitted => 4,
+            Exit::Command(code) => code,
+        }
+    }
 }
 
 impl Termination for Exit {
     fn report(self) -> ExitCode {
-        ExitCode::from(self as u8)
+        ExitCode::from(self.code())
     }
 }
 

@@ -7,10 +7,21 @@ use proctracer::cli::Cli;
 use proctracer::config::Task;
 use proctracer::exit::{Exit, reason, warn};
 use proctracer::model::explain;
+#[cfg(target_os = "macos")]
+use proctracer::source::command;
 use proctracer::source::recording::Recordings;
 use proctracer::{live, pipeline};
 
 fn main() -> Exit {
+    #[cfg(target_os = "macos")]
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == command::HELPER)
+    {
+        let not_started = command::become_user_and_execute(std::env::args_os().skip(2).collect());
+        warn(format_args!("{}", not_started.reason));
+        return Exit::Command(not_started.status);
+    }
     let help = std::env::args_os().len() <= 1;
     if help {
         return print(&Cli::command().render_help().to_string());
@@ -27,6 +38,12 @@ fn main() -> Exit {
             Err(exit) => exit,
         },
         Ok(Task::Read(inputs, run)) => pipeline::run(Recordings::new(inputs, run.need()), run),
+        Ok(Task::Command {
+            choice,
+            command,
+            user,
+            run,
+        }) => live::command(choice, &command, user.as_deref(), run),
         Ok(Task::Trace {
             choice,
             include_self,

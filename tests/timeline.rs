@@ -891,3 +891,37 @@ fn what_was_written_can_be_read_wherever_it_is_cut() {
         );
     }
 }
+
+#[test]
+fn a_command_leaves_no_place_for_a_timeline_but_a_file() {
+    let run = run(&["-F", "chrome", "true"]);
+    let reason = "proctracer: a timeline can't go to standard error, where COMMAND writes, too: give -o FILE\n";
+    assert_eq!(
+        (run.err.as_str(), run.out.as_str(), run.status),
+        (reason, "", 2)
+    );
+}
+
+/// script(1) of Linux runs a command on a terminal of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_is_refused() {
+    let hour = file("samples/developers-hour.jsonl");
+    for format in ["perfetto", "chrome"] {
+        let command = format!(
+            "{} -r {} -F {format}",
+            env!("CARGO_BIN_EXE_proctracer"),
+            hour.display()
+        );
+        let output = std::process::Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .output();
+        let output = output.expect("script starts");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            shown.trim_end(),
+            "proctracer: a timeline is not for a terminal: give -o FILE"
+        );
+        assert_eq!(output.status.code(), Some(2));
+    }
+}

@@ -150,6 +150,21 @@ pub struct Settings {
         ignore_case = true
     )]
     pub failed_spawn: FailedSpawn,
+    /// Before each message of a real process, messages of FILE, as of others that run; from the start again at the end
+    #[arg(long, value_name = "FILE", env = "MACSIM_NOISE")]
+    pub noise: Vec<PathBuf>,
+    /// With --noise: so many
+    #[arg(long, value_name = "N", env = "MACSIM_NOISE_EACH", default_value_t = 1)]
+    pub noise_each: u64,
+    /// After each exec, what launchd does on behalf of the process, and a process that it starts
+    #[arg(long, env = "MACSIM_LAUNCHD", value_parser = FalseyValueParser::new())]
+    pub launchd: bool,
+    /// When a process has ended and was waited for, another one that launchd starts gets its identifier
+    #[arg(long, env = "MACSIM_REUSE_PIDS", value_parser = FalseyValueParser::new())]
+    pub reuse_pids: bool,
+    /// Every second message of a real process is so much older than it should be
+    #[arg(long, value_name = "US", env = "MACSIM_JITTER_US", default_value_t = 0)]
+    pub jitter_us: u64,
     /// A process that was started suspended and never continued survives SIGKILL until it is sent SIGCONT
     #[arg(long, env = "MACSIM_KILL_HANGS", value_parser = FalseyValueParser::new())]
     pub kill_hangs: bool,
@@ -252,7 +267,7 @@ impl FromStr for Drop {
     }
 }
 
-/// What a `posix_spawn` that fails is seen of.
+/// The messages of a `posix_spawn` that fails.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 #[value(rename_all = "UPPER")]
 pub enum FailedSpawn {
@@ -265,7 +280,7 @@ pub enum FailedSpawn {
 }
 
 impl Settings {
-    /// Whether real processes are looked at.
+    /// Returns true if there are to be messages of real processes.
     pub fn live(&self) -> bool {
         !self.no_live && !self.prebuilt
     }

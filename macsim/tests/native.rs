@@ -562,10 +562,15 @@ fn processes_are_selected_in_the_kernel_as_they_are_here() {
             let args = ["-p", path, "-e", events];
             let run = native(&args, HOUR).run();
             is_same(&run.out, &recorded(&args, &read(HOUR)).out);
-            assert_eq!((run.err.as_str(), run.status), ("", 0));
+            let said = if path == "/usr/b" {
+                "proctracer: -p /usr/b matched nothing\n"
+            } else {
+                ""
+            };
+            assert_eq!((run.err.as_str(), run.status), (said, 0));
         }
     }
-    // What other processes do doesn't come at all, except for exec.
+    // What other processes do doesn't come at all, except for exec and what is done on somebody's behalf.
     let run = native(&["-p", PLACE, "-e", "open,close"], HOUR).run();
     let delivered = format!("macsim: delivered {} ", run.out.matches("event : ").count());
     assert!(run.said.contains(&delivered), "{}", run.said);
@@ -580,6 +585,48 @@ fn of_two_groups() -> String {
         format!("{message}\n")
     };
     with_group(own_group()) + &with_group(4_000_000)
+}
+
+#[test]
+fn files_and_exclusions_are_selected_in_the_kernel_as_they_are_here() {
+    for args in [
+        &["-P", "/Users/test/Library/LaunchAgents"][..],
+        &["-P", "/Users/test/Documents", "-P", "/Users/test/src"],
+        &["-P", "/Users/*/src/**"],
+        &["-P", "/private/tmp/**", "-P", "*.plist"],
+        &["-P", "/Users/test", "--not-target", "/Users/test/src"],
+        &["--not-target", "/Users", "--not-target", "*.c"],
+        &["-e", "exec,unlink,rename,lookup", "-P", "/Users/test"],
+        &["-P", "/Users/test/Documents/Übersicht – 2026.pdf"],
+        &["--not-path", "/usr/bin", "--not-path", "/bin/zsh"],
+        &["-f", "--name", "installd", "-e", "%change"],
+        &[
+            "-f",
+            "--name",
+            "make",
+            "-P",
+            "/Users/test/src",
+            "-e",
+            "open,close",
+        ],
+        &["-p", "/usr/bin", "-P", "/Users/test", "--not-name", "make"],
+    ] {
+        let run = native(args, HOUR).run();
+        let recorded = recorded(args, &read(HOUR));
+        is_same(&run.out, &recorded.out);
+        assert!(!run.out.is_empty() || args.contains(&"*.plist"), "{args:?}");
+        assert_eq!((run.err.as_str(), run.status), (recorded.err.as_str(), 0));
+    }
+    // What concerns other files doesn't come at all.
+    let args = [
+        "-P",
+        "/Users/test/Library/LaunchAgents",
+        "-e",
+        "open,close,clone,setowner",
+    ];
+    let run = native(&args, HOUR).run();
+    let delivered = format!("macsim: delivered {} ", run.out.matches("event : ").count());
+    assert!(run.said.contains(&delivered), "{}", run.said);
 }
 
 #[test]

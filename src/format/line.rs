@@ -1,6 +1,8 @@
 //! One line an event, for grep and awk.
 
-use super::{Format, Palette, Values, escape_quotes, push_int, push_label, push_process};
+use super::{
+    Format, Palette, TimeStyle, Values, escape_quotes, push_int, push_label, push_process,
+};
 use crate::model::event::{Event, EventType};
 use crate::text::clock::Clock;
 use crate::text::escape;
@@ -9,6 +11,7 @@ use crate::text::escape;
 pub struct Line {
     values: Values,
     palette: Palette,
+    time: TimeStyle,
 }
 
 impl Line {
@@ -20,9 +23,19 @@ impl Line {
                 redact,
                 numbers: false,
                 separator: b",",
+                string_limit: None,
             },
             palette,
+            time: TimeStyle::Full,
         }
+    }
+
+    /// The same with times in this style, and values cut after so many characters.
+    #[must_use]
+    pub fn with(mut self, time: TimeStyle, string_limit: Option<usize>) -> Self {
+        self.time = time;
+        self.values.string_limit = string_limit;
+        self
     }
 }
 
@@ -30,11 +43,16 @@ impl Format for Line {
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize {
         let time_at = out.len();
         match event.time {
-            Some(time) => self.values.clock.push_exact(out, time),
-            // A column for the date and one for the time of day, as always.
-            None => out.extend_from_slice(b"- -"),
+            Some(time) => self.time.push(out, &mut self.values.clock, time),
+            // As many columns as always.
+            None if self.time.stage().is_none() => {
+                out.extend_from_slice(&b"- -"[..(2 * self.time.columns()).saturating_sub(1)]);
+            }
+            None => {}
         }
-        out.push(b' ');
+        if self.time.columns() > 0 {
+            out.push(b' ');
+        }
         self.palette
             .paint(out, Palette::PROCESS, |out| match &event.process {
                 Some(process) => push_process(out, process, |out, image| {

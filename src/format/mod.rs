@@ -6,6 +6,7 @@
 mod json;
 mod line;
 mod text;
+mod time;
 pub mod timeline;
 
 use clap::ValueEnum;
@@ -19,6 +20,7 @@ use crate::text::{json as json_text, redact};
 pub use json::Json;
 pub use line::Line;
 pub use text::Text;
+pub use time::{Elapsed, TimeStyle};
 pub use timeline::Timeline;
 
 /// A format.
@@ -62,6 +64,10 @@ pub struct Style {
     pub redact: bool,
     /// True if a terminal reads what is shown.
     pub terminal: bool,
+    /// How times are shown.
+    pub time: TimeStyle,
+    /// The number of characters after which a value is cut.
+    pub string_limit: Option<usize>,
 }
 
 impl Style {
@@ -69,8 +75,14 @@ impl Style {
     pub fn format(self) -> Box<dyn Format> {
         let clock = Clock::new(self.utc);
         match self.kind {
-            Kind::Text => Box::new(Text::new(clock, self.palette, self.redact)),
-            Kind::Line => Box::new(Line::new(clock, self.palette, self.redact)),
+            Kind::Text => {
+                let text = Text::new(clock, self.palette, self.redact);
+                Box::new(text.with(self.time, self.string_limit))
+            }
+            Kind::Line => {
+                let line = Line::new(clock, self.palette, self.redact);
+                Box::new(line.with(self.time, self.string_limit))
+            }
             Kind::Json => Box::new(self.json(self.terminal)),
             Kind::Perfetto => Box::new(timeline::PerfettoEvents::new(self.timeline_values())),
             Kind::Chrome => Box::new(timeline::ChromeEvents::new(self.timeline_values())),
@@ -93,6 +105,7 @@ impl Style {
             redact: self.redact,
             numbers: false,
             separator: b",",
+            string_limit: None,
         }
     }
 
@@ -144,6 +157,8 @@ struct Values {
     numbers: bool,
     /// What stands between the members of a structure and the elements of a list.
     separator: &'static [u8],
+    /// The number of characters after which a text is cut.
+    string_limit: Option<usize>,
 }
 
 impl Values {
@@ -159,10 +174,10 @@ impl Values {
             Value::WaitStatus(status) => self.push_wait_status(out, *status),
             Value::Time(time) => self.clock.push_exact(out, *time),
             Value::Token(token) => self.push_token(out, token),
-            Value::Text(text) => escape::push(out, *text),
-            Value::File(file) => push_file(out, *file),
+            Value::Text(text) => self.push_text(out, *text, escape::push),
+            Value::File(file) => self.push_file(out, *file),
             Value::Process(process) => push_process(out, process, push_file),
-            Value::Args(args) => push_arguments(out, args, escape::push_argument),
+            Value::Args(args) => self.push_arguments(out, args),
             Value::Env(env) if self.redact => push_arguments(out, env, |out, variable| {
                 if let Some(name) = redact::name(variable) {
                     escape::push_argument(out, name);
@@ -170,9 +185,9 @@ impl Values {
                 }
                 out.extend_from_slice(redact::REDACTED.as_bytes());
             }),
-            Value::Env(env) => push_arguments(out, env, escape::push_argument),
-            Value::Strings(strings) => self.push_list(out, strings, |_, out, string| {
-                escape::push_argument(out, *string)
+            Value::Env(env) => self.push_arguments(out, env),
+            Value::Strings(strings) => self.push_list(out, strings, |values, out, string| {
+                values.push_text(out, *string, escape::push_argument)
             }),
             Value::Ints(ints) => self.push_list(out, ints, |_, out, int| push_int(out, *int)),
             Value::List(list) => self.push_list(out, list, |values, out, fields| {
@@ -187,6 +202,36 @@ impl Values {
                 escape::push_bytes(out, &canonical);
             }
         }
+    }
+
+    /// Appends what `push` makes of a text, or of as much of it as the limit allows: then `…(+123)` follows.
+    fn push_text(
+        &self,
+        out: &mut Vec<u8>,
+        text: event::Text<'_>,
+        push: impl Fn(&mut Vec<u8>, event::Text<'_>),
+    ) {
+        let Some(limit) = self.string_limit else {
+            return push(out, text);
+        };
+        let bytes = text.bytes();
+        let (head, rest) = escape::cut(&bytes, limit);
+        push(out, event::Text::Bytes(head));
+        if rest > 0 {
+            push_fmt(out, format_args!("…(+{rest})"));
+        }
+    }
+
+    fn push_file(&self, out: &mut Vec<u8>, file: File<'_>) {
+        self.push_text(out, file.path, |out, path| {
+            push_file(out, File { path, ..file })
+        });
+    }
+
+    fn push_arguments(&self, out: &mut Vec<u8>, arguments: &[event::Text<'_>]) {
+        push_arguments(out, arguments, |out, argument| {
+            self.push_text(out, argument, escape::push_argument)
+        });
     }
 
     fn push_list<T>(

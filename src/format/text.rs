@@ -1,6 +1,6 @@
 //! The text layout: a block of rows for each event.
 
-use super::{Format, Palette, Values, push_int, push_label};
+use super::{Format, Palette, TimeStyle, Values, push_int, push_label};
 use crate::model::event::{
     self, AuditToken, Event, EventType, Field, Process, Timestamp, Value, Word,
 };
@@ -12,6 +12,7 @@ use crate::text::escape;
 pub struct Text {
     values: Values,
     palette: Palette,
+    time: TimeStyle,
     blocks: Vec<Block>,
 }
 
@@ -107,10 +108,20 @@ impl Text {
                 redact,
                 numbers: true,
                 separator: b", ",
+                string_limit: None,
             },
             palette,
+            time: TimeStyle::Full,
             blocks: vec![Block::default(); REMEMBERED],
         }
+    }
+
+    /// The same with times in this style, and values cut after so many characters.
+    #[must_use]
+    pub fn with(mut self, time: TimeStyle, string_limit: Option<usize>) -> Self {
+        self.time = time;
+        self.values.string_limit = string_limit;
+        self
     }
 
     fn process(&mut self, out: &mut Vec<u8>, process: &Process<'_>, thread_id: Option<u64>) {
@@ -216,13 +227,18 @@ impl Format for Text {
         self.palette.paint(out, Palette::EVENT, |out| {
             push_event_type(out, event.event_type)
         });
-        out.extend_from_slice(b"\n  time: ");
-        let time_at = out.len();
-        match event.time {
-            Some(time) => self.values.clock.push_exact(out, time),
-            None => out.extend_from_slice(b"(null)"),
-        }
         out.push(b'\n');
+        let mut time_at = out.len();
+        if self.time != TimeStyle::None {
+            out.extend_from_slice(b"  time: ");
+            time_at = out.len();
+            match event.time {
+                Some(time) => self.time.push(out, &mut self.values.clock, time),
+                None if self.time.stage().is_none() => out.extend_from_slice(b"(null)"),
+                None => {}
+            }
+            out.push(b'\n');
+        }
         for field in &event.fields {
             if !matches!(field.value, Value::Process(_)) {
                 out.extend_from_slice(b"  ");

@@ -19,11 +19,13 @@ pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
     let need = run.need();
     let traced = match choice {
         Choice::Eslogger => by_eslogger(&need, run),
-        Choice::Native => start_native(&need, &run).map(|source| pipeline::run(source, run)),
+        Choice::Native => {
+            start_native(Native::start(&need), &run).map(|source| pipeline::run(source, run))
+        }
         // Both sources need root. Which of root and the entitlement macOS misses first isn't documented, and one who is
         // sent to eslogger would be refused there again.
         Choice::Auto if !native::is_root() => Err(Refusal::NotPrivileged),
-        Choice::Auto => match start_native(&need, &run) {
+        Choice::Auto => match start_native(Native::start(&need), &run) {
             Ok(source) => Ok(pipeline::run(source, run)),
             Err(Refusal::NotEntitled) if eslogger::is_there() => {
                 warn(format_args!(
@@ -34,11 +36,14 @@ pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
             Err(refusal) => Err(refusal),
         },
     };
-    traced.unwrap_or_else(|refusal| {
-        let app = native::responsible_app();
-        warn(format_args!("{}", refusal.mend(app.as_deref())));
-        refusal.exit()
-    })
+    traced.unwrap_or_else(|refusal| explain(&refusal))
+}
+
+/// Says why macOS refuses, and what to do.
+pub(super) fn explain(refusal: &Refusal) -> Exit {
+    let app = native::responsible_app();
+    warn(format_args!("{}", refusal.mend(app.as_deref())));
+    refusal.exit()
 }
 
 /// Checks what a live trace needs and returns a report, and the exit status: 0 if a live trace works.
@@ -67,8 +72,8 @@ pub fn ignored_signals() -> Vec<i32> {
         .collect()
 }
 
-fn start_native(need: &Need, run: &Run) -> Result<Native, Refusal> {
-    let source = Native::start(need);
+/// Reports what macOS lacks, if a client was made or no other source can go on.
+pub(super) fn start_native(source: Result<Native, Refusal>, run: &Run) -> Result<Native, Refusal> {
     // Where the program isn't entitled, another source may go on, and reports it.
     if source.as_ref().err() != Some(&Refusal::NotEntitled) {
         report_lacking(&run.filter.selection, native::has);
@@ -87,7 +92,7 @@ fn by_eslogger(need: &Need, run: Run) -> Result<Exit, Refusal> {
 }
 
 /// Reports the events that were named one by one and that the running macOS is too old for.
-fn report_lacking(selection: &Selection, has: impl Fn(&Row) -> bool) {
+pub(super) fn report_lacking(selection: &Selection, has: impl Fn(&Row) -> bool) {
     for row in selection.lacking(has) {
         warn(format_args!(
             "this macOS has no event '{}', which comes with macOS {}",

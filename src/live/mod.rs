@@ -1,5 +1,7 @@
 //! A live trace: which source it takes, and what to say where macOS refuses.
 
+#[cfg(target_os = "macos")]
+mod command;
 #[cfg(any(target_os = "macos", test))]
 mod doctor;
 #[cfg(target_os = "macos")]
@@ -7,6 +9,8 @@ mod macos;
 
 use clap::ValueEnum;
 
+#[cfg(target_os = "macos")]
+pub use command::command;
 #[cfg(target_os = "macos")]
 pub use macos::{doctor, ignored_signals, trace};
 
@@ -24,6 +28,8 @@ pub enum Choice {
 
 #[cfg(not(target_os = "macos"))]
 mod elsewhere {
+    use std::ffi::OsString;
+
     use super::Choice;
     use crate::exit::{Exit, warn};
     use crate::pipeline::Run;
@@ -55,6 +61,11 @@ mod elsewhere {
         ENDING.into_iter().filter(is_ignored).collect()
     }
 
+    /// Traces a command that runs as `user`, and returns its exit status.
+    pub fn command(_: Choice, _: &[OsString], _: Option<&str>, _: Run) -> Exit {
+        refuse()
+    }
+
     fn refuse() -> Exit {
         warn(format_args!(
             "a live trace takes macOS; here, give a recording with -r FILE, or pipe eslogger into -r -"
@@ -63,4 +74,4 @@ mod elsewhere {
     }
 }
 #[cfg(not(target_os = "macos"))]
-pub use elsewhere::{doctor, ignored_signals, trace};
+pub use elsewhere::{command, doctor, ignored_signals, trace};

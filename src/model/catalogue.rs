@@ -225,6 +225,18 @@ fn place(number: u32) -> Option<usize> {
 }
 
 impl Row {
+    /// Returns true if it has a process on whose behalf it is done.
+    pub fn has_instigator(&self) -> bool {
+        fn has(members: &[Member]) -> bool {
+            members.iter().any(|member| match member.kind {
+                Struct(members) | Union(members) => has(members),
+                Process => member.label == "instigator",
+                _ => false,
+            })
+        }
+        has(self.members)
+    }
+
     /// The member that is shown by this label within this structure, and what it is.
     pub fn member(&self, within: &str, label: &str) -> Option<&'static Member> {
         fn find(

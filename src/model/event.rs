@@ -532,6 +532,11 @@ impl<'m> Event<'m> {
         })
     }
 
+    /// Returns true if it begins or ends a process or one of its images: a fork, an exec or an exit.
+    pub fn is_life(&self) -> bool {
+        matches!(self.event_type, EventType::Known(row) if matches!(row.name, "fork" | "exec" | "exit"))
+    }
+
     /// Returns true if a client is asked whether it may be done: nothing has happened yet.
     pub fn is_auth(&self) -> bool {
         self.action_type == Some(AUTH)

@@ -103,6 +103,8 @@ pub struct Run {
     pub duration: Option<Duration>,
     /// True if a run in which events were lost has failed.
     pub fail_on_drop: bool,
+    /// What passes a signal on to the command that is traced: then signals don't end the trace.
+    pub command_signals: Option<Arc<dyn Fn(i32) + Send + Sync>>,
     /// The signals that were ignored when the program started, and stay so.
     pub ignored_signals: Vec<i32>,
 }
@@ -144,9 +146,12 @@ pub fn run<S: Source>(source: S, run: Run) -> Exit {
     let may_hurry = run.outputs.is_terminal() && !run.outputs.is_recording();
     let control = Control::new(source.stopper(), stop, may_hurry);
     let of_signals = control.clone();
-    signals::watch(&run.ignored_signals, move |signal| {
-        of_signals.stop_by(signal);
-    });
+    match &run.command_signals {
+        Some(pass) => signals::pass_on(&run.ignored_signals, Arc::clone(pass)),
+        None => signals::watch(&run.ignored_signals, move |signal| {
+            of_signals.stop_by(signal);
+        }),
+    }
     if let Some(duration) = run.duration {
         let control = control.clone();
         thread::spawn(move || {

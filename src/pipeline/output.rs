@@ -16,11 +16,13 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Events go to `output`, or to standard output, and are recorded in `record`. Nothing is created yet.
-    pub fn new(output: Option<&Path>, record: Option<&Path>) -> Outputs {
+    /// Events go to `output`, or to standard output or, beside a command, to standard error, and are recorded in
+    /// `record`. Nothing is created yet.
+    pub fn new(output: Option<&Path>, record: Option<&Path>, beside_command: bool) -> Outputs {
         Outputs {
             shown: match output {
                 Some(path) => Output::Planned("-o", path.to_owned()),
+                None if beside_command => Output::Stderr(io::stderr()),
                 None => Output::Stdout(io::stdout()),
             },
             record: record.map(|path| Output::Planned("-w", path.to_owned())),
@@ -54,7 +56,11 @@ impl Outputs {
 
     /// Returns true if a person reads what is shown, and a terminal acts on control characters in it.
     pub fn is_terminal(&self) -> bool {
-        matches!(&self.shown, Output::Stdout(stdout) if stdout.is_terminal())
+        match &self.shown {
+            Output::Stdout(stdout) => stdout.is_terminal(),
+            Output::Stderr(stderr) => stderr.is_terminal(),
+            _ => false,
+        }
     }
 
     /// Returns true if events are recorded.
@@ -92,6 +98,8 @@ impl Outputs {
 enum Output {
     /// Standard output.
     Stdout(io::Stdout),
+    /// Standard error.
+    Stderr(io::Stderr),
     /// A file that is created when the trace begins, and the option that names it.
     Planned(&'static str, PathBuf),
     /// A file, and its name.
@@ -103,6 +111,7 @@ impl Output {
     fn name(&self) -> String {
         match self {
             Output::Stdout(_) => "standard output".to_owned(),
+            Output::Stderr(_) => "standard error".to_owned(),
             Output::Planned(_, path) => escape::name(path),
             Output::File(_, name) => name.clone(),
         }
@@ -111,6 +120,7 @@ impl Output {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Output::Stdout(stdout) => stdout.write_all(bytes).and_then(|()| stdout.flush()),
+            Output::Stderr(stderr) => stderr.write_all(bytes),
             Output::File(file, _) => file.write_all(bytes),
             // Only a file that was opened is written.
             Output::Planned(..) => Ok(()),

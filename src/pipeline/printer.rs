@@ -24,6 +24,9 @@ struct Ordered {
     asks: Asks,
     /// True if only those that are shown matter.
     shown_only: bool,
+    /// True if every event matters. Else those that aren't selected matter only as parts of the lives of processes:
+    /// a source need not give others.
+    sees_all: bool,
     /// True if it is decided in their order which events belong to the trace.
     follows: bool,
 }
@@ -35,6 +38,7 @@ impl Printer {
             events: run.need().events,
             asks: asks(stages),
             shown_only: needs(stages, follows) == Needs::Shown,
+            sees_all: needs(stages, follows) == Needs::All,
             follows,
         });
         Printer {
@@ -68,6 +72,9 @@ impl Printer {
         let (asks, follows) = (ordered.asks, ordered.follows);
         let selected = self.filter.selects(event);
         if !selected && ordered.shown_only {
+            return false;
+        }
+        if !selected && !ordered.sees_all && !event.is_life() {
             return false;
         }
         let chosen = self.filter.chooses(event);

@@ -1,8 +1,9 @@
 //! The signals that ask for the end.
 
+use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
@@ -27,7 +28,23 @@ pub(super) fn watch(ignored: &[i32], stop: impl FnOnce(i32) + Send + 'static) {
         thread::spawn(move || stop(signal));
         if signals.next().is_some() {
             // Who asks twice doesn't want to wait for what is still to be printed.
-            std::process::exit(Exit::Failed as i32);
+            std::process::exit(i32::from(Exit::Failed.code()));
+        }
+    });
+}
+
+/// Calls `pass` with every signal that asks a command for its end: the trace goes on until the command has ended. What a
+/// terminal sends reaches the command by itself.
+pub(super) fn pass_on(ignored: &[i32], pass: Arc<dyn Fn(i32) + Send + Sync>) {
+    let watched = ENDING.iter().chain(&[SIGQUIT]);
+    let Ok(mut signals) = Signals::new(watched.filter(|signal| !ignored.contains(signal))) else {
+        return;
+    };
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            if matches!(signal, SIGTERM | SIGHUP) {
+                pass(signal);
+            }
         }
     });
 }

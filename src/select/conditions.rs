@@ -44,6 +44,15 @@ impl<T> Kind<T> {
         self.0.is_empty()
     }
 
+    /// What is compared.
+    pub fn values(&self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        let value = |alternative: &Alternative<T>| alternative.value.clone();
+        self.0.iter().map(value).collect()
+    }
+
     /// Returns true if nothing is asked, or an alternative matches.
     fn holds(&self, matches: impl FnMut(&T) -> bool) -> bool {
         self.0.is_empty() || self.matches(matches)

@@ -5,6 +5,8 @@
 //! child is adopted by what it says of its parent, if it was started after its parent became a member.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::exit::warn;
 use crate::model::event::Timestamp;
@@ -39,6 +41,129 @@ pub struct Running {
     pub start: Timestamp,
 }
 
+/// What the thread that runs a command and the side that sees events in their order know of each other.
+#[derive(Debug)]
+pub struct Link {
+    state: Mutex<LinkState>,
+    changed: Condvar,
+    own_pid: i32,
+}
+
+#[derive(Debug, Default)]
+struct LinkState {
+    /// True while the command is being started: its pid isn't known yet, but its events may come.
+    is_starting: bool,
+    /// The pid of the command.
+    root: Option<i32>,
+    /// The first exec of the command has been seen.
+    has_run: bool,
+    /// Our own children whose ends have been seen.
+    ended: Vec<i32>,
+    /// No event is looked at any more.
+    is_over: bool,
+}
+
+impl Link {
+    /// A link of the process with this pid, which starts the command.
+    pub fn new(own_pid: i32) -> Arc<Link> {
+        Arc::new(Link {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            own_pid,
+        })
+    }
+
+    /// Calls `start`, which starts the command, and takes note of its pid.
+    ///
+    /// # Errors
+    /// Those of `start`.
+    pub fn start<E>(&self, start: impl FnOnce() -> Result<i32, E>) -> Result<i32, E> {
+        self.lock().is_starting = true;
+        let started = start();
+        let mut state = self.lock();
+        state.is_starting = false;
+        state.root = started.as_ref().ok().copied();
+        drop(state);
+        self.changed.notify_all();
+        started
+    }
+
+    /// Waits until the first exec of the command has been seen. Returns false where it wasn't, in that time or at all.
+    pub fn wait_for_exec(&self, patience: Duration) -> bool {
+        self.wait(patience, |state| state.has_run)
+    }
+
+    /// Waits until the end of one of these children of ours has been seen. Returns false where it wasn't, in that time
+    /// or at all.
+    pub fn wait_for_end(&self, pids: &[i32], patience: Duration) -> bool {
+        self.wait(patience, |state| {
+            pids.iter().any(|pid| state.ended.contains(pid))
+        })
+    }
+
+    /// Says that no event is looked at any more.
+    pub fn close(&self) {
+        self.lock().is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// Returns true if no event is looked at any more.
+    pub fn is_over(&self) -> bool {
+        self.lock().is_over
+    }
+
+    fn wait(&self, patience: Duration, is_so: impl Fn(&LinkState) -> bool) -> bool {
+        let until = Instant::now() + patience;
+        let mut state = self.lock();
+        while !is_so(&state) && !state.is_over {
+            let Some(left) = until.checked_duration_since(Instant::now()) else {
+                break;
+            };
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        is_so(&state)
+    }
+
+    /// The pid of the command, if this child of ours may be it: where it is being started, once that is known.
+    fn root(&self, actor: &Actor) -> Option<i32> {
+        let is_ours = actor.ppid == Some(self.own_pid) || actor.original_ppid == Some(self.own_pid);
+        let mut state = self.lock();
+        while is_ours && state.is_starting {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.root
+    }
+
+    fn has_run(&self) {
+        self.lock().has_run = true;
+        self.changed.notify_all();
+    }
+
+    fn has_ended(&self, actor: &Actor) {
+        if actor.ppid == Some(self.own_pid) || actor.original_ppid == Some(self.own_pid) {
+            self.lock().ended.push(actor.id.pid);
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LinkState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The command whose tree is followed.
+#[derive(Debug)]
+struct Command {
+    link: Arc<Link>,
+    root: Option<i32>,
+    /// How many execs of the root still come before that of the command itself.
+    hidden_execs: usize,
+}
+
 /// The tree of processes that is followed.
 #[derive(Debug, Default)]
 pub struct Follow {
@@ -49,8 +174,8 @@ pub struct Follow {
     adopted: u64,
     /// True if the trace ends when all members have exited.
     ends: bool,
-    /// True if the conditions on processes narrow what is shown of the tree, instead of finding its roots.
-    narrows: bool,
+    /// The command whose tree it is. Conditions on processes then narrow what is shown, instead of finding roots.
+    command: Option<Command>,
     last_sweep: i64,
 }
 
@@ -60,6 +185,18 @@ impl Follow {
     pub fn new(ends: bool) -> Follow {
         Follow {
             ends,
+            ..Follow::default()
+        }
+    }
+
+    /// The tree of a command. Of what its process runs, the first `hidden_execs` programs come before it.
+    pub fn of_command(link: Arc<Link>, hidden_execs: usize) -> Follow {
+        Follow {
+            command: Some(Command {
+                link,
+                root: None,
+                hidden_execs,
+            }),
             ..Follow::default()
         }
     }
@@ -92,19 +229,21 @@ impl Follow {
         self.sweep(fact.time);
         let time = fact.time;
         let mut belongs = false;
+        let narrows = self.command.is_some();
+        self.watch_command(fact);
         if let Some(actor) = &fact.process {
-            if fact.chosen.contains(Chosen::PROCESS) && !self.narrows {
+            if fact.chosen.contains(Chosen::PROCESS) && !narrows {
                 self.join(actor, time);
             }
             belongs |= self.recognise(actor);
         }
         if let Some(instigator) = &fact.instigator {
-            if fact.chosen.contains(Chosen::INSTIGATOR) && !self.narrows {
+            if fact.chosen.contains(Chosen::INSTIGATOR) && !narrows {
                 self.join(instigator, time);
             }
             belongs |= self.recognise(instigator);
         }
-        let other_is_chosen = fact.chosen.contains(Chosen::OTHER) && !self.narrows;
+        let other_is_chosen = fact.chosen.contains(Chosen::OTHER) && !narrows;
         match &fact.life {
             Life::None => {}
             Life::Fork(child) => {
@@ -137,11 +276,49 @@ impl Follow {
                 }
             }
         }
-        belongs && (!self.narrows || !fact.chosen.is_empty())
+        belongs && (!narrows || !fact.chosen.is_empty())
+    }
+
+    /// Looks for the command's own exec, with which its tree begins, and for the ends of our children.
+    fn watch_command(&mut self, fact: &Fact<'_>) {
+        let (Some(command), Some(actor)) = (&mut self.command, &fact.process) else {
+            return;
+        };
+        match &fact.life {
+            Life::Exec(target) => {
+                command.root = command.root.or_else(|| command.link.root(actor));
+                if command.root != Some(actor.id.pid) {
+                    return;
+                }
+                command.link.has_run();
+                if let Some(left) = command.hidden_execs.checked_sub(1) {
+                    command.hidden_execs = left;
+                } else {
+                    self.join(
+                        &Actor {
+                            id: actor.id,
+                            ..*target
+                        },
+                        fact.time,
+                    );
+                }
+            }
+            Life::Exit(_) => command.link.has_ended(actor),
+            _ => {}
+        }
     }
 
     /// Reports what the tree lacks.
     pub fn end(&self) {
+        if self.command.is_some() && self.alive > 0 {
+            let (count, are) = match self.alive {
+                1 => ("1 process".to_owned(), "is"),
+                count => (format!("{} processes", Count(count as u64)), "are"),
+            };
+            warn(format_args!(
+                "{count} that the command started {are} still running"
+            ));
+        }
         if self.adopted > 0 {
             warn(format_args!(
                 "fork events are missing: {} processes were taken in by their parents, others may be missing",

@@ -1,6 +1,6 @@
 //! What is asked of a source, which can be more than what is shown.
 
-use super::{Compare, Filter, Selection, Tree};
+use super::{Compare, Conditions, Filter, Place, Selection, Tree};
 use crate::order::fact::Asks;
 use crate::order::stage::{Needs, Stage};
 
@@ -10,8 +10,14 @@ use crate::order::stage::{Needs, Stage};
 pub struct Need {
     /// The events.
     pub events: Selection,
-    /// Where the images of the processes lie. None: anywhere.
+    /// Where the images of the processes lie, or those of whom they act for. None: anywhere.
     pub images: Vec<Tree>,
+    /// Where the images of processes lie whose events aren't needed, but for an exec.
+    pub excluded_images: Vec<Tree>,
+    /// Where a file of an event lies. None: anywhere, or no file.
+    pub targets: Vec<Place>,
+    /// Where no file of an event may lie.
+    pub excluded_targets: Vec<Place>,
     /// The process groups of the pipeline that a live trace prints into, which it leaves out.
     pub excluded_groups: Vec<i32>,
     /// True if the environment of programs is needed.
@@ -28,8 +34,16 @@ impl Filter {
     /// What has to be asked of the source so that nothing is missing of what is shown and of what the stages look at.
     pub fn need(&self, stages: &[Box<dyn Stage>], follows: bool) -> Need {
         let mut events = self.selection.clone();
-        let who = &self.conditions.who.images.0;
-        let mut images: Vec<_> = who.iter().map(|image| image.value.clone()).collect();
+        let Conditions {
+            who,
+            targets,
+            excluded,
+            ..
+        } = &self.conditions;
+        let mut images = who.images.values();
+        let mut excluded_images = excluded.who.images.values();
+        let mut targets = targets.values();
+        let mut excluded_targets = excluded.targets.values();
         let needs = needs(stages, follows);
         if needs == Needs::All {
             events = Selection::ALL;
@@ -40,14 +54,23 @@ impl Filter {
                 events.add(name);
             }
             images.clear();
+            excluded_images.clear();
+        }
+        if needs == Needs::All {
+            targets.clear();
+            excluded_targets.clear();
         }
         if self.conditions.compare == Compare::WithoutCase {
             images.clear();
+            targets.clear();
         }
         let asks = asks(stages);
         Need {
             events,
             images,
+            excluded_images,
+            targets,
+            excluded_targets,
             excluded_groups: self.excluded_groups.clone(),
             env: asks.contains(Asks::JOB),
             redact: false,

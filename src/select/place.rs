@@ -252,6 +252,8 @@ pub struct Pattern {
     without_case: Vec<GlobMatcher>,
     /// True if it has no slash: then it is held against the last component alone.
     is_name: bool,
+    /// The folders below which all paths lie that match, by all their names; none where they may lie anywhere.
+    heads: Vec<Vec<u8>>,
 }
 
 impl Pattern {
@@ -285,7 +287,15 @@ impl Pattern {
         });
         // An error speaks of the pattern as it was typed.
         glob(pattern, pattern)?;
-        Pattern::new(&globs.collect::<Vec<_>>(), false)
+        let mut pattern = Pattern::new(&globs.collect::<Vec<_>>(), false)?;
+        pattern.heads = heads
+            .iter()
+            .map(|head| [head, &b"/"[..]].concat())
+            .collect();
+        if head.is_empty() {
+            pattern.heads.clear();
+        }
+        Ok(pattern)
     }
 
     /// The pattern of a name, in which a slash means nothing.
@@ -310,6 +320,18 @@ impl Pattern {
             exact: compiled(Compare::Exact)?,
             without_case: compiled(Compare::WithoutCase)?,
             is_name,
+            heads: Vec::new(),
+        })
+    }
+
+    /// What every path that matches begins with; None where that is anything.
+    fn heads(&self) -> Option<Vec<(&[u8], bool)>> {
+        let is_known = !self.heads.is_empty() && self.heads.iter().all(|head| !head.is_empty());
+        is_known.then(|| {
+            self.heads
+                .iter()
+                .map(|head| (head.as_slice(), false))
+                .collect()
         })
     }
 
@@ -382,6 +404,15 @@ impl Place {
             bail!("a pattern must be UTF-8: {}", escape::name(typed));
         };
         Pattern::of_path(text).map(Box::new).map(Place::Pattern)
+    }
+
+    /// Prefixes of all paths that lie there, each with whether it is that of a whole tree; None where nothing is known
+    /// of how such a path begins.
+    pub fn prefixes(&self) -> Option<Vec<(&[u8], bool)>> {
+        match self {
+            Place::Tree(tree) => Some(tree.prefixes().map(|prefix| (prefix, true)).collect()),
+            Place::Pattern(pattern) => pattern.heads(),
+        }
     }
 
     /// Returns true if the path lies there.

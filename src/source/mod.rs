@@ -1,6 +1,8 @@
 //! Where events come from. A source knows what is asked of it and no formats: it gives [`crate::model::event::Event`]s.
 
 #[cfg(target_os = "macos")]
+pub mod command;
+#[cfg(target_os = "macos")]
 pub mod eslogger;
 #[cfg(target_os = "macos")]
 pub mod native;

@@ -55,6 +55,34 @@ pub fn name(bytes: impl AsRef<OsStr>) -> String {
     String::from_utf8_lossy(&name).into_owned()
 }
 
+/// The first `limit` characters of a text, and how many follow; each byte that isn't UTF-8 counts as one.
+pub fn cut(bytes: &[u8], limit: usize) -> (&[u8], usize) {
+    let mut left = limit;
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        let valid = chunk.valid();
+        match valid.char_indices().nth(left) {
+            Some((end, _)) => return (&bytes[..at + end], count(&bytes[at + end..])),
+            None => left -= valid.chars().count(),
+        }
+        at += valid.len();
+        let invalid = chunk.invalid().len();
+        if invalid > left {
+            return (&bytes[..at + left], count(&bytes[at + left..]));
+        }
+        left -= invalid;
+        at += invalid;
+    }
+    (bytes, 0)
+}
+
+fn count(bytes: &[u8]) -> usize {
+    let chunks = bytes.utf8_chunks();
+    chunks
+        .map(|chunk| chunk.valid().chars().count() + chunk.invalid().len())
+        .sum()
+}
+
 /// Appends what `arguments` format to, which the caller knows to be safe.
 pub fn push_fmt(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
     // Writing to a vector can't fail.
@@ -172,6 +200,16 @@ pub fn push_argument(out: &mut Vec<u8>, argument: Text<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(cut(b"abc", 3), (&b"abc"[..], 0));
+        assert_eq!(cut(b"abc", 0), (&b""[..], 3));
+        assert_eq!(cut("äöü".as_bytes(), 2), ("äö".as_bytes(), 1));
+        assert_eq!(cut(b"a\xff\xfeb", 2), (&b"a\xff"[..], 2));
+        assert_eq!(cut(b"a\xffbc", 3), (&b"a\xffb"[..], 1));
+        assert_eq!(cut(b"", 0), (&b""[..], 0));
+    }
 
     fn shown(text: Text<'_>) -> String {
         let mut out = Vec::new();

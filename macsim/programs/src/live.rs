@@ -29,13 +29,20 @@ const CHECKS: &[(&str, fn(&[String]))] = &[
     ("script", script),
     ("before-wait", before_wait),
     ("tree", tree),
+    ("noise", noise),
+    ("reused", reused),
+    ("jitter", jitter),
+    ("attributes", attributes),
+    ("outlived", outlived),
 ];
 
 /// Runs a check.
 pub fn main(args: &[String]) {
     let (name, args) = args.split_first().expect("which check?");
-    if name == "child" {
-        return child(args);
+    match name.as_str() {
+        "child" => return child(args),
+        "signals" => return print_signals(),
+        _ => {}
     }
     let check = CHECKS.iter().find(|(check, _)| check == name);
     check.expect("a check").1(args);
@@ -80,6 +87,7 @@ struct Seen {
     args: Vec<String>,
     script: String,
     global: u64,
+    ticks: u64,
 }
 
 static SEEN: Mutex<Vec<Seen>> = Mutex::new(Vec::new());
@@ -130,6 +138,7 @@ unsafe extern "C" fn handler(
             args: Vec::new(),
             script: String::new(),
             global: message.global_seq_num,
+            ticks: message.mach_time,
         };
         match number {
             EXIT => seen.status = event.cast::<c_int>().read(),
@@ -289,7 +298,7 @@ fn own_pid() -> i32 {
     std::process::id().cast_signed()
 }
 
-/// Whether a child has stopped, and by which signal.
+/// The signal by which a child has stopped, if it has.
 fn stop_of(pid: i32) -> Option<c_int> {
     let mut status = 0;
     let options = libc::WNOHANG | libc::WUNTRACED;
@@ -434,6 +443,16 @@ fn hangs(_: &[String]) {
     assert_eq!(exit_of(pid).status, status);
     assert!(!mark.exists(), "it has run");
     fs::remove_dir_all(&folder).expect("removed");
+    // So with a signal to its group.
+    let group = shell("exit 0", SUSPENDED | GROUP);
+    kill(-group, libc::SIGKILL);
+    thread::sleep(Duration::from_millis(20));
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    let found = unsafe { libc::waitpid(group, &raw mut status, libc::WNOHANG) };
+    assert_eq!(found, 0, "it has ended");
+    kill(-group, libc::SIGCONT);
+    assert_eq!(libc::WTERMSIG(ended(group)), libc::SIGKILL);
     // One that runs is killed at once.
     let pid = shell("exec sleep 60", SUSPENDED);
     kill(pid, libc::SIGCONT);
@@ -657,31 +676,229 @@ fn before_wait(_: &[String]) {
     delete(client);
 }
 
-/// Runs a shell script, and prints its execs and exits, processes by the order of their forks.
+/// Others' messages lie between those of a tree; none of them has a process of it.
+fn noise(_: &[String]) {
+    let client = client();
+    let pid = shell("/bin/true; /bin/true", 0);
+    ended(pid);
+    let seen = all();
+    let is_foreign = |seen: &&Seen| seen.process.pid() == 1 || seen.process.pid() >= 200_000_000;
+    let (foreign, own): (Vec<_>, Vec<_>) = seen.iter().partition(is_foreign);
+    let events: Vec<_> = own.iter().map(|seen| seen.event).collect();
+    assert_eq!(
+        events,
+        [FORK, EXEC, FORK, EXEC, EXIT, FORK, EXEC, EXIT, EXIT]
+    );
+    assert!(foreign.len() > own.len(), "{}", foreign.len());
+    let own_pids: Vec<_> = own.iter().map(|seen| seen.process.pid()).collect();
+    for seen in foreign {
+        let others = [
+            seen.process.parent,
+            seen.process.original_parent,
+            seen.process.group,
+        ];
+        assert!(
+            others.iter().all(|other| !own_pids.contains(other)),
+            "{seen:?}"
+        );
+    }
+    delete(client);
+}
+
+/// launchd's next process gets the identifier of one that has ended, but another version and start; what it starts is
+/// no descendant.
+fn reused(_: &[String]) {
+    let client = client();
+    let pid = shell("exit 0", 0);
+    let first = exec_of(pid).other.expect("a target");
+    ended(pid);
+    let fork = wait_for("other fork", |seen| {
+        let is_it = |child: &Shown| child.pid() == pid && child.version() > first.version();
+        seen.event == FORK && seen.other.as_ref().is_some_and(is_it)
+    });
+    assert!(fork.global > exit_of(pid).global);
+    assert_eq!(
+        (fork.process.pid(), fork.process.path.as_str()),
+        (1, "/sbin/launchd")
+    );
+    let second = fork.other.expect("a child");
+    assert!(second.start > first.start);
+    assert_eq!((second.parent, second.original_parent), (1, 1));
+    let below = wait_for("its child", |seen| {
+        let child = seen.other.as_ref();
+        seen.event == FORK && child.is_some_and(|child| child.parent == pid)
+    });
+    assert!(below.process.version() > second.version());
+    delete(client);
+}
+
+/// The time of messages runs backwards between neighbours.
+fn jitter(_: &[String]) {
+    let client = client();
+    ended(shell("/bin/true; /bin/true", 0));
+    let seen = all();
+    let backwards = seen.windows(2).filter(|pair| pair[1].ticks < pair[0].ticks);
+    assert!(backwards.count() > 0);
+    assert!(seen.windows(2).all(|pair| pair[1].global > pair[0].global));
+    delete(client);
+}
+
+/// The signals that are ignored and those that are blocked, in macOS's numbers.
+fn print_signals() {
+    let mut ignored = Vec::new();
+    let (mut blocked, mut mask) = (Vec::new(), 0);
+    // SAFETY: variables of our own.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &raw mut mask);
+        for signal in (1..32).filter(|signal| *signal != libc::SIGPIPE) {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(signal, ptr::null(), &raw mut action) == 0
+                && action.sa_sigaction == libc::SIG_IGN
+            {
+                ignored.push(signal);
+            }
+            if libc::sigismember(&raw const mask, signal) == 1 {
+                blocked.push(signal);
+            }
+        }
+    }
+    print!("{ignored:?} {blocked:?}");
+}
+
+/// `posix_spawn` sets signals, group and files of a Linux program and of one for macOS.
+fn attributes(_: &[String]) {
+    const DEFAULTS: i16 = 0x4;
+    const MASK: i16 = 0x8;
+    let folder = folder();
+    let own = std::env::current_exe().expect("a path");
+    let own = own.to_str().expect("UTF-8");
+    // Signals as Linux numbers them: HUP 1 is ignored, USR1 10 isn't any more, USR2 12 is blocked.
+    let linux = "sed -n 's/^Sig\\(Blk\\|Ign\\):[^0-9a-f]*//p' /proc/self/status | tr '\n' ' '; cat; pwd; ps -o pgid= -p $$";
+    let commands: [(&[&str], &str); 2] = [
+        (&["/bin/sh", "-c", linux], ""),
+        (&[own, "live", "signals"], "[1] [31]"),
+    ];
+    // SAFETY: as of each function's documentation.
+    unsafe {
+        for signal in [libc::SIGHUP, libc::SIGUSR1] {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+    }
+    for (command, expected) in commands {
+        let strings: Vec<_> = command
+            .iter()
+            .map(|text| CString::new(*text).expect("no NUL"))
+            .collect();
+        let mut args: Vec<_> = strings
+            .iter()
+            .map(|text| text.as_ptr().cast_mut())
+            .collect();
+        args.push(ptr::null_mut());
+        let (input, output) = (folder.join("input"), folder.join("output"));
+        fs::write(&input, "the input\n").expect("written");
+        let path =
+            |path: &std::path::Path| CString::new(path.to_str().expect("UTF-8")).expect("no NUL");
+        let (input, out) = (path(&input), path(&output));
+        let mut pid = 0;
+        // SAFETY: as of each function's documentation.
+        unsafe {
+            let mut attributes = ptr::null_mut();
+            libc::posix_spawnattr_init(&raw mut attributes);
+            libc::posix_spawnattr_setflags(&raw mut attributes, DEFAULTS | MASK | GROUP as i16);
+            libc::posix_spawnattr_setpgroup(&raw mut attributes, 0);
+            let mut set = 0;
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, libc::SIGUSR1);
+            libc::posix_spawnattr_setsigdefault(&raw mut attributes, &raw const set);
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, libc::SIGUSR2);
+            libc::posix_spawnattr_setsigmask(&raw mut attributes, &raw const set);
+            let mut actions = ptr::null_mut();
+            libc::posix_spawn_file_actions_init(&raw mut actions);
+            let write = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
+            libc::posix_spawn_file_actions_addopen(&raw mut actions, 0, input.as_ptr(), 0, 0);
+            libc::posix_spawn_file_actions_addopen(&raw mut actions, 9, out.as_ptr(), write, 0o600);
+            libc::posix_spawn_file_actions_adddup2(&raw mut actions, 9, 1);
+            libc::posix_spawn_file_actions_addclose(&raw mut actions, 9);
+            posix_spawn_file_actions_addchdir_np(&raw mut actions, c"/".as_ptr());
+            let result = libc::posix_spawn(
+                &raw mut pid,
+                args[0],
+                &raw const actions,
+                &raw const attributes,
+                args.as_ptr(),
+                *_NSGetEnviron(),
+            );
+            assert_eq!(result, 0);
+            libc::posix_spawnattr_destroy(&raw mut attributes);
+            libc::posix_spawn_file_actions_destroy(&raw mut actions);
+        }
+        assert_eq!(ended(pid), 0);
+        let written = fs::read_to_string(&output).expect("written");
+        if expected.is_empty() {
+            let words: Vec<_> = written.split_whitespace().collect();
+            let [blocked, ignored, "the", "input", "/", group] = words[..] else {
+                panic!("{written}");
+            };
+            let bits = |text| u64::from_str_radix(text, 16).expect("a number");
+            assert_eq!(bits(blocked), 1 << 11, "{written}");
+            assert_eq!(bits(ignored) & (1 | 1 << 9), 1, "{written}");
+            assert_eq!(group, pid.to_string());
+        } else {
+            assert_eq!(written, expected);
+        }
+    }
+    fs::remove_dir_all(&folder).expect("removed");
+}
+
+unsafe extern "C" {
+    fn posix_spawn_file_actions_addchdir_np(
+        actions: *mut libc::posix_spawn_file_actions_t,
+        path: *const libc::c_char,
+    ) -> c_int;
+}
+
+/// Leaves a process behind, which ends by itself.
+fn outlived(_: &[String]) {
+    let client = client();
+    ended(shell("sleep 0.3 < /dev/null > /dev/null 2>&1 &", 0));
+    delete(client);
+}
+
+/// Runs a shell script, and prints the forks, execs and exits of it and of all below it, processes numbered by their
+/// forks: `?` is one whose fork was lost, and whose parent is known.
 fn tree(args: &[String]) {
     let client = client();
     let status = ended(shell(&args[0], 0));
-    let mut numbers = HashMap::new();
+    let own = own_token();
+    // The number of each process by its pid and version.
+    let mut members = HashMap::from([((own[5].cast_signed(), own[7]), "0".to_string())]);
+    let mut last = 0;
     for seen in all() {
-        let of = |numbers: &HashMap<i32, usize>, pid| {
-            numbers
-                .get(&pid)
-                .map_or("?".to_string(), ToString::to_string)
+        let process = &seen.process;
+        let key = |shown: &Shown| (shown.pid(), shown.version());
+        let parent = (
+            process.parent_token[5].cast_signed(),
+            process.parent_token[7],
+        );
+        let is_lost = !members.contains_key(&key(process)) && members.contains_key(&parent);
+        if is_lost {
+            members.insert(key(process), "?".into());
+        }
+        let Some(number) = members.get(&key(process)).cloned() else {
+            continue;
         };
-        let pid = seen.process.pid();
-        match (seen.event, seen.other) {
+        match (seen.event, &seen.other) {
             (FORK, Some(child)) => {
-                let number = numbers.len() + 1;
-                numbers.insert(child.pid(), number);
-                let parent = if pid == own_pid() {
-                    "0".into()
-                } else {
-                    of(&numbers, pid)
-                };
-                println!("{parent} fork {number}");
+                last += 1;
+                members.insert(key(child), last.to_string());
+                println!("{number} fork {last}");
             }
-            (EXEC, Some(_)) => println!("{} exec {}", of(&numbers, pid), seen.args.join(" ")),
-            _ => println!("{} exit {}", of(&numbers, pid), seen.status),
+            (EXEC, Some(target)) => {
+                members.insert(key(target), number.clone());
+                println!("{number} exec {}", seen.args.join(" "));
+            }
+            _ => println!("{number} exit {}", seen.status),
         }
     }
     println!("status {status}");

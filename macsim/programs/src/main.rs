@@ -8,6 +8,8 @@ mod layout;
 mod live;
 #[cfg(target_os = "macos")]
 mod system;
+#[cfg(target_os = "macos")]
+mod terminal;
 
 #[cfg(target_os = "macos")]
 fn main() {
@@ -15,6 +17,7 @@ fn main() {
     match args.split_first() {
         Some((name, args)) if name == "es" => es::main(args),
         Some((name, args)) if name == "live" => live::main(args),
+        Some((name, args)) if name == "on-terminal" => terminal::main(args),
         Some((name, args)) if name == "ready" => write_ready_made(args),
         Some((name, args)) => system::main(name, args),
         None => panic!("which check?"),

@@ -277,7 +277,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Whether a message is lost: every Nth of its type or of all is, and one that finds the queue full.
+    /// Returns true if a message is lost: every Nth of its type or of all is, and one that finds the queue full.
     fn is_dropped(&mut self, event: u32) -> bool {
         let drops = &settings::get().drop;
         if drops.is_empty() {

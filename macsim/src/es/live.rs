@@ -12,7 +12,7 @@ use crate::system::groups;
 
 /// A message that waits for clients.
 pub struct Live {
-    /// What is delivered.
+    /// The message.
     pub record: Record,
     /// The program or one below it did it, or had it done: what a client for descendants gets.
     pub related: bool,

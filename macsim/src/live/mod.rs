@@ -35,9 +35,7 @@ pub fn start(program: &Path) -> Result<(), String> {
     if !settings::get().live() || kernel().is_some() {
         return Ok(());
     }
-    let address = kernel::start(program).map_err(|error| {
-        format!("ptrace doesn't work here, so that no process is seen: {error}")
-    })?;
+    let address = kernel::start(program)?;
     KERNEL_STARTED.get_or_init(|| address);
     Ok(())
 }
@@ -71,7 +69,7 @@ fn ask(kind: u8, payload: &[&[u8]]) -> Option<Vec<u8>> {
     Some(wire::receive(&mut stream).ok()??.1)
 }
 
-/// What a program that watches gets.
+/// Something that a program that watches gets.
 pub enum News {
     /// Something happened.
     Message {
@@ -139,7 +137,7 @@ impl Watch {
     }
 }
 
-/// What the kernel is to know of a `posix_spawn` before it happens.
+/// The properties of a `posix_spawn` that the kernel must know before it happens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spawn {
     /// The process stops once it has its image.

@@ -46,7 +46,7 @@ impl Lineage {
     }
 }
 
-/// What a process executes.
+/// The program that a process executes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Image {
     /// The path, as the program sees it.
@@ -57,6 +57,7 @@ pub struct Image {
 
 /// A process that the kernel traces, from its fork to its end.
 pub struct Process {
+    /// Its identifier, Linux's own.
     pub pid: i32,
     /// How often a process or an image has begun, up to this one.
     pub version: u32,
@@ -78,7 +79,7 @@ impl Process {
     }
 }
 
-/// What Linux says of a process.
+/// The parent, group, session and terminal of a process, as Linux has them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Status {
     pub parent: i32,
@@ -339,7 +340,7 @@ fn terminal(device: u32) -> Json {
     )
 }
 
-/// What is in a list of strings that each end in a NUL.
+/// The strings of a list in which each ends in a NUL.
 fn strings(bytes: &[u8]) -> Vec<Vec<u8>> {
     let text = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     if text.is_empty() && bytes.is_empty() {
@@ -348,7 +349,7 @@ fn strings(bytes: &[u8]) -> Vec<Vec<u8>> {
     text.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
 }
 
-/// What a process that has just executed a file was given.
+/// Everything that an exec gives a process.
 pub struct Executed {
     pub image: Image,
     pub args: Vec<Vec<u8>>,

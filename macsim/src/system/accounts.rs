@@ -43,7 +43,7 @@ impl FromStr for User {
     }
 }
 
-/// What `--user` is without being given.
+/// The accounts that there are without `--user`.
 pub const DEFAULT: &str = "\
     root:0:0:/var/root:/bin/sh:1,2,3,4,5,8,9,12,20,29,61,80;\
     daemon:1:1:/var/root:/usr/bin/false:12,61;\

@@ -44,7 +44,7 @@ pub fn real(shown: i32) -> i32 {
     if shown >= MOVED { shown - MOVED } else { shown }
 }
 
-/// What `kill` and `waitpid` take: a process, or a group as a negative number.
+/// The real number for what `kill` and `waitpid` take: a process, or a group as a negative number.
 pub fn real_target(pid: i32) -> i32 {
     if pid < -1 {
         real(pid.saturating_neg()).saturating_neg()

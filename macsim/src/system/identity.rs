@@ -10,17 +10,17 @@ use crate::{es, live, settings};
 
 /// So many groups a process has at most (`NGROUPS_MAX`).
 const MOST_GROUPS: usize = 16;
-/// What leaves an id as it is.
+/// The number that leaves an id as it is.
 const SAME: u32 = u32::MAX;
 
 /// A kind of ids of a process, users or groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ids {
-    /// What access is checked against.
+    /// The one that access is checked against.
     pub effective: u32,
-    /// Who has started it.
+    /// The one of whoever has started the process.
     pub real: u32,
-    /// What the effective one may become again.
+    /// The one that the effective one may become again.
     pub saved: u32,
 }
 
@@ -33,7 +33,7 @@ impl Ids {
         }
     }
 
-    /// Whether a process without rights may take this one.
+    /// Returns true if a process without rights may take this one.
     fn has(&self, id: u32) -> bool {
         [self.effective, self.real, self.saved].contains(&id)
     }
@@ -51,7 +51,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// What the program starts with.
+    /// The ids that the program starts with.
     pub fn at_start() -> Self {
         let user = settings::get().euid;
         Credentials {

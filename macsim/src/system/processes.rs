@@ -44,9 +44,16 @@ pub fn spawned(pid: i32, is_suspended: bool) {
     CHILD_CHANGED.notify_all();
 }
 
-/// A process was told to continue.
+/// A process, or a group by its negative number or 0, was sent SIGCONT.
 pub fn continued(pid: i32) {
-    suspended().remove(&pid);
+    if pid > 0 {
+        suspended().remove(&pid);
+    } else {
+        // SAFETY: always possible.
+        let group = |pid| unsafe { libc::getpgid(pid) };
+        let continued = if pid == 0 { group(0) } else { -pid };
+        suspended().retain(|pid| group(*pid) != continued);
+    }
     let mut child = CHILD.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(child) = child.as_mut().filter(|child| child.pid == pid) {
         child.runs = true;

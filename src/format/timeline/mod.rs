@@ -1,6 +1,6 @@
 //! Timelines: processes as spans below their parents, events as points in them, arrows from each fork to its child.
 //!
-//! One model, a stage that sees all events in their order ([`Timeline`]), and a [`Sheet`] for each format. Workers write
+//! One model, a stage that sees all events in their order ([`Timeline`]), and a sheet for each format. Workers write
 //! what an event says, the stage where it is drawn.
 //!
 //! A process is shown from its first event that is shown, and with it the processes above it.
@@ -511,7 +511,9 @@ fn exec_span(target: &Actor, fact: &Fact<'_>, begin: Moment) -> Span {
         }
         escape::push_argument(&mut command, Text::Bytes(argument));
     }
-    span.details.push(Detail::text("command", string(&command)));
+    // What a person looks for first.
+    let command = Detail::text("command", string(&command));
+    span.details.insert(0, command);
     for (name, part) in [
         ("cwd", Part::WorkingDirectory),
         ("script", Part::Script),

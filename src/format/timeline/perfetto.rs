@@ -56,7 +56,7 @@ fn push(out: &mut Vec<u8>, packet: &impl Message) {
 
 /// Writes what events say; each worker has its own.
 ///
-/// What it leaves of an event is for [`Perfetto`]: a packet with texts that are interned, which has to be written even
+/// What it leaves of an event is for the ordered side: a packet with texts that are interned, which has to be written even
 /// where the event isn't, after its length; the number of the sequence; and a `TrackEvent` that lacks its track.
 pub struct Events {
     values: Values,

@@ -1,13 +1,14 @@
 //! A client of EndpointSecurity.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
-use block2::RcBlock;
+use block2::{Block, RcBlock};
 
 use super::c::{self, es_event_type_t, es_mute_inversion_type_t, es_mute_path_type_t};
 use super::message::Message;
+use super::system::symbol;
 use crate::source::refusal::Refusal;
 
 /// A client. macOS gives it the messages that it has subscribed to, until it is dropped.
@@ -17,6 +18,24 @@ pub struct Client(NonNull<c::es_client_t>);
 // SAFETY: <EndpointSecurity/ESClient.h> allows all functions on a client to be called from any thread, and
 // es_delete_client from any that has it for itself, as who drops it has.
 unsafe impl Send for Client {}
+
+/// What a muted path is the path of.
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    /// The executable of the process that did it.
+    Executable,
+    /// A file that the event is about.
+    Target,
+}
+
+/// Which paths are muted.
+#[derive(Clone, Copy, Debug)]
+pub enum Paths<'p> {
+    /// This one.
+    One(&'p [u8]),
+    /// All that begin so, byte by byte.
+    WithPrefix(&'p [u8]),
+}
 
 /// A message while the handler has it.
 pub struct Delivered(NonNull<c::es_message_t>);
@@ -34,12 +53,28 @@ impl Delivered {
         unsafe { self.get().process.as_opt() }
     }
 
+    /// The child of a fork; None for other events.
+    pub fn forked_child(&self) -> Option<&c::es_process_t> {
+        let message = self.get();
+        if message.event_type != es_event_type_t::ES_EVENT_TYPE_NOTIFY_FORK {
+            return None;
+        }
+        // SAFETY: it is the arm of a fork, and a message keeps the child.
+        unsafe { message.event.fork.child.as_opt() }
+    }
+
     /// Keeps the message for longer.
     pub fn retain(&self) -> Message {
         // SAFETY: macOS has just given it to the handler.
         unsafe { Message::retain(self.0) }
     }
 }
+
+/// The function that makes a client for descendants.
+const NEW_DESCENDANTS_CLIENT: &CStr = c"es_new_descendants_client";
+
+/// `es_handler_block_t`
+type Handler = Block<dyn Fn(NonNull<c::es_client_t>, NonNull<c::es_message_t>)>;
 
 /// macOS refused what can't be refused for a good reason.
 pub type Result<T> = std::result::Result<T, &'static str>;
@@ -53,16 +88,53 @@ impl Client {
     pub fn new(
         handler: impl Fn(&Delivered) + Send + Sync + 'static,
     ) -> std::result::Result<Client, Refusal> {
+        Client::made_by(handler, |client, block| {
+            // SAFETY: the client goes where there is room for it. macOS copies the block, which may be called
+            // from any thread because the handler is Send and Sync.
+            unsafe { c::es_new_client(client, block) }
+        })
+    }
+
+    /// Returns true if macOS has clients for descendants.
+    pub fn has_descendants() -> bool {
+        symbol(NEW_DESCENDANTS_CLIENT).is_some()
+    }
+
+    /// A client for what this process and all below it do or have done, since macOS 27: it needs the entitlement, but
+    /// neither root nor Full Disk Access.
+    ///
+    /// # Errors
+    /// macOS refuses it, or doesn't have it.
+    pub fn for_descendants(
+        handler: impl Fn(&Delivered) + Send + Sync + 'static,
+    ) -> std::result::Result<Client, Refusal> {
+        type New =
+            unsafe extern "C" fn(*mut *mut c::es_client_t, &Handler) -> c::es_new_client_result_t;
+        let Some(function) = symbol(NEW_DESCENDANTS_CLIENT) else {
+            return Err(Refusal::Other(
+                "this macOS has no clients for descendants".to_owned(),
+            ));
+        };
+        // SAFETY: <EndpointSecurity/ESClient.h> of macOS 27 gives it the type of es_new_client.
+        let new: New = unsafe { std::mem::transmute(function) };
+        Client::made_by(handler, |client, block| {
+            // SAFETY: as for es_new_client.
+            unsafe { new(client, block) }
+        })
+    }
+
+    fn made_by(
+        handler: impl Fn(&Delivered) + Send + Sync + 'static,
+        new: impl FnOnce(*mut *mut c::es_client_t, &Handler) -> c::es_new_client_result_t,
+    ) -> std::result::Result<Client, Refusal> {
         let block = RcBlock::new(
             move |_: NonNull<c::es_client_t>, message: NonNull<c::es_message_t>| {
-                // A panic must not go on into macOS's frames. It has been told of on standard error.
+                // A panic must not go on into macOS's frames. It has been reported on standard error.
                 let _ = catch_unwind(AssertUnwindSafe(|| handler(&Delivered(message))));
             },
         );
         let mut client = ptr::null_mut();
-        // SAFETY: the client goes where there is room for it. macOS copies the block, which may be called
-        // from any thread because the handler is Send and Sync.
-        let result = unsafe { c::es_new_client(&raw mut client, &block) };
+        let result = new(&raw mut client, &block);
         match (result.0, NonNull::new(client)) {
             (0, Some(client)) => Ok(Client(client)),
             (result, _) => Err(Refusal::of_new_client(result)),
@@ -102,16 +174,21 @@ impl Client {
         done(result, "es_mute_process")
     }
 
-    /// Names an executable, or all whose paths begin so, for messages of all events, or of some.
+    /// Names the paths of `what`, for messages of all events, or of some.
     ///
     /// # Errors
     /// The path has a NUL in it, or macOS refuses.
-    pub fn mute_path(&self, path: &[u8], is_prefix: bool, events: Option<&[u32]>) -> Result<()> {
+    pub fn mute_path(&self, what: What, path: &Paths<'_>, events: Option<&[u32]>) -> Result<()> {
+        let (path, is_prefix) = match *path {
+            Paths::One(path) => (path, false),
+            Paths::WithPrefix(path) => (path, true),
+        };
         let path = CString::new(path).map_err(|_| "a path with a NUL")?;
-        let kind = if is_prefix {
-            es_mute_path_type_t::ES_MUTE_PATH_TYPE_PREFIX
-        } else {
-            es_mute_path_type_t::ES_MUTE_PATH_TYPE_LITERAL
+        let kind = match (what, is_prefix) {
+            (What::Executable, true) => es_mute_path_type_t::ES_MUTE_PATH_TYPE_PREFIX,
+            (What::Executable, false) => es_mute_path_type_t::ES_MUTE_PATH_TYPE_LITERAL,
+            (What::Target, true) => es_mute_path_type_t::ES_MUTE_PATH_TYPE_TARGET_PREFIX,
+            (What::Target, false) => es_mute_path_type_t::ES_MUTE_PATH_TYPE_TARGET_LITERAL,
         };
         let client = self.0.as_ptr();
         let result = match events.map(event_types) {
@@ -125,9 +202,12 @@ impl Client {
         done(result, "es_mute_path")
     }
 
-    /// Makes the named executables those that messages come from, instead of those that they don't.
-    pub fn invert_path_muting(&self) -> Result<()> {
-        let kind = es_mute_inversion_type_t::ES_MUTE_INVERSION_TYPE_PATH;
+    /// Makes the named paths those of which messages come, instead of those of which they don't.
+    pub fn invert_muting(&self, what: What) -> Result<()> {
+        let kind = match what {
+            What::Executable => es_mute_inversion_type_t::ES_MUTE_INVERSION_TYPE_PATH,
+            What::Target => es_mute_inversion_type_t::ES_MUTE_INVERSION_TYPE_TARGET_PATH,
+        };
         // SAFETY: the client is one.
         let result = unsafe { c::es_invert_muting(self.0.as_ptr(), kind) };
         done(result, "es_invert_muting")

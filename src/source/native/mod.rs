@@ -17,9 +17,13 @@ mod decode;
 mod entitlements;
 mod json;
 mod message;
+mod push_down;
+pub mod spawn;
 mod system;
+mod tree;
+pub mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,10 +40,11 @@ use crate::model::catalogue::{OLDEST, ROWS, Row};
 use crate::model::event::{Event, EventType};
 use crate::order::loss::{Origin, Stretch, Tally};
 use crate::pipeline::{Buffers, Decode, Feed, Found, Piece, Source};
-use crate::select::{Need, Tree};
+use crate::select::Need;
 use client::{Client, Delivered};
 use decode::Decoder;
 use message::Message;
+use tree::Members;
 
 /// How many messages may wait to be printed. A message is some kilobytes.
 const QUEUE: usize = 1 << 18;
@@ -50,9 +55,6 @@ const PIECE: usize = 1024;
 /// How long after a piece the next one begins at the earliest, unless it is full: to print each event by
 /// itself would cost more than all else when many come.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
-
-/// `ES_EVENT_TYPE_NOTIFY_EXEC`
-const EXEC: u32 = 9;
 
 /// Returns true if the running macOS has the event: older systems have crashed on others.
 pub fn has(row: &Row) -> bool {
@@ -92,6 +94,34 @@ impl Native {
     /// # Errors
     /// macOS refuses it, or has none of the events.
     pub fn start(need: &Need) -> Result<Native, Refusal> {
+        Native::start_by(need, |queue| Client::new(handler(need, None, queue)))
+    }
+
+    /// Begins a trace of what this process starts, as [`Native::start`] does.
+    ///
+    /// # Errors
+    /// macOS refuses it, or has none of the events.
+    pub fn start_below(need: &Need) -> Result<Native, Refusal> {
+        let members = Members::below(std::process::id().cast_signed());
+        Native::start_by(need, |queue| {
+            Client::new(handler(need, Some(members), queue))
+        })
+    }
+
+    /// Begins a trace of what this process starts by a client for descendants. None where macOS doesn't have those.
+    pub fn start_for_descendants(need: &Need) -> Option<Result<Native, Refusal>> {
+        if !Client::has_descendants() {
+            return None;
+        }
+        Some(Native::start_by(need, |queue| {
+            Client::for_descendants(handler(need, None, queue))
+        }))
+    }
+
+    fn start_by(
+        need: &Need,
+        new: impl FnOnce(Arc<Queue<Item, Tally>>) -> Result<Client, Refusal>,
+    ) -> Result<Native, Refusal> {
         let version = macos_version().unwrap_or(OLDEST);
         let is_needed = |row: &&'static Row| {
             row.since <= version && need.events.contains(EventType::Known(row))
@@ -105,14 +135,14 @@ impl Native {
             return Err(Refusal::no_events());
         }
         let queue = Arc::new(Queue::new(QUEUE, Tally::new()));
-        let client = Client::new(handler(need, Arc::clone(&queue)))?;
+        let client = new(Arc::clone(&queue))?;
         let subscribed = client.unmute_all_paths().and_then(|()| {
             if !need.excluded_groups.is_empty()
                 && let Some(token) = system::own_audit_token()
             {
                 client.mute_process(&token)?;
             }
-            push_down(&client, need, events.contains(&EXEC))?;
+            push_down::push_down(&client, need, &events)?;
             client.subscribe(&events)
         });
         subscribed.map_err(|function| Refusal::Other(format!("{function} failed")))?;
@@ -248,9 +278,12 @@ impl Decode<Batch> for Messages {
 /// What macOS calls with every message.
 fn handler(
     need: &Need,
+    members: Option<Members>,
     queue: Arc<Queue<Item, Tally>>,
 ) -> impl Fn(&Delivered) + Send + Sync + 'static {
     let groups = need.excluded_groups.clone();
+    // The handler isn't called by two threads at the same time.
+    let members = members.map(Mutex::new);
     move |delivered| {
         queue.push(|tally| {
             let message = delivered.get();
@@ -264,25 +297,13 @@ fn handler(
             if delivered.process().is_some_and(is_own) {
                 return None;
             }
+            if let Some(members) = &members {
+                let mut members = members.lock().unwrap_or_else(PoisonError::into_inner);
+                if !members.concerns(delivered) {
+                    return None;
+                }
+            }
             Some(Item::Message(delivered.retain()))
         });
     }
-}
-
-/// Lets macOS do what it can of the filter: messages of other processes then don't come at all.
-fn push_down(client: &Client, need: &Need, has_exec: bool) -> client::Result<()> {
-    let prefixes: Vec<_> = need.images.iter().flat_map(Tree::prefixes).collect();
-    // The root has everything below it, and processes without a path besides.
-    if prefixes.is_empty() || prefixes.contains(&&b""[..]) {
-        return Ok(());
-    }
-    for prefix in prefixes {
-        client.mute_path(prefix, false, None)?;
-        client.mute_path(&[prefix, b"/"].concat(), true, None)?;
-    }
-    if has_exec {
-        // An exec is selected by the image that it goes to as well, whoever it comes from.
-        client.mute_path(b"/", true, Some(&[EXEC]))?;
-    }
-    client.invert_path_muting()
 }

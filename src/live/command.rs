@@ -1,0 +1,237 @@
+//! A command that is traced, with all that it starts.
+//!
+//! The trace begins before the command is started, and the command runs only when its first exec has been seen. A thread
+//! of its own starts it, waits for its end, and then for the end of a probe: all that the command did came before.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::Choice;
+use super::macos::{explain, report_lacking, start_native};
+use crate::exit::{Exit, warn};
+use crate::pipeline::{self, Run, Source};
+use crate::select::{Follow, Link, Need};
+use crate::source::command::{NotStarted, Ready, probe};
+use crate::source::eslogger::{self, Eslogger, Listed};
+use crate::source::native::{self, Native, spawn};
+use crate::source::refusal::Refusal;
+
+/// How long a source may take to show that it gives events.
+const READY: Duration = Duration::from_secs(10);
+
+/// How long the command's first exec may take to be seen before it runs all the same.
+const EXEC: Duration = Duration::from_secs(2);
+
+/// How long the end of what the command did may take to come.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long a command may take to end by a signal that was passed on to it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a probe is started while the source isn't ready.
+const PROBE_EVERY: Duration = Duration::from_millis(50);
+
+/// Traces a command that runs as `user`, and returns its exit status.
+pub fn command(choice: Choice, command: &[OsString], user: Option<&str>, mut run: Run) -> Exit {
+    let ready = match Ready::new(command, user) {
+        Ok(ready) => ready,
+        Err(not_started) => return report(&not_started),
+    };
+    let link = Link::new(std::process::id().cast_signed());
+    run.follow = Some(Follow::of_command(Arc::clone(&link), ready.hidden_execs));
+    let need = run.need();
+    let traced = start(choice, &need, &run).and_then(|started| {
+        let running = Running {
+            ready,
+            link,
+            pid: Arc::default(),
+        };
+        match started {
+            Started::Native(source) => Ok(running.trace(source, run)),
+            Started::Eslogger(started) => {
+                let (source, handle) = *started;
+                let exit = running.trace(source, run);
+                handle.end().map(|()| exit)
+            }
+        }
+    });
+    traced.unwrap_or_else(|refusal| explain(&refusal))
+}
+
+/// A source that has been started.
+enum Started {
+    Native(Native),
+    Eslogger(Box<(Eslogger, eslogger::Handle)>),
+}
+
+/// Starts the source. A client for descendants comes first: it needs neither root nor Full Disk Access.
+fn start(choice: Choice, need: &Need, run: &Run) -> Result<Started, Refusal> {
+    let by_eslogger = || {
+        let listed = Listed::ask()?;
+        report_lacking(&run.filter.selection, |row| listed.has(row));
+        Eslogger::start(need, &listed).map(|started| Started::Eslogger(Box::new(started)))
+    };
+    let native = || match Native::start_for_descendants(need) {
+        Some(Err(Refusal::NotEntitled)) => Err(Refusal::NotEntitled),
+        Some(Err(Refusal::TooManyClients)) => Err(Refusal::TooManyClients),
+        Some(Ok(source)) => {
+            report_lacking(&run.filter.selection, native::has);
+            Ok(source)
+        }
+        None if !native::is_root() => Err(Refusal::NotPrivileged),
+        None | Some(Err(_)) => start_native(Native::start_below(need), run),
+    };
+    match choice {
+        Choice::Eslogger => by_eslogger(),
+        Choice::Native => native().map(Started::Native),
+        Choice::Auto => match native() {
+            Ok(source) => Ok(Started::Native(source)),
+            Err(Refusal::NotEntitled) if !native::is_root() => Err(Refusal::NotPrivileged),
+            Err(Refusal::NotEntitled) if eslogger::is_there() => {
+                warn(format_args!(
+                    "not entitled to use EndpointSecurity directly; falling back to eslogger"
+                ));
+                by_eslogger()
+            }
+            Err(refusal) => Err(refusal),
+        },
+    }
+}
+
+fn report(not_started: &NotStarted) -> Exit {
+    warn(format_args!("{}", not_started.reason));
+    Exit::Command(not_started.status)
+}
+
+/// What passes the first signal on to the command. If the command doesn't end by it, the trace does after a while, and
+/// at once at the second.
+fn pass_on(
+    pid: &Arc<AtomicI32>,
+    end: Sender<Ended>,
+    stop: &Arc<dyn Fn() -> bool + Send + Sync>,
+) -> Arc<dyn Fn(i32) + Send + Sync> {
+    let (pid, stop) = (Arc::clone(pid), Arc::clone(stop));
+    let is_first = AtomicBool::new(true);
+    Arc::new(move |signal| {
+        let running = pid.load(Ordering::Relaxed);
+        if running == 0 || !is_first.swap(false, Ordering::Relaxed) {
+            // A command that is suspended is killed by its guard.
+            std::process::exit(128 + signal);
+        }
+        spawn::kill(running, signal);
+        let (pid, stop, end) = (Arc::clone(&pid), Arc::clone(&stop), end.clone());
+        thread::spawn(move || {
+            thread::sleep(PATIENCE);
+            if pid.load(Ordering::Relaxed) != 0 {
+                let _ = end.try_send(Ended::Lives(signal));
+                stop();
+            }
+        });
+    })
+}
+
+/// A command on its way from the start to the end.
+struct Running {
+    ready: Ready,
+    link: Arc<Link>,
+    /// Its pid while it runs, else 0.
+    pid: Arc<AtomicI32>,
+}
+
+/// What came of a command.
+enum Ended {
+    /// It has run, and ended with this status.
+    With(u8),
+    /// It couldn't be executed.
+    NotStarted(NotStarted),
+    /// The source gave no events: it has not run.
+    Silent,
+    /// The trace was over before: it has not run.
+    Never,
+    /// It was sent this signal and has not ended by it.
+    Lives(i32),
+}
+
+impl Running {
+    /// Traces it by a source that has been started.
+    fn trace<S: Source>(self, source: S, mut run: Run) -> Exit {
+        let stop: Arc<dyn Fn() -> bool + Send + Sync> = source.stopper().into();
+        let (end, ended) = bounded(2);
+        run.command_signals = Some(pass_on(&self.pid, end.clone(), &stop));
+        let link = Arc::clone(&self.link);
+        thread::spawn(move || {
+            // Somebody may not have wanted to wait for it.
+            let _ = end.send(self.control());
+            stop();
+        });
+        let exit = pipeline::run(source, run);
+        link.close();
+        match ended.recv() {
+            Ok(Ended::With(status)) => Exit::Command(status),
+            Ok(Ended::NotStarted(not_started)) => report(&not_started),
+            Ok(Ended::Silent) => {
+                warn(format_args!(
+                    "no events come from the source, so the command was not started"
+                ));
+                Exit::Failed
+            }
+            Ok(Ended::Lives(signal)) => {
+                warn(format_args!("the command is still running"));
+                Exit::Command(u8::try_from(128 + signal).unwrap_or(1))
+            }
+            Ok(Ended::Never) if exit == Exit::Done => Exit::Failed,
+            Ok(Ended::Never) | Err(_) => exit,
+        }
+    }
+
+    /// Starts it when the source is ready, and waits for its end.
+    fn control(&self) -> Ended {
+        if !self.is_ready() {
+            return if self.link.is_over() {
+                Ended::Never
+            } else {
+                Ended::Silent
+            };
+        }
+        let mut suspended = None;
+        let started = self.link.start(|| {
+            let started = self.ready.start()?;
+            let pid = started.pid;
+            suspended = Some(started);
+            Ok(pid)
+        });
+        let pid = match started {
+            Ok(pid) => pid,
+            Err(not_started) => return Ended::NotStarted(not_started),
+        };
+        self.link.wait_for_exec(EXEC);
+        if let Some(suspended) = suspended {
+            suspended.resume();
+        }
+        self.pid.store(pid, Ordering::Relaxed);
+        let status = spawn::wait_for(pid).unwrap_or(1);
+        self.pid.store(0, Ordering::Relaxed);
+        if let Ok(probe) = probe() {
+            self.link.wait_for_end(&[probe], DRAIN);
+        }
+        Ended::With(status)
+    }
+
+    /// Returns true as soon as the source has shown the end of a probe.
+    fn is_ready(&self) -> bool {
+        let begun = Instant::now();
+        let mut probes = Vec::new();
+        while begun.elapsed() < READY && !self.link.is_over() {
+            probes.extend(probe());
+            if self.link.wait_for_end(&probes, PROBE_EVERY) {
+                return true;
+            }
+        }
+        false
+    }
+}

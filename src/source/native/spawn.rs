@@ -1,0 +1,151 @@
+//! Starts a program that doesn't run yet, and waits for its end.
+
+use std::ffi::{CString, c_char, c_int, c_short};
+use std::io;
+use std::ptr;
+
+/// What a program is started as.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The file that is executed.
+    pub path: CString,
+    /// Its arguments, its name first.
+    pub arguments: Vec<CString>,
+    /// Its environment, `NAME=VALUE` each.
+    pub environment: Vec<CString>,
+}
+
+/// Attributes of `posix_spawn(2)`, freed on drop.
+struct Attributes(libc::posix_spawnattr_t);
+
+impl Attributes {
+    /// Those of a program that is stopped before its first instruction, with the signals at their defaults that Rust
+    /// ignores.
+    fn suspended() -> io::Result<Attributes> {
+        let mut attributes = ptr::null_mut();
+        // SAFETY: there is room for the attributes.
+        done(unsafe { libc::posix_spawnattr_init(&raw mut attributes) })?;
+        let mut attributes = Attributes(attributes);
+        let mut defaults: libc::sigset_t = 0;
+        let flags = libc::POSIX_SPAWN_START_SUSPENDED | libc::POSIX_SPAWN_SETSIGDEF;
+        let flags = c_short::try_from(flags).map_err(io::Error::other)?;
+        // SAFETY: the set and the attributes are initialised.
+        unsafe {
+            libc::sigemptyset(&raw mut defaults);
+            libc::sigaddset(&raw mut defaults, libc::SIGPIPE);
+            let set = &raw mut attributes.0;
+            done(libc::posix_spawnattr_setsigdefault(
+                set,
+                &raw const defaults,
+            ))?;
+            done(libc::posix_spawnattr_setflags(set, flags))?;
+        }
+        Ok(attributes)
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: they are initialised. What this returns can't be put right.
+        let _ = unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
+    }
+}
+
+/// Starts a program in our process group and terminal, stopped before its first instruction, and returns its pid. All
+/// that isn't marked close-on-exec is inherited.
+///
+/// # Errors
+/// Those of `posix_spawn(2)`: the file isn't there or can't be executed.
+pub fn spawn_suspended(image: &Image) -> io::Result<i32> {
+    let attributes = Attributes::suspended()?;
+    let arguments = pointers(&image.arguments);
+    let environment = pointers(&image.environment);
+    let mut pid = 0;
+    // SAFETY: path, arguments and environment are C strings, the arrays end with NULL, and the attributes are
+    // initialised.
+    done(unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            image.path.as_ptr(),
+            ptr::null(),
+            &raw const attributes.0,
+            arguments.as_ptr(),
+            environment.as_ptr(),
+        )
+    })?;
+    Ok(pid)
+}
+
+/// The array that C takes.
+fn pointers(strings: &[CString]) -> Vec<*mut c_char> {
+    let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
+    pointers.chain([ptr::null_mut()]).collect()
+}
+
+/// `posix_spawn(2)` and its kin return the error.
+fn done(error: c_int) -> io::Result<()> {
+    match error {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// Sends a signal to a process. It may be gone.
+pub fn kill(pid: i32, signal: i32) {
+    // SAFETY: numbers alone.
+    let _ = unsafe { libc::kill(pid, signal) };
+}
+
+/// Lets a suspended program run.
+pub fn resume(pid: i32) {
+    kill(pid, libc::SIGCONT);
+}
+
+/// Ends a suspended program. One SIGKILL may leave it suspended, so that it is resumed after it, some times.
+pub fn kill_suspended(pid: i32) {
+    for _ in 0..100 {
+        kill(pid, libc::SIGKILL);
+        kill(pid, libc::SIGCONT);
+        if let Ok(None) = wait(pid, libc::WNOHANG) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        } else {
+            return;
+        }
+    }
+}
+
+/// Waits for the end of a child, and returns the status that a shell gives it: its own, or 128 and the signal that ended
+/// it.
+///
+/// # Errors
+/// Those of waitpid(2): it is no child.
+pub fn wait_for(pid: i32) -> io::Result<u8> {
+    loop {
+        if let Some(status) = wait(pid, 0)? {
+            return Ok(status);
+        }
+    }
+}
+
+fn wait(pid: i32, options: c_int) -> io::Result<Option<u8>> {
+    let mut status = 0;
+    // SAFETY: there is room for the status.
+    match unsafe { libc::waitpid(pid, &raw mut status, options) } {
+        0 => Ok(None),
+        -1 => {
+            let error = io::Error::last_os_error();
+            match error.kind() {
+                io::ErrorKind::Interrupted => Ok(None),
+                _ => Err(error),
+            }
+        }
+        _ => {
+            let code = if libc::WIFSIGNALED(status) {
+                128 + libc::WTERMSIG(status)
+            } else {
+                libc::WEXITSTATUS(status)
+            };
+            Ok(u8::try_from(code).ok())
+        }
+    }
+}
