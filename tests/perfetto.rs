@@ -12,7 +12,7 @@ use std::process::Command;
 use proctracer::format::timeline::proto::{TYPE_INSTANT, TYPE_SLICE_BEGIN, Trace};
 use prost::Message as _;
 use serde_json::Value;
-use world::{World, expected};
+use world::{World, expected, whole_packets};
 
 use common::{file, proctracer, read};
 
@@ -220,6 +220,16 @@ fn what_is_missing_is_read() {
     }
 }
 
+#[test]
+fn a_recording_without_events_is_read() {
+    let Some(ui) = ui() else { return };
+    for format in FORMATS {
+        let timeline = Timeline::of("", format);
+        let rows = timeline.query(&ui, &[ERRORS, "select count(*) as slices from slice"]);
+        assert_eq!((rows[0].len(), &rows[1][0]["slices"]), (0, &Value::from(0)));
+    }
+}
+
 /// How many spans and events the whole packets, or the whole lines, of a timeline have.
 fn slices(format: &str, bytes: &[u8]) -> usize {
     if format == "chrome" {
@@ -230,20 +240,7 @@ fn slices(format: &str, bytes: &[u8]) -> usize {
         let is_slice = |object: &Value| object["ph"] == "B" || object["ph"] == "i";
         return lines.filter_map(object).filter(is_slice).count();
     }
-    let mut whole = 0;
-    let mut rest = bytes;
-    while let Some(after) = rest.strip_prefix(&[0x0a]) {
-        let mut packet = after;
-        let Ok(length) = prost::decode_length_delimiter(&mut packet) else {
-            break;
-        };
-        let Some(next) = packet.get(length..) else {
-            break;
-        };
-        rest = next;
-        whole = bytes.len() - rest.len();
-    }
-    let trace = Trace::decode(&bytes[..whole]).expect("whole packets");
+    let trace = Trace::decode(whole_packets(bytes)).expect("whole packets");
     let types = trace
         .packet
         .iter()

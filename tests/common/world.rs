@@ -275,6 +275,8 @@ pub fn expected(recording: &str) -> Expected {
             let start = process["start_time"].to_string();
             let is_new = processes.insert((pid, start.clone()));
             if is_new {
+                // Who had the pid before has ended.
+                alive.retain(|(other, _)| *other != pid);
                 alive.insert((pid, start));
             }
             is_new
@@ -298,4 +300,20 @@ pub fn expected(recording: &str) -> Expected {
     expected.open = alive.len();
     expected.events.sort();
     expected
+}
+
+/// What of a timeline in Perfetto's format are whole packets, where it was cut.
+pub fn whole_packets(timeline: &[u8]) -> &[u8] {
+    let mut rest = timeline;
+    // A packet is field 1 of the file, and a message.
+    while let Some(mut packet) = rest.strip_prefix(&[0x0a]) {
+        let Ok(length) = prost::decode_length_delimiter(&mut packet) else {
+            break;
+        };
+        let Some(next) = packet.get(length..) else {
+            break;
+        };
+        rest = next;
+    }
+    &timeline[..timeline.len() - rest.len()]
 }

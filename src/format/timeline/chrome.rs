@@ -181,6 +181,8 @@ impl Sheet for Chrome {
 
     fn header(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"[\n");
+        // Perfetto doesn't know an array without an object for what it is.
+        self.introduce(COUNTERS, out);
     }
 
     fn begin(&mut self, first: Moment, _out: &mut Vec<u8>) {
@@ -262,6 +264,6 @@ impl Sheet for Chrome {
     }
 
     fn footer(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(if self.has_begun { b"\n]\n" } else { b"]\n" });
+        out.extend_from_slice(b"\n]\n");
     }
 }

@@ -32,6 +32,9 @@ pub use perfetto::Events as PerfettoEvents;
 /// How many processes that have ended are remembered, for events that come late.
 const REMEMBERED: usize = 1024;
 
+/// How many images are remembered that a process was before it was shown.
+const MAX_EARLIER: usize = 64;
+
 /// launchd, whose children stand at the top: nearly everything is below it.
 const LAUNCHD: i32 = 1;
 
@@ -114,7 +117,7 @@ struct Process {
     /// What it is now.
     span: Span,
     /// What it was before it was shown: when that ended, and how.
-    earlier: Vec<(Span, Moment, Detail)>,
+    earlier: VecDeque<(Span, Moment, Detail)>,
 }
 
 impl Process {
@@ -279,13 +282,27 @@ impl Timeline {
             span.details.push(Detail::text("started", started));
         }
         let was_before = start.is_none_or(|start| start <= first);
-        self.insert(actor, span, was_before, actor.ppid);
+        self.insert(actor, span, was_before, actor.ppid, out);
     }
 
-    /// Adds a process that isn't known yet. Who had the pid before has ended, but nobody knows when: its span stays open,
-    /// and its lane is not used again.
-    fn insert(&mut self, actor: &Actor, span: Span, was_before: bool, parent: Option<i32>) {
+    /// Adds a process that isn't known yet. Who had the pid before has ended by then.
+    fn insert(
+        &mut self,
+        actor: &Actor,
+        span: Span,
+        was_before: bool,
+        parent: Option<i32>,
+        out: &mut Vec<u8>,
+    ) {
         let pid = actor.id.pid;
+        if let Some(process) = self.processes.remove(&pid)
+            && let Some(place) = process.place
+        {
+            let end = span.begin.max(process.span.begin);
+            let details = [Detail::text("ended by", "exit, which is missing")];
+            self.sheet.span_end(place, end, &details, out);
+            self.lanes.leave(place.lane, end);
+        }
         let is_older = |above: &&Process| {
             let starts = above.start.zip(actor.start);
             starts.is_none_or(|(above, own)| moment(above) <= moment(own))
@@ -308,7 +325,7 @@ impl Timeline {
             title: None,
             arrow: None,
             span,
-            earlier: Vec::new(),
+            earlier: VecDeque::new(),
         };
         self.processes.insert(pid, process);
     }
@@ -389,7 +406,13 @@ impl Timeline {
                 self.sheet.span_end(place, time, &[how], out);
                 self.sheet.span(place, &process.span, None, out);
             }
-            None => process.earlier.push((before, time, how)),
+            None => process.earlier.push_back((before, time, how)),
+        }
+        // A process that becomes others for ever and is never shown must not take ever more memory.
+        if process.earlier.len() > MAX_EARLIER {
+            process.earlier.pop_front();
+            let first = process.earlier.front();
+            process.begin = first.map_or(time, |(span, ..)| span.begin);
         }
     }
 
@@ -437,7 +460,14 @@ impl Timeline {
     }
 
     /// Adds the child of a fork, and returns the arrow to it.
-    fn fork(&mut self, child: &Actor, fact: &Fact<'_>, time: Moment, shown: bool) -> Option<u64> {
+    fn fork(
+        &mut self,
+        child: &Actor,
+        fact: &Fact<'_>,
+        time: Moment,
+        shown: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<u64> {
         let pid = child.id.pid;
         let is_known = |known: &Process| known.is(child);
         if self.processes.get(&pid).is_some_and(is_known) || self.ended(child).is_some() {
@@ -449,7 +479,7 @@ impl Timeline {
         // Where times go back, the fork can be before its process: then there is nothing that the arrow could begin at.
         let above = parent.and_then(|parent| self.processes.get(&parent));
         let has_arrow = above.is_some_and(|above| above.begin <= time);
-        self.insert(child, span, false, parent);
+        self.insert(child, span, false, parent, out);
         let process = self.processes.get_mut(&pid).filter(|_| shown)?;
         process.is_wanted = true;
         if has_arrow {
@@ -569,7 +599,7 @@ impl Stage for Timeline {
             self.show(pid, out);
         }
         let arrow = match &fact.life {
-            Life::Fork(child) => self.fork(child, fact, time, shown),
+            Life::Fork(child) => self.fork(child, fact, time, shown, out),
             _ => None,
         };
         let place = self.processes.get(&pid).and_then(|process| process.place);
