@@ -13,14 +13,16 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, ArgGroup, Parser, ValueEnum};
 
 use crate::format::{Kind, TimeStyle};
 use crate::live::Choice;
+use crate::report::{By, CountBy, NestBy, SortBy};
 
 /// Trace what happens on a Mac: processes, files, log-ins and more, from EndpointSecurity.
 #[derive(Clone, Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("reports").multiple(true))]
 pub struct Cli {
     /// Trace COMMAND and everything it starts, and exit with its status; the trace goes to standard error
     #[arg(trailing_var_arg = true, value_name = "COMMAND", conflicts_with_all = ["read", "doctor", "list_events", "explain"])]
@@ -150,6 +152,68 @@ pub struct Cli {
     #[arg(short = 'F', long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: Kind,
 
+    /// Print a summary instead of the events: how many there were, by event, by program and by file
+    #[arg(short = 'c', long, groups = ["summaries", "reports"])]
+    pub summary_only: bool,
+
+    /// Print the events, and then a summary of them
+    #[arg(short = 'C', long, groups = ["summaries", "reports"], conflicts_with = "summary_only")]
+    pub summary: bool,
+
+    /// The tables of a summary, separated by commas
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "event,program,file",
+        requires = "summaries"
+    )]
+    pub summary_by: Vec<By>,
+
+    /// What the rows of a summary are sorted by
+    #[arg(
+        short = 'S',
+        long,
+        value_name = "KEY",
+        value_enum,
+        default_value_t,
+        requires = "summaries"
+    )]
+    pub summary_sort_by: SortBy,
+
+    /// The number of rows of each table of a summary, 0 for all [default: 10; with -F json: all]
+    #[arg(long, value_name = "N", requires = "summaries")]
+    pub top: Option<usize>,
+
+    /// Print the processes instead of the events, each below the one that started it, with the number of its events
+    /// by class or by event
+    #[arg(
+        long,
+        value_name = "COUNTS",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "classes",
+        group = "reports"
+    )]
+    pub tree: Option<CountBy>,
+
+    /// What processes stand below in a tree
+    #[arg(
+        long,
+        value_name = "WHOM",
+        value_enum,
+        default_value_t,
+        requires = "tree"
+    )]
+    pub tree_by: NestBy,
+
+    /// Also print the summary or the tree so far on standard error, every so often: 10s, 5m. At any time, Ctrl-T on
+    /// macOS and the signal USR1 do so
+    #[arg(long, value_name = "DURATION", requires = "reports")]
+    pub summary_every: Option<String>,
+
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -218,6 +282,8 @@ Examples:
   proctracer -r hour.jsonl -e open,close,fork   these events of a recording
   proctracer -r hour.jsonl -e all,-mprotect -p /Users/test
   proctracer -r hour.jsonl.gz -F line | grep LaunchAgents
+  proctracer -r hour.jsonl -e %file -c          which files, and how often
+  proctracer -r hour.jsonl --tree               who started whom, and what came of it
 
 Exit status: 0 done, 1 something failed or a line of the input was damaged, 2 wrong usage,
 3 events are missing and --fail-on-drop was given, 4 macOS doesn't permit a live trace.";

@@ -1,6 +1,7 @@
 //! The options, checked and resolved.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::format::{self, Palette, Style};
 use crate::live::{self, Choice};
 use crate::model::catalogue::Row;
 use crate::pipeline::{Outputs, Run, Stages};
+use crate::report::{self, Look, Page, Summary, Terminal};
 use crate::select::{
     self, Alternative, Compare, Conditions, Excluded, Filter, Follow, Kind, Limit, Pattern, Place,
     Point, Selection, Span, Tree, Who, duration_of,
@@ -81,7 +83,7 @@ impl Task {
                 );
             }
         }
-        let (follow, stages) = ordered(cli, &filter)?;
+        let (follow, stages) = ordered(cli, &filter, style)?;
         let (again, of) = (cli.clone(), filter.clone());
         let duration = duration(cli)?;
         let run = Run {
@@ -91,8 +93,10 @@ impl Task {
             follow,
             stages,
             // The options are right: they have been read once.
-            renew: Box::new(move || ordered(&again, &of).unwrap_or_default()),
+            renew: Box::new(move || ordered(&again, &of, style).unwrap_or_default()),
             duration,
+            asking_signals: live::ASKING,
+            report_every: report_every(cli)?,
             fail_on_drop: cli.fail_on_drop,
             command_signals: None,
             ignored_signals: live::ignored_signals(),
@@ -228,8 +232,10 @@ fn uid(user: &str) -> anyhow::Result<u32> {
 }
 
 /// The tree of processes that is followed, and what looks at the events in their order.
-fn ordered(cli: &Cli, filter: &Filter) -> anyhow::Result<(Option<Follow>, Stages)> {
-    Ok((follow(cli, &filter.conditions.who)?, stages(cli)?))
+fn ordered(cli: &Cli, filter: &Filter, style: Style) -> anyhow::Result<(Option<Follow>, Stages)> {
+    let mut stages = stages(cli)?;
+    stages.extend(reports(cli, style)?);
+    Ok((follow(cli, &filter.conditions.who)?, stages))
 }
 
 /// The tree of processes that is followed.
@@ -302,24 +308,99 @@ fn duration(cli: &Cli) -> anyhow::Result<Option<Duration>> {
     duration.map(Some)
 }
 
-fn style(cli: &Cli, terminal: bool) -> Style {
-    let colour = match cli.color {
+/// The colours, where `terminal` says whether a terminal shows them.
+fn palette(cli: &Cli, terminal: bool) -> Palette {
+    Palette(match cli.color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => {
             terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         }
-    };
+    })
+}
+
+fn style(cli: &Cli, terminal: bool) -> Style {
     Style {
         kind: cli.format,
         utc: cli.utc,
-        palette: Palette(colour),
+        palette: palette(cli, terminal),
         env: cli.env,
         redact: cli.redact,
         terminal,
         time: cli.time,
         string_limit: cli.string_limit,
     }
+}
+
+/// The reports, in the order in which they are printed.
+fn reports(cli: &Cli, style: Style) -> anyhow::Result<Stages> {
+    let mut stages = Stages::new();
+    let has_summary = cli.summary || cli.summary_only;
+    if !has_summary && cli.tree.is_none() {
+        return Ok(stages);
+    }
+    if style.timeline().is_some() {
+        bail!("a summary or a tree is printed as text or with -F json: a timeline is another run");
+    }
+    let is_json = style.kind == format::Kind::Json;
+    let asked_at_terminal = io::stderr().is_terminal();
+    let shown = if cli.command.is_empty() {
+        Terminal::Stdout
+    } else {
+        Terminal::Stderr
+    };
+    let look = Look {
+        json: is_json,
+        utc: style.utc,
+        end: Page {
+            terminal: style.terminal.then_some(shown),
+            palette: style.palette,
+        },
+        meanwhile: Page {
+            terminal: asked_at_terminal.then_some(Terminal::Stderr),
+            palette: palette(cli, asked_at_terminal),
+        },
+    };
+    let with_events = cli.summary;
+    if let Some(count_by) = cli.tree {
+        stages.push(Box::new(report::Tree::new(
+            count_by,
+            cli.tree_by,
+            with_events,
+            look,
+        )));
+    }
+    if has_summary {
+        let top = cli.top.unwrap_or(if is_json { 0 } else { 10 });
+        let mut by = Vec::new();
+        for table in &cli.summary_by {
+            if !by.contains(table) {
+                by.push(*table);
+            }
+        }
+        let options = report::Options {
+            by,
+            sort_by: cli.summary_sort_by,
+            top: (top > 0).then_some(top),
+            with_events,
+            after_others: cli.tree.is_some() || with_events && style.kind == format::Kind::Line,
+        };
+        stages.push(Box::new(Summary::new(options, look)));
+    }
+    Ok(stages)
+}
+
+/// How often reports are printed meanwhile.
+fn report_every(cli: &Cli) -> anyhow::Result<Option<Duration>> {
+    let Some(text) = &cli.summary_every else {
+        return Ok(None);
+    };
+    let context = || format!("--summary-every {}", escape::name(text));
+    let duration = duration_of(text).with_context(context)?;
+    if duration.is_zero() {
+        bail!("{}: expected a duration above 0", context());
+    }
+    Ok(Some(duration))
 }
 
 fn outputs(cli: &Cli) -> anyhow::Result<Outputs> {

@@ -18,12 +18,13 @@
 //!
 //! | floor | room | what is in it |
 //! |---|---|---|
-//! | 9 | [`config`] | the options, checked and resolved |
-//! | 8 | [`cli`] | the options as typed |
-//! | 7 | [`live`] | chooses a live source, explains a refusal, checks what a live trace needs |
-//! | 6 | [`source`] | recordings, eslogger, EndpointSecurity itself, each with its own queue and feed loop |
-//! | 5 | [`pipeline`] | threads, the feed, the writer, output; generic over the source |
-//! | 4 | [`select`] | `-e`, places, conditions; what is asked of the source |
+//! | 10 | [`config`] | the options, checked and resolved |
+//! | 9 | [`cli`] | the options as typed |
+//! | 8 | [`live`] | chooses a live source, explains a refusal, checks what a live trace needs |
+//! | 7 | [`source`] | recordings, eslogger, EndpointSecurity itself, each with its own queue and feed loop |
+//! | 6 | [`pipeline`] | threads, the feed, the writer, output; generic over the source |
+//! | 5 | [`select`] | `-e`, places, conditions; what is asked of the source |
+//! | 4 | [`report`] | stages that print at the end what came of it |
 //! | 3 | [`mod@format`] | how events look |
 //! | 2 | [`order`] | facts, the stages that look at them, losses, damage |
 //! | 1 | [`text`] | escaping, times, JSON, redaction |
@@ -48,6 +49,7 @@ pub mod live;
 pub mod model;
 pub mod order;
 pub mod pipeline;
+pub mod report;
 pub mod select;
 pub mod source;
 pub mod text;

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms, from the lowest floor to the highest.
-const FLOORS: [&str; 10] = [
-    "model", "text", "order", "format", "select", "pipeline", "source", "live", "cli", "config",
+const FLOORS: [&str; 11] = [
+    "model", "text", "order", "format", "report", "select", "pipeline", "source", "live", "cli",
+    "config",
 ];
 
 /// Every room may use these.

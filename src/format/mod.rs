@@ -13,6 +13,7 @@ use clap::ValueEnum;
 
 use crate::model::event::{self, AuditToken, Event, Field, File, Label, Process, Value, Word};
 use crate::model::tables;
+use crate::model::wait::Wait;
 use crate::text::clock::Clock;
 use crate::text::escape::{self, push_fmt};
 use crate::text::{json as json_text, redact};
@@ -132,12 +133,18 @@ impl Style {
 pub struct Palette(pub bool);
 
 impl Palette {
-    const EVENT: &'static [u8] = b"\x1b[1;36m";
-    const PROCESS: &'static [u8] = b"\x1b[32m";
+    /// That of the name of an event.
+    pub const EVENT: &'static [u8] = b"\x1b[1;36m";
+    /// That of what says which process it is.
+    pub const PROCESS: &'static [u8] = b"\x1b[32m";
+    /// That of what failed.
+    pub const FAILURE: &'static [u8] = b"\x1b[31m";
+    /// That of what matters less.
+    pub const DIM: &'static [u8] = b"\x1b[2m";
     const RESET: &'static [u8] = b"\x1b[0m";
 
     /// Appends what `push` appends, in `colour`.
-    fn paint(self, out: &mut Vec<u8>, colour: &[u8], push: impl FnOnce(&mut Vec<u8>)) {
+    pub fn paint(self, out: &mut Vec<u8>, colour: &[u8], push: impl FnOnce(&mut Vec<u8>)) {
         if self.0 {
             out.extend_from_slice(colour);
         }
@@ -324,21 +331,19 @@ impl Values {
         }
     }
 
-    /// `exited 1 (256)`, `SIGKILL (9)`, `SIGSEGV core dumped (139)`, by `<sys/wait.h>`.
+    /// `exited 1 (256)`, `SIGKILL (9)`, `SIGSEGV core dumped (139)`.
     fn push_wait_status(&self, out: &mut Vec<u8>, status: i128) {
-        let signal = status & 0x7f;
-        if signal == 0 && (0..=0xffff).contains(&status) && status & 0x80 == 0 {
-            push_fmt(out, format_args!("exited {}", status >> 8));
-            self.push_number(out, status);
-        } else if let (Some(name), 0..=0xff) = (tables::SIGNAL.name(signal), status) {
-            out.extend_from_slice(name.as_bytes());
-            if status & 0x80 != 0 {
-                out.extend_from_slice(b" core dumped");
+        match Wait::from(status) {
+            Wait::Exited(code) => push_fmt(out, format_args!("exited {code}")),
+            Wait::Killed { signal, has_core } => {
+                out.extend_from_slice(signal.as_bytes());
+                if has_core {
+                    out.extend_from_slice(b" core dumped");
+                }
             }
-            self.push_number(out, status);
-        } else {
-            push_int(out, status);
+            Wait::Other => return push_int(out, status),
         }
+        self.push_number(out, status);
     }
 
     fn push_number(&self, out: &mut Vec<u8>, number: i128) {

@@ -11,6 +11,9 @@ use crate::source::eslogger::{self, Eslogger, Listed};
 use crate::source::native::{self, Native};
 use crate::source::refusal::Refusal;
 
+/// The signals by which somebody asks for a report before the end; the second is what Ctrl-T sends (stty(1), `status`).
+pub const ASKING: &[i32] = &[signal_hook::consts::SIGUSR1, signal_hook::consts::SIGINFO];
+
 /// Shows events as they happen.
 pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
     if !include_self {

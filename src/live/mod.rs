@@ -12,7 +12,7 @@ use clap::ValueEnum;
 #[cfg(target_os = "macos")]
 pub use command::command;
 #[cfg(target_os = "macos")]
-pub use macos::{doctor, ignored_signals, trace};
+pub use macos::{ASKING, doctor, ignored_signals, trace};
 
 /// Where the events of a live trace come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -34,6 +34,9 @@ mod elsewhere {
     use crate::exit::{Exit, warn};
     use crate::pipeline::Run;
     use crate::pipeline::signals::ENDING;
+
+    /// The signals by which somebody asks for a report before the end.
+    pub const ASKING: &[i32] = &[signal_hook::consts::SIGUSR1];
 
     /// Shows events as they happen; `include_self` keeps what the program itself and its pipeline do.
     pub fn trace(_: Choice, _: bool, _: Run) -> Exit {
@@ -74,4 +77,4 @@ mod elsewhere {
     }
 }
 #[cfg(not(target_os = "macos"))]
-pub use elsewhere::{command, doctor, ignored_signals, trace};
+pub use elsewhere::{ASKING, command, doctor, ignored_signals, trace};

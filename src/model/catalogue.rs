@@ -64,6 +64,16 @@ impl Class {
         Class::from_name(&name.to_ascii_uppercase()).filter(|_| is_lower)
     }
 
+    /// The name of the first class in `self`, without its `%`; None where there is none.
+    pub fn first_name(self) -> Option<&'static str> {
+        static NAMES: LazyLock<Vec<(Class, String)>> = LazyLock::new(|| {
+            let lower = |(name, class): (&str, Class)| (class, name.to_ascii_lowercase());
+            Class::all().iter_names().map(lower).collect()
+        });
+        let first = NAMES.iter().find(|(class, _)| self.contains(*class));
+        first.map(|(_, name)| name.as_str())
+    }
+
     /// The names of the classes in `self`, each with its `%`.
     pub fn names(self) -> impl Iterator<Item = String> {
         self.iter_names()

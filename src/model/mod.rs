@@ -7,3 +7,4 @@ pub mod catalogue;
 pub mod event;
 pub mod explain;
 pub mod tables;
+pub mod wait;

@@ -37,6 +37,11 @@ pub trait Stage: Send {
         Needs::Lives
     }
 
+    /// True if it takes the place of the events, which then need not be formatted.
+    fn replaces_events(&self) -> bool {
+        false
+    }
+
     /// Writes what stands before all else.
     fn begin(&mut self, _out: &mut Vec<u8>) {}
 
@@ -46,6 +51,11 @@ pub trait Stage: Send {
     /// Looks at what is missing so far, in all streams, where more (or less) of it is known before the next event than
     /// before. A piece of the stream is looked at as a whole: the gap can also be within the next events.
     fn missing(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}
+
+    /// True if it has something to say meanwhile.
+    fn reports(&self) -> bool {
+        false
+    }
 
     /// Writes what it has to say so far, for somebody who asks meanwhile.
     fn report(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}

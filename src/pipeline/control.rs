@@ -14,25 +14,27 @@ pub(super) struct Control(Arc<State>);
 struct State {
     /// Makes a live source end.
     stop_source: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Wakes the writer where the source can't be made to end.
-    stop_writer: Sender<()>,
+    /// Wakes the writer, which may be waiting for the next piece.
+    wake_writer: Sender<()>,
     /// A person reads what is shown, and nothing is recorded: what isn't printed yet needn't be, once it is over.
     may_hurry: bool,
     is_stopped: AtomicBool,
+    is_asked: AtomicBool,
     hurries: AtomicBool,
 }
 
 impl Control {
     pub(super) fn new(
         stop_source: Box<dyn Fn() -> bool + Send + Sync>,
-        stop_writer: Sender<()>,
+        wake_writer: Sender<()>,
         may_hurry: bool,
     ) -> Control {
         Control(Arc::new(State {
             stop_source,
-            stop_writer,
+            wake_writer,
             may_hurry,
             is_stopped: AtomicBool::new(false),
+            is_asked: AtomicBool::new(false),
             hurries: AtomicBool::new(false),
         }))
     }
@@ -51,10 +53,26 @@ impl Control {
         let ends = (self.0.stop_source)();
         if !ends {
             self.0.is_stopped.store(true, Ordering::Relaxed);
-            // There may be a message already.
-            let _ = self.0.stop_writer.try_send(());
+            self.wake_writer();
         }
         ends
+    }
+
+    fn wake_writer(&self) {
+        // There may be a message already.
+        let _ = self.0.wake_writer.try_send(());
+    }
+
+    /// Asks for what the stages have to say so far.
+    pub(super) fn ask(&self) {
+        self.0.is_asked.store(true, Ordering::Relaxed);
+        self.wake_writer();
+    }
+
+    /// Returns true if that was asked for since this was called last.
+    pub(super) fn is_asked(&self) -> bool {
+        let is_asked = &self.0.is_asked;
+        is_asked.load(Ordering::Relaxed) && is_asked.swap(false, Ordering::Relaxed)
     }
 
     /// Returns true if nothing more is taken from the source.

@@ -101,6 +101,10 @@ pub struct Run {
     pub renew: Box<dyn Fn() -> (Option<Follow>, Stages) + Send>,
     /// When a live trace ends by itself.
     pub duration: Option<Duration>,
+    /// The signals by which somebody asks for a report of the stages before the end.
+    pub asking_signals: &'static [i32],
+    /// How often they report by themselves.
+    pub report_every: Option<Duration>,
     /// True if a run in which events were lost has failed.
     pub fail_on_drop: bool,
     /// What passes a signal on to the command that is traced: then signals don't end the trace.
@@ -120,8 +124,13 @@ impl Run {
         let mut need = self.filter.need(&self.stages, self.follow.is_some());
         need.env |= self.style.env;
         need.redact = self.style.redact;
-        need.json = self.style.needs_json() || self.outputs.is_recording();
+        need.json = self.formats() && self.style.needs_json() || self.outputs.is_recording();
         need
+    }
+
+    /// Returns true if events are formatted, because no stage takes their place.
+    fn formats(&self) -> bool {
+        !self.stages.iter().any(|stage| stage.replaces_events())
     }
 }
 
@@ -142,9 +151,9 @@ type Job<P> = (P, Sender<Decoded>);
 
 /// Shows the events of a source, and returns how that went.
 pub fn run<S: Source>(source: S, run: Run) -> Exit {
-    let (stop, stopped) = bounded(1);
+    let (wake, woken) = bounded(1);
     let may_hurry = run.outputs.is_terminal() && !run.outputs.is_recording();
-    let control = Control::new(source.stopper(), stop, may_hurry);
+    let control = Control::new(source.stopper(), wake, may_hurry);
     let of_signals = control.clone();
     match &run.command_signals {
         Some(pass) => signals::pass_on(&run.ignored_signals, Arc::clone(pass)),
@@ -159,13 +168,26 @@ pub fn run<S: Source>(source: S, run: Run) -> Exit {
             control.stop();
         });
     }
+    if run.stages.iter().any(|stage| stage.reports()) {
+        let of_signals = control.clone();
+        signals::watch_for_requests(run.asking_signals, move || of_signals.ask());
+        if let Some(every) = run.report_every {
+            let control = control.clone();
+            thread::spawn(move || {
+                loop {
+                    thread::sleep(every);
+                    control.ask();
+                }
+            });
+        }
+    }
     let again = source.again();
     let mut writer = Writer::new(run, control);
-    let mut result = pass(source, &mut writer, &stopped);
+    let mut result = pass(source, &mut writer, &woken);
     if let (Ok(()), Some(again)) = (result, again)
         && writer.looks_again()
     {
-        result = pass(again(writer.run.need()), &mut writer, &stopped);
+        result = pass(again(writer.run.need()), &mut writer, &woken);
     }
     match result {
         Ok(()) => writer.end(),
@@ -174,7 +196,7 @@ pub fn run<S: Source>(source: S, run: Run) -> Exit {
 }
 
 /// Lets the writer have all that a source gives.
-fn pass<S: Source>(source: S, writer: &mut Writer, stopped: &Receiver<()>) -> Result<(), Exit> {
+fn pass<S: Source>(source: S, writer: &mut Writer, woken: &Receiver<()>) -> Result<(), Exit> {
     let threads = thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8);
@@ -203,7 +225,7 @@ fn pass<S: Source>(source: S, writer: &mut Writer, stopped: &Receiver<()>) -> Re
         source.run(&feed);
         feed.stop();
     });
-    writer.items(&to_write, stopped, &in_flight, &buffers)
+    writer.items(&to_write, woken, &in_flight, &buffers)
 }
 
 /// Decodes and formats.

@@ -10,7 +10,8 @@ use crate::select::{Filter, Selection, asks, needs};
 /// Shows and records the events that pass; each thread has its own.
 pub(super) struct Printer {
     filter: Filter,
-    format: Box<dyn Format>,
+    /// How events are shown, if they are.
+    format: Option<Box<dyn Format>>,
     /// How events are recorded, if they are.
     recorder: Option<Json>,
     ordered: Option<Ordered>,
@@ -43,7 +44,7 @@ impl Printer {
         });
         Printer {
             filter: run.filter.clone(),
-            format: run.style.format(),
+            format: run.formats().then(|| run.style.format()),
             recorder: run.outputs.is_recording().then(|| run.style.recorder()),
             ordered,
             control,
@@ -104,7 +105,10 @@ impl Printer {
         if self.control.hurries() {
             return text.len();
         }
-        let time_at = self.format.event(event, text);
+        let time_at = match &mut self.format {
+            Some(format) => format.event(event, text),
+            None => text.len(),
+        };
         if let Some(recorder) = &mut self.recorder {
             recorder.event(event, record);
         }

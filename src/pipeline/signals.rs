@@ -1,4 +1,4 @@
-//! The signals that ask for the end.
+//! The signals that ask for the end, and those that ask for a report.
 
 use std::sync::Arc;
 use std::thread;
@@ -47,6 +47,14 @@ pub(super) fn pass_on(ignored: &[i32], pass: Arc<dyn Fn(i32) + Send + Sync>) {
             }
         }
     });
+}
+
+/// Calls `ask` at each of the signals by which somebody asks for a report.
+pub(super) fn watch_for_requests(asking: &[i32], ask: impl Fn() + Send + 'static) {
+    // Without a handler a signal does what it does to any program.
+    if let Ok(mut signals) = Signals::new(asking) {
+        thread::spawn(move || signals.forever().for_each(|_| ask()));
+    }
 }
 
 /// Returns true if the signal is Ctrl-C.

@@ -1,6 +1,6 @@
 //! Writes what has been decoded, in its order, and reports what was damaged and what is missing.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use crossbeam_channel::{Receiver, select};
 
@@ -44,24 +44,28 @@ impl Writer {
         }
     }
 
-    /// Takes what comes until the end of the source. A message in `stopped` ends it once what has been read is written.
+    /// Takes what comes until the end of the source. A message in `woken` says that
+    /// the control has something to say: that it ends once what has been read is written, or that a report is wanted.
     ///
     /// # Errors
     /// The exit status is known, and nothing has to be waited for.
     pub(super) fn items(
         &mut self,
         items: &Receiver<Item>,
-        stopped: &Receiver<()>,
+        woken: &Receiver<()>,
         in_flight: &InFlight,
         buffers: &Buffers,
     ) -> Result<(), Exit> {
         loop {
+            if self.control.is_asked() {
+                self.report();
+            }
             let next = if self.control.is_stopped() {
                 items.try_recv().ok()
             } else {
                 select! {
                     recv(items) -> item => item.ok(),
-                    recv(stopped) -> _ => continue,
+                    recv(woken) -> _ => continue,
                 }
             };
             let Some(item) = next else {
@@ -189,6 +193,20 @@ impl Writer {
         buffers.give(std::mem::replace(&mut decoded.text, text));
         decoded.record = record;
         self.leave_unshown(unshown);
+    }
+
+    /// Writes what the stages have to say so far on standard error.
+    fn report(&mut self) {
+        let mut missing = self.missing.clone();
+        if let Some(stream) = &self.stream {
+            missing.extend(stream.losses.missing());
+        }
+        let mut out = Vec::new();
+        for stage in &mut self.run.stages {
+            stage.report(&missing, &mut out);
+        }
+        // Where nobody reads standard error, nobody has to be warned of it.
+        let _ = io::stderr().write_all(&out);
     }
 
     /// Writes; where that fails the source is stopped.

@@ -606,6 +606,69 @@ pub fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
+/// Writes JSON, with commas where they belong.
+pub struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl<'o> Writer<'o> {
+    /// Appends to `out`.
+    pub fn new(out: &'o mut Vec<u8>) -> Self {
+        Writer { out }
+    }
+
+    /// Appends an object with these members.
+    pub fn object(&mut self, members: impl FnOnce(&mut Self)) {
+        self.out.push(b'{');
+        members(self);
+        self.out.push(b'}');
+    }
+
+    /// Appends an array with these elements.
+    pub fn array(&mut self, elements: impl FnOnce(&mut Self)) {
+        self.out.push(b'[');
+        elements(self);
+        self.out.push(b']');
+    }
+
+    /// Begins a member of an object; its value follows.
+    pub fn key(&mut self, key: &str) {
+        self.element();
+        push_string(self.out, key.as_bytes());
+        self.out.push(b':');
+    }
+
+    /// Begins an element of an array.
+    pub fn element(&mut self) {
+        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':' | b'\n')) {
+            self.out.push(b',');
+        }
+    }
+
+    /// Appends a string.
+    pub fn text(&mut self, text: &[u8]) {
+        push_string(self.out, text);
+    }
+
+    /// Appends a member that is a string.
+    pub fn string(&mut self, key: &str, text: &[u8]) {
+        self.key(key);
+        self.text(text);
+    }
+
+    /// Appends a member that is a number.
+    pub fn number(&mut self, key: &str, number: impl fmt::Display) {
+        self.key(key);
+        push_fmt(self.out, format_args!("{number}"));
+    }
+
+    /// Appends a member that is null.
+    pub fn null(&mut self, key: &str) {
+        self.key(key);
+        self.out.extend_from_slice(b"null");
+    }
+}
+
 /// Appends an object that may go over several lines as one line: white space between tokens left out.
 pub fn push_on_one_line(out: &mut Vec<u8>, object: &[u8]) {
     let mut in_string = false;

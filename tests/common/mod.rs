@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::io::Write as _;
+pub mod story;
+
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -80,6 +82,43 @@ pub fn run_with_input(args: &[&str], input: &[u8]) -> Run {
     ended(&output)
 }
 
+/// Runs the program to its end on a terminal of this width, and returns what it shows.
+pub fn run_on_terminal(width: u16, args: &[&str]) -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).expect("it is ours");
+    unlockpt(&terminal).expect("it is unlocked");
+    let name = ptsname(&terminal, Vec::new()).expect("it has a name");
+    let mut options = std::fs::File::options();
+    let name = name.to_str().expect("UTF-8");
+    let inside = options.read(true).write(true).open(name).expect("it opens");
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: width,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&inside, size).expect("a size");
+    let mut attributes = tcgetattr(&inside).expect("attributes");
+    attributes.make_raw();
+    tcsetattr(&inside, OptionalActions::Now, &attributes).expect("attributes");
+    let mut command = proctracer();
+    command.args(args).env_remove("COLUMNS").stdout(inside);
+    let mut child = command.spawn().expect("the program starts");
+    // The last handle of the inside is the child's, so that reading ends with it.
+    drop(command);
+    let mut out = Vec::new();
+    let mut buffer = [0; 4096];
+    let mut terminal = std::fs::File::from(terminal);
+    while let Ok(count @ 1..) = terminal.read(&mut buffer) {
+        out.extend_from_slice(&buffer[..count]);
+    }
+    assert!(child.wait().expect("it ends").success());
+    String::from_utf8(out).expect("what is printed is UTF-8")
+}
+
 fn ended(output: &Output) -> Run {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("what is printed is UTF-8");
     Run {
@@ -87,6 +126,15 @@ fn ended(output: &Output) -> Run {
         err: text(&output.stderr),
         status: output.status.code().expect("no signal ended it"),
     }
+}
+
+/// Compares text with a file of the project; with `UPDATE_EXPECTED=1` the file is written instead.
+#[track_caller]
+pub fn expected(name: &str, actual: &str) {
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(file(name), actual).expect("the file can be written");
+    }
+    assert_same(actual, &read(name));
 }
 
 /// Compares text line by line, so that a difference can be read.

@@ -1,0 +1,98 @@
+//! Columns of a report: numbers to the right, wide enough for what is in them; last a name, which may be cut.
+
+use super::figures::cells;
+
+/// A column.
+#[derive(Debug)]
+pub struct Column {
+    /// What stands above it.
+    pub head: &'static str,
+    /// How wide it is at least, in cells.
+    pub width: usize,
+    /// True if its texts begin at its left.
+    pub is_left: bool,
+}
+
+impl Column {
+    /// A column whose texts end at its right, a space after the column before it.
+    pub const fn right(head: &'static str, width: usize) -> Column {
+        Column {
+            head,
+            width,
+            is_left: false,
+        }
+    }
+
+    /// A column whose texts begin at its left, two spaces after the column before it.
+    pub const fn left(head: &'static str, width: usize) -> Column {
+        Column {
+            head,
+            width,
+            is_left: true,
+        }
+    }
+
+    fn gap(&self) -> usize {
+        if self.is_left { 2 } else { 1 }
+    }
+}
+
+/// Columns with their widths, and a last one without a width.
+pub struct Columns {
+    columns: Vec<Column>,
+    name: &'static str,
+}
+
+impl Columns {
+    /// These columns, and the name column with this head.
+    pub fn new(columns: Vec<Column>, name: &'static str) -> Columns {
+        Columns { columns, name }
+    }
+
+    /// Makes the columns wide enough for these cells.
+    pub fn fit(&mut self, texts: &[String]) {
+        for (column, text) in self.columns.iter_mut().zip(texts) {
+            column.width = column.width.max(cells(text));
+        }
+    }
+
+    /// Where the name begins, in cells.
+    pub fn indent(&self) -> usize {
+        let width = |column: &Column| column.gap() + column.width;
+        self.columns.iter().map(width).sum::<usize>() + 2
+    }
+
+    /// Appends the line above the rows.
+    pub fn push_head(&self, out: &mut Vec<u8>) {
+        let heads: Vec<_> = self.columns.iter().map(|column| column.head).collect();
+        self.push(out, &heads, |_, head, out| {
+            out.extend_from_slice(head.as_bytes());
+        });
+        out.extend_from_slice(self.name.as_bytes());
+        out.push(b'\n');
+    }
+
+    /// Appends the texts of a row, each by `paint`, up to where its name begins.
+    pub fn push<T: AsRef<str>>(
+        &self,
+        out: &mut Vec<u8>,
+        texts: &[T],
+        mut paint: impl FnMut(usize, &str, &mut Vec<u8>),
+    ) {
+        for (at, (column, text)) in self.columns.iter().zip(texts).enumerate() {
+            let text = text.as_ref();
+            let free = column.width.saturating_sub(cells(text));
+            let before = column.gap() + if column.is_left { 0 } else { free };
+            push_spaces(out, before);
+            paint(at, text, out);
+            if column.is_left {
+                push_spaces(out, free);
+            }
+        }
+        push_spaces(out, 2);
+    }
+}
+
+fn push_spaces(out: &mut Vec<u8>, count: usize) {
+    out.resize(out.len() + count, b' ');
+}

@@ -1,0 +1,271 @@
+//! The processes of a trace, as far as its events tell: who they are, who started them, how they ended.
+
+use std::collections::HashMap;
+
+use crate::model::event::{Text, Timestamp};
+use crate::model::wait::Wait;
+use crate::order::fact::{Actor, Fact, Life, Part};
+use crate::text::escape;
+
+/// Arguments of a command.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments {
+    bytes: Box<[u8]>,
+    ends: Box<[usize]>,
+}
+
+impl Arguments {
+    fn of<'a>(arguments: impl Iterator<Item = &'a [u8]>) -> Arguments {
+        let mut bytes = Vec::new();
+        let mut ends = Vec::new();
+        for argument in arguments {
+            bytes.extend_from_slice(argument);
+            ends.push(bytes.len());
+        }
+        Arguments {
+            bytes: bytes.into(),
+            ends: ends.into(),
+        }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let argument = &self.bytes[start..*end];
+            start = *end;
+            argument
+        })
+    }
+}
+
+/// A process. It is one through all its images.
+#[derive(Debug, Default)]
+pub struct Process<T> {
+    /// Process id.
+    pub pid: i32,
+    /// When it was forked, as its messages say.
+    start: Option<Timestamp>,
+    /// When its fork was seen.
+    pub forked: Option<Timestamp>,
+    /// True if its fork was seen, with or without a time.
+    pub is_forked: bool,
+    /// When its first event was.
+    first: Option<Timestamp>,
+    /// The place of the process that forked it, where that was seen.
+    parent: Option<usize>,
+    /// The pid of the process that forked it, as its messages say.
+    pub ppid: Option<i32>,
+    /// The pid of the process that is responsible for it.
+    pub responsible: Option<i32>,
+    /// Effective user id.
+    pub euid: Option<u32>,
+    /// The executable that it runs.
+    pub image: Box<[u8]>,
+    /// The arguments of its last exec; None where no exec was seen.
+    pub arguments: Option<Arguments>,
+    /// The label of the launchd job that it is.
+    pub job: Option<Box<[u8]>>,
+    /// `pidversion` of the image.
+    version: i64,
+    /// How it ended.
+    pub end: Option<End>,
+    /// True if it did what is shown, or was forked by a fork that is shown.
+    pub is_seen: bool,
+    /// What a report counts of it.
+    pub data: T,
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// When it was.
+    pub time: Option<Timestamp>,
+    /// The wait status.
+    pub status: Option<i128>,
+}
+
+impl End {
+    /// Returns true if it ended by a signal, or with another exit status than 0.
+    pub fn is_failure(&self) -> bool {
+        self.status.is_some_and(|status| status != 0)
+    }
+
+    /// The exit status, or the name of the signal.
+    pub fn name(&self) -> String {
+        match self.status.map(|status| (Wait::from(status), status)) {
+            Some((Wait::Exited(code), _)) => code.to_string(),
+            Some((Wait::Killed { signal, .. }, _)) => signal.to_owned(),
+            Some((Wait::Other, status)) => format!("{status:#x}"),
+            None => "?".to_owned(),
+        }
+    }
+}
+
+impl<T> Process<T> {
+    /// The place of the process that forked it, where that was seen.
+    pub fn parent(&self) -> Option<usize> {
+        self.parent
+    }
+
+    /// When it started: as its messages say, else when its fork was seen.
+    pub fn started(&self) -> Option<Timestamp> {
+        self.start.or(self.forked)
+    }
+
+    /// When it started, or else was first seen.
+    pub fn appeared(&self) -> Option<Timestamp> {
+        self.started().or(self.first)
+    }
+
+    /// Takes over what a message says of it.
+    fn update(&mut self, actor: &Actor, image: Option<&[u8]>) {
+        self.start = self.start.or(actor.start);
+        self.ppid = actor.original_ppid.or(actor.ppid).or(self.ppid);
+        let responsible = actor.responsible.map(|process| process.pid);
+        self.responsible = responsible.or(self.responsible);
+        self.euid = actor.euid.or(self.euid);
+        self.version = actor.id.version;
+        if let Some(image) = image
+            && *image != *self.image
+        {
+            // What it runs now was begun by an exec that wasn't seen.
+            self.arguments = None;
+            self.job = None;
+            self.image = image.into();
+        }
+    }
+
+    /// The command as a shell would have to be given it; where no exec was seen, the path of the image, `-` where
+    /// that isn't known either.
+    /// With `is_short`, of the first argument the last component only.
+    pub fn command(&self, is_short: bool) -> String {
+        let mut out = Vec::new();
+        match &self.arguments {
+            Some(arguments) => {
+                for (at, argument) in arguments.iter().enumerate() {
+                    let mut text = Text::Bytes(argument);
+                    if at > 0 {
+                        out.push(b' ');
+                    } else if is_short && !text.file_name().bytes().is_empty() {
+                        text = text.file_name();
+                    }
+                    escape::push_argument(&mut out, text);
+                }
+            }
+            None if self.image.is_empty() => out.push(b'-'),
+            None => escape::push_bytes(&mut out, &self.image),
+        }
+        // What isn't UTF-8 has been escaped.
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+/// The processes of a trace, each at the place where it was first seen. `T` is what a report counts of each.
+#[derive(Debug, Default)]
+pub struct Processes<T> {
+    all: Vec<Process<T>>,
+    /// The place of the process that has a pid now.
+    by_pid: HashMap<i32, usize>,
+    /// The place of a process by its pid and its start.
+    by_start: HashMap<(i32, Timestamp), usize>,
+}
+
+impl<T: Default> Processes<T> {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Process<T>> {
+        self.all.iter()
+    }
+
+    /// All of them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process<T>> {
+        self.all.iter_mut()
+    }
+
+    /// The process at a place that was given before.
+    pub fn get(&self, place: usize) -> Option<&Process<T>> {
+        self.all.get(place)
+    }
+
+    /// The process at a place that was given before.
+    pub fn get_mut(&mut self, place: usize) -> Option<&mut Process<T>> {
+        self.all.get_mut(place)
+    }
+
+    /// Takes note of an event, and returns the place of the process that did it.
+    pub fn observe(&mut self, fact: &Fact<'_>, shown: bool) -> Option<usize> {
+        let time = fact.time;
+        let actor = fact.process.as_ref()?;
+        let place = self.find(actor).unwrap_or_else(|| self.add(actor, time));
+        self.all[place].update(actor, fact.text_of(Part::Image));
+        self.all[place].is_seen |= shown;
+        match &fact.life {
+            Life::None => {}
+            Life::Fork(child) => self.fork(place, child, fact, shown),
+            Life::Exec(target) => {
+                let process = &mut self.all[place];
+                process.update(target, fact.text_of(Part::TargetImage));
+                process.arguments = Some(Arguments::of(fact.texts(Part::Argument)));
+                // "0": no job.
+                let job = fact.text_of(Part::Job).filter(|job| *job != b"0");
+                process.job = job.map(Into::into);
+            }
+            Life::Exit(status) => {
+                self.all[place].end = Some(End {
+                    time,
+                    status: *status,
+                });
+            }
+        }
+        Some(place)
+    }
+
+    fn fork(&mut self, parent: usize, child: &Actor, fact: &Fact<'_>, shown: bool) {
+        let time = fact.time;
+        let known = child
+            .start
+            .and_then(|start| self.by_start.get(&(child.id.pid, start)));
+        let place = known.copied().unwrap_or_else(|| self.add(child, time));
+        let process = &mut self.all[place];
+        process.update(child, fact.text_of(Part::TargetImage));
+        process.is_forked = true;
+        process.forked = time;
+        process.is_seen |= shown;
+        if parent != place {
+            process.parent = Some(parent);
+        }
+    }
+
+    /// The place of a process, if it is known: the same pid and the same start. Where the start isn't in a message, it is
+    /// the process that has the pid now, unless that has ended and this is another image.
+    fn find(&mut self, actor: &Actor) -> Option<usize> {
+        let pid = actor.id.pid;
+        let place = *self.by_pid.get(&pid)?;
+        let process = &self.all[place];
+        match (process.start, actor.start) {
+            (Some(own), Some(start)) if own == start => Some(place),
+            (Some(_), Some(start)) => self.by_start.get(&(pid, start)).copied(),
+            _ if process.end.is_some() && process.version != actor.id.version => None,
+            (None, Some(start)) => {
+                self.by_start.insert((pid, start), place);
+                Some(place)
+            }
+            _ => Some(place),
+        }
+    }
+
+    fn add(&mut self, actor: &Actor, time: Option<Timestamp>) -> usize {
+        let place = self.all.len();
+        self.all.push(Process {
+            pid: actor.id.pid,
+            start: actor.start,
+            first: time,
+            ..Process::default()
+        });
+        self.by_pid.insert(actor.id.pid, place);
+        if let Some(start) = actor.start {
+            self.by_start.insert((actor.id.pid, start), place);
+        }
+        place
+    }
+}

@@ -1,0 +1,221 @@
+//! `-c`, `-C`: how many events there were, by event, by program, by file and by what else is asked for.
+
+mod by;
+mod lives;
+mod print;
+mod table;
+
+use std::collections::{HashSet, VecDeque};
+
+use super::counts::Times;
+use super::page::{Look, Page};
+use super::processes::Processes;
+use super::words::event_name;
+use crate::order::fact::{Asks, Fact, Life};
+use crate::order::loss::Missing;
+use crate::order::stage::{Stage, Verdict};
+use print::View;
+use table::{Ids, Row, Table};
+
+pub use by::{By, SortBy};
+
+/// What a summary shows.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The tables, in their order.
+    pub by: Vec<By>,
+    /// What their rows are sorted by.
+    pub sort_by: SortBy,
+    /// How many rows each has at most. None: all.
+    pub top: Option<usize>,
+    /// True if the events are shown, too.
+    pub with_events: bool,
+    /// True if a line is left free before it.
+    pub after_others: bool,
+}
+
+/// How many pairs of a process and a name are remembered before those of processes that have ended are forgotten.
+const MAX_PAIRS: usize = 1 << 20;
+
+/// The names that a process had to do with, by the ids of their rows.
+#[derive(Debug, Default)]
+struct Met {
+    ids: HashSet<u32>,
+    /// True if they have been forgotten, because the process ended long ago.
+    is_forgotten: bool,
+    failed: bool,
+}
+
+/// The summary.
+pub struct Summary {
+    options: Options,
+    look: Look,
+    processes: Processes<Met>,
+    ended: VecDeque<usize>,
+    pairs: usize,
+    events: u64,
+    times: Times,
+    ids: Ids,
+    by_event: Table,
+    tables: Vec<(By, Table)>,
+}
+
+impl Summary {
+    /// A summary of nothing yet.
+    pub fn new(options: Options, look: Look) -> Summary {
+        let mut kept: Vec<By> = options.by.clone();
+        if kept.contains(&By::Folder) && !kept.contains(&By::File) {
+            // The files of a folder are counted there.
+            kept.push(By::File);
+        }
+        kept.retain(|by| *by != By::Event);
+        Summary {
+            tables: kept.into_iter().map(|by| (by, Table::default())).collect(),
+            options,
+            look,
+            processes: Processes::default(),
+            ended: VecDeque::new(),
+            pairs: 0,
+            events: 0,
+            times: Times::default(),
+            ids: Ids::default(),
+            by_event: Table::default(),
+        }
+    }
+
+    fn count(&mut self, fact: &Fact<'_>, process: Option<usize>) {
+        self.events += 1;
+        let time = fact.time;
+        self.times.add(time);
+        let mut met = process
+            .and_then(|place| self.processes.get_mut(place))
+            .map(|process| &mut process.data);
+        let mut pairs = 0;
+        let mut count = |row: &mut Row| {
+            row.events += 1;
+            row.times.add(time);
+            if let Some(met) = &mut met
+                && !met.is_forgotten
+                && met.ids.insert(row.id)
+            {
+                row.processes += 1;
+                pairs += 1;
+            }
+            row.id
+        };
+        let name = event_name(&fact.event);
+        let event = count(self.by_event.row(&name, &mut self.ids));
+        for (by, table) in &mut self.tables {
+            by.names(fact, process, &mut |name| {
+                let row = table.row(name, &mut self.ids);
+                count(row);
+                if *by == By::File {
+                    row.counts.add(event);
+                }
+            });
+        }
+        self.pairs += pairs;
+        self.keep_bounds();
+    }
+
+    /// Takes note of the end of a process that failed.
+    fn fail(&mut self, fact: &Fact<'_>, place: usize) {
+        let Some(process) = self.processes.get_mut(place) else {
+            return;
+        };
+        let is_failure = process.end.is_some_and(|end| end.is_failure());
+        if !is_failure || std::mem::replace(&mut process.data.failed, true) {
+            return;
+        }
+        for (by, table) in &mut self.tables {
+            if by.counts_failed() {
+                by.names(fact, Some(place), &mut |name| {
+                    if let Some(row) = table.known(name) {
+                        row.failed += 1;
+                    }
+                });
+            }
+        }
+    }
+
+    /// Folds names together and forgets what ended processes met, where there is too much of it.
+    fn keep_bounds(&mut self) {
+        let tables = self.tables.iter_mut().map(|(_, table)| table);
+        for table in tables.chain([&mut self.by_event]) {
+            if table.is_full() {
+                let gone = table.fold();
+                for process in self.processes.iter_mut() {
+                    process.data.ids.retain(|id| !gone.contains(id));
+                }
+                let left = self.processes.iter().map(|process| process.data.ids.len());
+                self.pairs = left.sum();
+            }
+        }
+        while self.pairs > MAX_PAIRS
+            && let Some(place) = self.ended.pop_front()
+            && let Some(process) = self.processes.get_mut(place)
+        {
+            let ids = std::mem::take(&mut process.data.ids);
+            process.data.is_forgotten = true;
+            self.pairs -= ids.len();
+        }
+    }
+
+    fn table(&self, by: By) -> Option<&Table> {
+        if by == By::Event {
+            return Some(&self.by_event);
+        }
+        let table = self.tables.iter().find(|(own, _)| *own == by);
+        table.map(|(_, table)| table)
+    }
+
+    fn write(&self, missing: &Missing, page: Page, out: &mut Vec<u8>) {
+        let view = View::new(self, page);
+        if self.look.json {
+            let mut json = Vec::new();
+            view.push_json(missing, &mut json);
+            page.push_json(out, &json);
+        } else {
+            view.push_text(missing, out);
+        }
+    }
+}
+
+impl Stage for Summary {
+    fn asks(&self) -> Asks {
+        let asks = self.tables.iter().map(|(by, _)| by.asks());
+        asks.fold(Asks::empty(), |asks, more| asks | more)
+    }
+
+    fn replaces_events(&self) -> bool {
+        !self.options.with_events
+    }
+
+    fn event(&mut self, fact: &Fact<'_>, shown: bool, _: &mut Vec<u8>) -> Verdict {
+        let process = self.processes.observe(fact, shown);
+        if shown {
+            self.count(fact, process);
+        }
+        if let (Life::Exit(_), Some(place)) = (&fact.life, process) {
+            self.ended.push_back(place);
+            self.fail(fact, place);
+        }
+        match (shown, self.options.with_events) {
+            (false, _) => Verdict::Hide,
+            (true, false) => Verdict::Replace,
+            (true, true) => Verdict::Show,
+        }
+    }
+
+    fn reports(&self) -> bool {
+        true
+    }
+
+    fn report(&mut self, missing: &Missing, out: &mut Vec<u8>) {
+        self.write(missing, self.look.meanwhile, out);
+    }
+
+    fn end(&mut self, missing: &Missing, out: &mut Vec<u8>) {
+        self.write(missing, self.look.end, out);
+    }
+}

@@ -1,0 +1,117 @@
+//! Counters by name, as many as memory is meant for.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+use super::super::counts::{Counts, Times};
+
+/// How many names a table counts one by one. Beyond that the rarest are folded together.
+pub const LIMIT: usize = 100_000;
+
+/// What is counted of a name.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Stands for the name; unique among the rows of all tables that share a [`Ids`].
+    pub id: u32,
+    /// Its events.
+    pub events: u64,
+    /// The processes that they are of.
+    pub processes: u64,
+    /// The processes that failed.
+    pub failed: u64,
+    /// When they happened.
+    pub times: Times,
+    /// How many of each event, where that is asked for.
+    pub counts: Counts,
+}
+
+/// Gives rows their ids.
+#[derive(Debug, Default)]
+pub struct Ids(u32);
+
+impl Ids {
+    fn next(&mut self) -> u32 {
+        // After four billion names one may be taken for another of long ago, and one process too few be counted.
+        self.0 = self.0.wrapping_add(1);
+        self.0
+    }
+}
+
+/// What was folded together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Folded {
+    /// The number of names, one that came again after it was folded counted each time.
+    pub names: u64,
+    /// Their events.
+    pub events: u64,
+    /// By how many events the count of a name can be too low, because it was folded before.
+    pub error: u64,
+}
+
+/// Counters by name.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: HashMap<Box<[u8]>, Row>,
+    folded: Folded,
+}
+
+impl Table {
+    /// The row of a name.
+    pub fn row(&mut self, name: &[u8], ids: &mut Ids) -> &mut Row {
+        if !self.rows.contains_key(name) {
+            let row = Row {
+                id: ids.next(),
+                events: 0,
+                processes: 0,
+                failed: 0,
+                times: Times::default(),
+                counts: Counts::default(),
+            };
+            self.rows.insert(name.into(), row);
+        }
+        // It is there now; the closure is never called.
+        self.rows.get_mut(name).unwrap_or_else(|| unreachable!())
+    }
+
+    /// The row of a name that is counted already.
+    pub fn known(&mut self, name: &[u8]) -> Option<&mut Row> {
+        self.rows.get_mut(name)
+    }
+
+    /// Returns true if there are more names than are counted one by one.
+    pub fn is_full(&self) -> bool {
+        self.rows.len() > LIMIT
+    }
+
+    /// Folds the rarest quarter of the names together, the newest first where they are equally rare, and returns their
+    /// ids.
+    pub fn fold(&mut self) -> HashSet<u32> {
+        let rarity = |row: &Row| (row.events, Reverse(row.id));
+        let mut rarities: Vec<_> = self.rows.values().map(rarity).collect();
+        let (_, bound, _) = rarities.select_nth_unstable(LIMIT / 4);
+        let bound = *bound;
+        let mut ids = HashSet::new();
+        self.folded.error += bound.0;
+        let folded = &mut self.folded;
+        self.rows.retain(|_, row| {
+            let stays = rarity(row) > bound;
+            if !stays {
+                folded.names += 1;
+                folded.events += row.events;
+                ids.insert(row.id);
+            }
+            stays
+        });
+        ids
+    }
+
+    /// What was folded together.
+    pub fn folded(&self) -> Folded {
+        self.folded
+    }
+
+    /// The names and their rows, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Row)> {
+        self.rows.iter().map(|(name, row)| (&**name, row))
+    }
+}
