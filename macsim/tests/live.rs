@@ -90,9 +90,14 @@ fn messages_of_a_file_come_besides() {
         assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
         run
     };
-    let args = ["live", "tree", "sleep 0.1; (exit 3); exec /bin/true"];
+    let args = [
+        "live",
+        "tree",
+        "sleep 0.1; (exit 3); exec /bin/true",
+        "after-others",
+    ];
     let with = tree(Run::check(&args).events(hour));
-    let without = tree(Run::check(&args));
+    let without = tree(Run::check(&args[..3]));
     assert_eq!(with.out, without.out);
     let delivered = |run: &Output| {
         let rest = run.said.rsplit_once("delivered ").expect("the totals").1;

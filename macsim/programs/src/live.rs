@@ -866,9 +866,12 @@ fn outlived(_: &[String]) {
 }
 
 /// Runs a shell script, and prints the forks, execs and exits of it and of all below it, processes numbered by their
-/// forks: `?` is one whose fork was lost, and whose parent is known.
+/// forks: `?` is one whose fork was lost, and whose parent is known. With `after-others` it first waits for a message.
 fn tree(args: &[String]) {
     let client = client();
+    if args.get(1).is_some_and(|arg| arg == "after-others") {
+        wait_for("message", |_| true);
+    }
     let status = ended(shell(&args[0], 0));
     let own = own_token();
     // The number of each process by its pid and version.
