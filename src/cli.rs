@@ -250,7 +250,7 @@ pub struct Cli {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     pub color: Color,
 
-    /// Tell what a live trace takes, what of it is missing here, and how to mend that
+    /// Check what a live trace needs and how to fix what is missing
     #[arg(long)]
     pub doctor: bool,
 

@@ -125,6 +125,7 @@ fn filter(cli: &Cli) -> anyhow::Result<Filter> {
         selection: Selection::parse(&cli.events)?,
         conditions: conditions(cli)?,
         excluded_groups: Vec::new(),
+        excluded_writers: Vec::new(),
     })
 }
 

@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const HOUR: &str = "samples/developers-hour.jsonl";
 
-const GOES_ON: &str = "proctracer: macOS lets only entitled programs trace by themselves; this copy goes on with eslogger\n";
+const GOES_ON: &str =
+    "proctracer: not entitled to use EndpointSecurity directly; falling back to eslogger\n";
 
 /// The first message of an event among the fixtures, with these numbers.
 fn message(event: &str, seq_num: u64, global_seq_num: u64) -> String {
@@ -193,7 +194,7 @@ fn its_own_pipeline_is_left_out_unless_it_is_asked_for() {
 }
 
 #[test]
-fn without_the_entitlement_it_goes_on_with_eslogger() {
+fn without_the_entitlement_it_falls_back_to_eslogger() {
     let events = opens(3);
     let run = Run::new(&["-e", "exec,open"])
         .option("--new-client=3")
@@ -205,19 +206,42 @@ fn without_the_entitlement_it_goes_on_with_eslogger() {
     assert_eq!((run.err, run.status), (format!("{GOES_ON}{ended}"), 1));
 }
 
+/// What `es_new_client` says to a program that isn't entitled isn't documented.
 #[test]
-fn other_refusals_are_told_and_end_it_whichever_source_met_them() {
+fn a_copy_without_the_entitlement_falls_back_at_any_refusal_that_eslogger_can_outlive() {
+    let events = opens(3);
+    for (result, reason) in [
+        ("1", "EndpointSecurity: invalid argument (1)"),
+        ("2", "EndpointSecurity: internal error (2)"),
+        ("4", "not entitled to use EndpointSecurity directly"),
+        ("5", "not entitled to use EndpointSecurity directly"),
+    ] {
+        let run = Run::new(&["-e", "exec,open"])
+            .option("--new-client")
+            .option(result)
+            .option("--signature=none")
+            .eslogger(&events)
+            .env("MACSIM_ESLOGGER_END", "0")
+            .run();
+        assert_eq!(run.out, recorded(&[], &events).out, "{result}");
+        let said = format!("proctracer: {reason}; falling back to eslogger\n");
+        assert!(run.err.starts_with(&said), "{}", run.err);
+    }
+}
+
+#[test]
+fn other_refusals_end_it_whichever_source_met_them() {
     for (result, by_eslogger, says) in [
-        ("4", "permitted", "a live trace takes Full Disk Access"),
-        ("5", "privileged", "a live trace takes root: use sudo"),
-        ("6", "", "macOS already has as many clients"),
+        ("4", "permitted", "a live trace needs Full Disk Access for "),
+        ("5", "privileged", "a live trace needs root: use sudo"),
+        ("6", "", "EndpointSecurity has no room for another client"),
     ] {
         let native = Run::new(&["-e", "open"]).option("--new-client");
         let refused = native.option(result).eslogger(&opens(1)).run();
         assert_eq!((refused.out.as_str(), refused.status), ("", 4), "{result}");
         let said = refused.err.strip_prefix("proctracer: ").expect("a message");
         assert!(
-            said.starts_with(says) && said.lines().count() == 1,
+            said.starts_with(says) && said.lines().count() == 1 + usize::from(result == "4"),
             "{said}"
         );
         if !by_eslogger.is_empty() {
@@ -238,7 +262,7 @@ fn other_refusals_are_told_and_end_it_whichever_source_met_them() {
         let not_root = not_root.eslogger("").run();
         assert_eq!(
             (not_root.err.as_str(), not_root.status),
-            ("proctracer: a live trace takes root: use sudo\n", 4)
+            ("proctracer: a live trace needs root: use sudo\n", 4)
         );
     }
 }
@@ -253,9 +277,8 @@ fn without_the_entitlement_and_eslogger_it_says_what_to_do() {
         assert_eq!((refused.out.as_str(), refused.status), ("", 4));
         assert_eq!(
             refused.err,
-            "proctracer: macOS lets only programs with the entitlement com.apple.developer.endpoint-security.client \
-             trace by themselves, which Apple grants to developers; an ad-hoc signature with it counts only where both SIP and \
-             AMFI are off. Without: --source eslogger\n"
+            "proctracer: this copy is not entitled to use EndpointSecurity directly \
+             (com.apple.developer.endpoint-security.client, which Apple grants to developers); use --source eslogger\n"
         );
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use super::Choice;
-use super::macos::{explain, report_lacking, start_native};
+use super::macos::{explain, falls_back, report_lacking, start_native};
 use crate::exit::{Exit, warn};
 use crate::pipeline::{self, Run, Source};
 use crate::select::{Follow, Link, Need};
@@ -92,12 +92,7 @@ fn start(choice: Choice, need: &Need, run: &Run) -> Result<Started, Refusal> {
         Choice::Auto => match native() {
             Ok(source) => Ok(Started::Native(source)),
             Err(Refusal::NotEntitled) if !native::is_root() => Err(Refusal::NotPrivileged),
-            Err(Refusal::NotEntitled) if eslogger::is_there() => {
-                warn(format_args!(
-                    "not entitled to use EndpointSecurity directly; falling back to eslogger"
-                ));
-                by_eslogger()
-            }
+            Err(refusal) if falls_back(&refusal) => by_eslogger(),
             Err(refusal) => Err(refusal),
         },
     }

@@ -1,31 +1,36 @@
-//! `--doctor`: what a live trace takes, what of it is there, and how to mend the rest.
+//! `--doctor`: checks what a live trace needs, and says how to fix what is missing.
 
 use std::fmt::Write as _;
 
 use crate::exit::Exit;
 use crate::model::catalogue::{MacOs, OLDEST};
-use crate::source::refusal::Refusal;
+use crate::source::refusal::{Refusal, Surroundings};
+
+/// All bits that csrutil(8) clears to turn System Integrity Protection off.
+const SIP_OFF: u32 = 0x7f;
 
 /// What was found out about the Mac and this process.
 #[derive(Debug)]
 pub struct Findings {
     /// The running macOS.
     pub macos: Option<MacOs>,
-    /// Whether the process runs as root.
+    /// True if the process runs as root.
     pub root: bool,
+    /// True if the program has the entitlement; None where macOS doesn't say.
+    pub entitled: Option<bool>,
     /// What came of the attempt to make a client.
     pub client: Result<(), Refusal>,
-    /// Whether the process may read what takes Full Disk Access; None where that can't be told.
+    /// True if the process may read what needs Full Disk Access; None where that can't be known.
     pub full_disk: Option<bool>,
-    /// Whether `/usr/bin/eslogger` is there.
+    /// True if `/usr/bin/eslogger` is there.
     pub eslogger: bool,
-    /// Whether System Integrity Protection is on.
-    pub sip: Option<bool>,
-    /// The app that macOS asks permissions of.
-    pub app: Option<String>,
+    /// The configuration of System Integrity Protection: a bit for each part that is off.
+    pub sip: Option<u32>,
+    /// Where the program runs.
+    pub surroundings: Surroundings,
 }
 
-/// What is to be said of a requirement.
+/// The state of a requirement.
 enum State {
     Ok(String),
     Missing(String),
@@ -38,25 +43,29 @@ impl Findings {
         let mut out = String::new();
         for (name, state) in self.states() {
             let line = match state {
-                State::Ok(what) if what.is_empty() => "ok".to_owned(),
-                State::Ok(what) => format!("ok: {what}"),
-                State::Missing(mend) => format!("missing: {mend}"),
-                State::Unknown(why) => format!("not known: {why}"),
+                State::Ok(detail) if detail.is_empty() => "ok".to_owned(),
+                State::Ok(detail) => format!("ok: {detail}"),
+                State::Missing(fix) => format!("missing: {fix}"),
+                State::Unknown(why) => format!("unknown: {why}"),
             };
+            let mut lines = line.lines();
             // Writing to a string can't fail.
-            let _ = writeln!(out, "{name:<28}{line}");
+            let _ = writeln!(out, "{name:<28}{}", lines.next().unwrap_or_default());
+            for line in lines {
+                let _ = writeln!(out, "{:<28}{line}", "");
+            }
         }
         let (conclusion, exit) = self.conclusion();
         let _ = writeln!(out, "\n{conclusion}");
         (out, exit)
     }
 
-    /// What is to be said of a requirement: how to mend it, if it isn't there.
-    fn state(&self, is_there: bool, refusal: &Refusal) -> State {
-        if is_there {
+    /// The state of a requirement: how to fix it, if it isn't met.
+    fn state(&self, is_met: bool, refusal: &Refusal) -> State {
+        if is_met {
             State::Ok(String::new())
         } else {
-            State::Missing(refusal.mend(self.app.as_deref()).into_owned())
+            State::Missing(refusal.advice(&self.surroundings).into_owned())
         }
     }
 
@@ -66,38 +75,38 @@ impl Findings {
             Some(version) => {
                 State::Missing(format!("this is {version}; {OLDEST} or later is needed"))
             }
-            None => State::Unknown("macOS doesn't tell its version"),
+            None => State::Unknown("macOS doesn't report its version"),
         };
-        let entitlement = match &self.client {
-            Err(Refusal::NotEntitled) => self.state(false, &Refusal::NotEntitled),
-            Ok(()) | Err(Refusal::NotPermitted | Refusal::TooManyClients) => {
-                self.state(true, &Refusal::NotEntitled)
-            }
-            Err(_) => State::Unknown("macOS refuses before it looks at it"),
+        let entitlement = match (self.entitled, &self.client) {
+            (_, Ok(())) => self.state(true, &Refusal::NotEntitled),
+            (_, Err(Refusal::NotEntitled)) => self.state(false, &Refusal::NotEntitled),
+            (Some(entitled), _) => self.state(entitled, &Refusal::NotEntitled),
+            (None, _) => State::Unknown("macOS doesn't show the signature"),
         };
         let full_disk = match (&self.client, self.full_disk) {
             (Ok(()), _) => self.state(true, &Refusal::NotPermitted),
-            (Err(Refusal::NotPermitted), _) => self.state(false, &Refusal::NotPermitted),
+            (Err(Refusal::NotPermitted), _) if self.entitled != Some(false) => {
+                self.state(false, &Refusal::NotPermitted)
+            }
             (_, Some(is_there)) => self.state(is_there, &Refusal::NotPermitted),
-            (_, None) => State::Unknown("macOS doesn't tell before the above is there"),
+            (_, None) => State::Unknown("run it with sudo to check"),
         };
         let client = match &self.client {
-            Ok(()) => State::Ok("macOS has made one".to_owned()),
+            Ok(()) => State::Ok("created".to_owned()),
             Err(Refusal::TooManyClients) => self.state(false, &Refusal::TooManyClients),
             Err(Refusal::Other(reason)) => State::Missing(reason.clone()),
-            Err(_) => State::Unknown("macOS refuses one for want of the above"),
+            Err(_) => State::Unknown("something above is missing"),
         };
         let eslogger = if self.eslogger {
             State::Ok("/usr/bin/eslogger".to_owned())
         } else {
-            State::Missing("it comes with macOS 13 and later".to_owned())
+            State::Missing("it is part of macOS 13 and later".to_owned())
         };
         let sip = match self.sip {
-            Some(true) => State::Ok(
-                "on, as it should be; a copy without the entitlement can't be a client".to_owned(),
-            ),
-            Some(false) => State::Ok("off".to_owned()),
-            None => State::Unknown("macOS doesn't tell"),
+            Some(0) => State::Ok("on".to_owned()),
+            Some(config) if config & SIP_OFF == SIP_OFF => State::Ok("off".to_owned()),
+            Some(config) => State::Ok(format!("partly off ({config:#x})")),
+            None => State::Unknown("macOS doesn't report it"),
         };
         [
             ("macOS", macos),
@@ -111,18 +120,24 @@ impl Findings {
     }
 
     fn conclusion(&self) -> (&'static str, Exit) {
-        let by_eslogger = self.root && self.eslogger && self.full_disk != Some(false);
         match &self.client {
             Ok(()) => (
-                "A live trace works, natively: sudo proctracer -e exec,open",
+                "Live traces work, with EndpointSecurity directly: sudo proctracer -e exec,open",
                 Exit::Done,
             ),
-            Err(Refusal::NotEntitled) if by_eslogger => (
-                "A live trace works, through eslogger: sudo proctracer -e exec,open",
-                Exit::Done,
-            ),
+            Err(refusal)
+                if self.root
+                    && self.eslogger
+                    && self.full_disk != Some(false)
+                    && refusal.leaves_eslogger(self.entitled) =>
+            {
+                (
+                    "Live traces work, through eslogger: sudo proctracer -e exec,open",
+                    Exit::Done,
+                )
+            }
             Err(refusal) => (
-                "A live trace doesn't work until what is missing is mended. Recordings can be read: proctracer -r FILE",
+                "Live traces don't work until what is missing is fixed. Recordings do: proctracer -r FILE",
                 refusal.exit(),
             ),
         }
@@ -137,11 +152,12 @@ mod tests {
         Findings {
             macos: Some(MacOs(15, 4, 0)),
             root: true,
+            entitled: Some(client.is_ok()),
             client,
             full_disk: Some(true),
             eslogger: true,
-            sip: Some(true),
-            app: None,
+            sip: Some(0),
+            surroundings: Surroundings::default(),
         }
     }
 
@@ -154,55 +170,89 @@ mod tests {
              root                        ok\n\
              entitlement                 ok\n\
              Full Disk Access            ok\n\
-             client                      ok: macOS has made one\n\
+             client                      ok: created\n\
              eslogger                    ok: /usr/bin/eslogger\n\
-             System Integrity Protection ok: on, as it should be; a copy without the entitlement can't be a client\n\
+             System Integrity Protection ok: on\n\
              \n\
-             A live trace works, natively: sudo proctracer -e exec,open\n"
+             Live traces work, with EndpointSecurity directly: sudo proctracer -e exec,open\n"
         );
         assert_eq!(exit, Exit::Done);
     }
 
     #[test]
-    fn what_is_missing_is_told_with_the_mend() {
+    fn what_is_missing_is_reported_with_its_fix() {
         let report = |client, change: fn(&mut Findings)| {
             let mut findings = findings(client);
             change(&mut findings);
             findings.report()
         };
+        let has = |text: &str, line: &str| assert!(text.contains(line), "{text}");
         let (text, exit) = report(Err(Refusal::NotEntitled), |_| {});
-        assert!(
-            text.contains("entitlement                 missing: macOS lets only programs with")
+        has(
+            &text,
+            "entitlement                 missing: this copy is not",
         );
         assert!(text.ends_with("through eslogger: sudo proctracer -e exec,open\n"));
         assert_eq!(exit, Exit::Done);
         let (text, exit) = report(Err(Refusal::NotEntitled), |findings| {
             findings.full_disk = Some(false)
         });
-        assert!(
-            text.contains(
-                "Full Disk Access            missing: a live trace takes Full Disk Access"
-            )
+        has(
+            &text,
+            "Full Disk Access            missing: a live trace needs Full Disk Access",
         );
-        assert!(text.contains("doesn't work until what is missing is mended"));
+        has(
+            &text,
+            "\n                            to open the pane: open",
+        );
+        has(&text, "don't work until what is missing is fixed");
         assert_ne!(exit, Exit::Done);
         let (text, _) = report(Err(Refusal::NotPrivileged), |findings| {
             findings.root = false;
             findings.full_disk = None;
+            findings.entitled = None;
         });
-        assert!(
-            text.contains("root                        missing: a live trace takes root: use sudo")
+        has(
+            &text,
+            "root                        missing: a live trace needs root: use sudo",
         );
-        assert!(text.contains(
-            "Full Disk Access            not known: macOS doesn't tell before the above is there"
-        ));
+        has(
+            &text,
+            "Full Disk Access            unknown: run it with sudo",
+        );
         let (text, _) = report(Err(Refusal::TooManyClients), |_| {});
-        assert!(
-            text.contains("client                      missing: macOS already has as many clients")
+        has(
+            &text,
+            "client                      missing: EndpointSecurity has no room",
         );
-        let (text, _) = report(Err(Refusal::Other("why".to_owned())), |findings| {
-            findings.macos = None
+        let (text, exit) = report(Err(Refusal::Other("x (2)".to_owned())), |findings| {
+            findings.eslogger = false;
+            findings.macos = Some(MacOs(12, 6, 1));
+            findings.sip = Some(0x77);
         });
-        assert!(text.contains("client                      missing: why"));
+        has(
+            &text,
+            "macOS                       missing: this is 12.6.1; 13.0 or later",
+        );
+        has(&text, "client                      missing: x (2)");
+        has(&text, "eslogger                    missing: it is part of");
+        has(&text, "System Integrity Protection ok: partly off (0x77)");
+        assert_eq!(exit, Exit::Failed);
+    }
+
+    #[test]
+    fn a_copy_that_is_not_entitled_may_be_refused_for_anything() {
+        for refusal in [Refusal::NotPermitted, Refusal::Other("y".to_owned())] {
+            let (text, exit) = findings(Err(refusal)).report();
+            assert!(
+                text.contains("entitlement                 missing"),
+                "{text}"
+            );
+            assert!(text.contains("Full Disk Access            ok"), "{text}");
+            assert_eq!(exit, Exit::Done);
+        }
+        let mut all_off = findings(Ok(()));
+        all_off.sip = Some(0x7f);
+        assert!(all_off.report().0.contains("Protection ok: off\n"));
     }
 }

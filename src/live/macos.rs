@@ -18,6 +18,10 @@ pub const ASKING: &[i32] = &[signal_hook::consts::SIGUSR1, signal_hook::consts::
 pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
     if !include_self {
         run.filter.excluded_groups = native::own_process_groups();
+        if run.outputs.is_terminal() {
+            let ancestors = native::ancestors();
+            run.filter.excluded_writers = ancestors.into_iter().map(|(pid, _)| pid).collect();
+        }
     }
     let need = run.need();
     let traced = match choice {
@@ -30,22 +34,30 @@ pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
         Choice::Auto if !native::is_root() => Err(Refusal::NotPrivileged),
         Choice::Auto => match start_native(Native::start(&need), &run) {
             Ok(source) => Ok(pipeline::run(source, run)),
-            Err(Refusal::NotEntitled) if eslogger::is_there() => {
-                warn(format_args!(
-                    "macOS lets only entitled programs trace by themselves; this copy goes on with eslogger"
-                ));
-                by_eslogger(&need, run)
-            }
+            Err(refusal) if falls_back(&refusal) => by_eslogger(&need, run),
             Err(refusal) => Err(refusal),
         },
     };
     traced.unwrap_or_else(|refusal| explain(&refusal))
 }
 
+/// Returns true if eslogger is used instead, which is reported.
+pub(super) fn falls_back(refusal: &Refusal) -> bool {
+    let falls_back = eslogger::is_there() && refusal.leaves_eslogger(native::is_entitled());
+    if falls_back {
+        let reason = match refusal {
+            Refusal::Other(reason) => reason.as_str(),
+            _ => "not entitled to use EndpointSecurity directly",
+        };
+        warn(format_args!("{reason}; falling back to eslogger"));
+    }
+    falls_back
+}
+
 /// Says why macOS refuses, and what to do.
 pub(super) fn explain(refusal: &Refusal) -> Exit {
-    let app = native::responsible_app();
-    warn(format_args!("{}", refusal.mend(app.as_deref())));
+    let surroundings = native::surroundings();
+    warn(format_args!("{}", refusal.advice(&surroundings)));
     refusal.exit()
 }
 
@@ -58,11 +70,12 @@ pub fn doctor() -> Result<(String, Exit), Exit> {
     let findings = Findings {
         macos: native::macos_version(),
         root,
+        entitled: native::is_entitled(),
         client: native::try_client(),
         full_disk: native::has_full_disk_access(root),
         eslogger: eslogger::is_there(),
-        sip: native::is_sip_on(),
-        app: native::responsible_app(),
+        sip: native::sip_configuration(),
+        surroundings: native::surroundings(),
     };
     Ok(findings.report())
 }
@@ -77,8 +90,9 @@ pub fn ignored_signals() -> Vec<i32> {
 
 /// Reports what macOS lacks, if a client was made or no other source can go on.
 pub(super) fn start_native(source: Result<Native, Refusal>, run: &Run) -> Result<Native, Refusal> {
-    // Where the program isn't entitled, another source may go on, and reports it.
-    if source.as_ref().err() != Some(&Refusal::NotEntitled) {
+    // Where another source can go on, it reports it.
+    let is_reported = |refusal: &Refusal| !refusal.leaves_eslogger(native::is_entitled());
+    if source.as_ref().err().is_none_or(is_reported) {
         report_lacking(&run.filter.selection, native::has);
     }
     source

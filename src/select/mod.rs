@@ -26,6 +26,9 @@ pub struct Filter {
     pub conditions: Conditions,
     /// The process groups of the pipeline that a live trace prints into, which it leaves out.
     pub excluded_groups: Vec<i32>,
+    /// The processes (pids) above this one, if it prints to a terminal: what they do to terminals is left out, since
+    /// each printed line may make them write another one (tmux, screen, `script`).
+    pub excluded_writers: Vec<i32>,
 }
 
 impl Filter {
@@ -47,11 +50,19 @@ impl Filter {
     }
 
     fn is_excluded(&self, event: &Event<'_>) -> bool {
+        let Some(process) = &event.process else {
+            return false;
+        };
         let is_in_group = |group| self.excluded_groups.contains(&group);
-        event
-            .process
-            .as_ref()
-            .and_then(|process| process.group_id)
-            .is_some_and(is_in_group)
+        let is_writer = |pid| self.excluded_writers.contains(&pid);
+        process.group_id.is_some_and(is_in_group)
+            || process.audit_token.pid().is_some_and(is_writer) && concerns_terminal(event)
     }
+}
+
+/// Returns true if a file of the event is a terminal.
+fn concerns_terminal(event: &Event<'_>) -> bool {
+    let mut any = false;
+    event.paths(&mut |_, path| any |= path.starts_with(b"/dev/tty"));
+    any
 }

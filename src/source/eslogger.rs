@@ -113,7 +113,7 @@ impl Eslogger {
     pub fn start(need: &Need, listed: &Listed) -> Result<(Eslogger, Handle), Refusal> {
         let events = listed.needed(&need.events);
         if events.is_empty() {
-            return Err(Refusal::no_events());
+            return Err(Refusal::NoEvents);
         }
         let handle = Handle::spawn(&events).map_err(|error| failed(&error))?;
         let eslogger = Eslogger {

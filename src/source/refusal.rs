@@ -7,16 +7,29 @@ use crate::exit::Exit;
 /// Why macOS refuses a live trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It takes root.
+    /// The program doesn't run as root.
     NotPrivileged,
     /// The program isn't entitled.
     NotEntitled,
-    /// The user hasn't let the program, or the app that it runs in, see it all.
+    /// The user hasn't allowed the program, or the app that it runs in, to see everything.
     NotPermitted,
     /// There is no room for another client.
     TooManyClients,
+    /// The running macOS has none of the selected events.
+    NoEvents,
     /// Anything else, in words.
     Other(String),
+}
+
+/// Where the program runs, as far as advice depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The app that macOS asks for the permissions of this process.
+    pub app: Option<String>,
+    /// True if it runs in a login over SSH.
+    pub ssh: bool,
+    /// True if it runs in tmux.
+    pub tmux: bool,
 }
 
 /// eslogger's names for what `es_new_client` returns (`es_new_client_result_t`, `<EndpointSecurity/ESTypes.h>`).
@@ -40,26 +53,20 @@ const NAMES: [(&str, Refusal); 4] = [
 ];
 
 impl Refusal {
-    /// What a result of `es_new_client` other than success means.
+    /// The refusal that a result of `es_new_client` other than success means.
     pub fn of_new_client(result: u32) -> Refusal {
         match result {
             3 => Refusal::NotEntitled,
             4 => Refusal::NotPermitted,
             5 => Refusal::NotPrivileged,
             6 => Refusal::TooManyClients,
-            1 => Refusal::Other("macOS calls a new client's argument invalid (1)".to_owned()),
-            2 => Refusal::Other("macOS failed to talk to EndpointSecurity (2)".to_owned()),
-            other => Refusal::Other(format!("macOS refused a new client: {other}")),
+            1 => Refusal::Other("EndpointSecurity: invalid argument (1)".to_owned()),
+            2 => Refusal::Other("EndpointSecurity: internal error (2)".to_owned()),
+            other => Refusal::Other(format!("EndpointSecurity refused a client: {other}")),
         }
     }
 
-    /// The running macOS has none of the events that are asked for.
-    #[cfg(target_os = "macos")]
-    pub fn no_events() -> Refusal {
-        Refusal::Other("this macOS has none of the selected events".to_owned())
-    }
-
-    /// What eslogger says on standard error, if it is that it was refused.
+    /// The refusal that a line of eslogger's standard error reports, if it does.
     pub fn said(text: &str) -> Option<Refusal> {
         let said = |(name, _): &&(&str, Refusal)| text.contains(name);
         NAMES.iter().find(said).map(|(_, refusal)| refusal.clone())
@@ -68,36 +75,65 @@ impl Refusal {
     /// The exit status of a program that met it.
     pub fn exit(&self) -> Exit {
         match self {
-            Refusal::Other(_) => Exit::Failed,
+            Refusal::NoEvents | Refusal::Other(_) => Exit::Failed,
             _ => Exit::NotPermitted,
         }
     }
 
-    /// What is refused and how to mend that. macOS asks the permission of `app`, if that is known.
-    pub fn mend(&self, app: Option<&str>) -> Cow<'_, str> {
+    /// Returns true if eslogger can work where this program got this refusal. `entitled` says whether this program is
+    /// entitled, if that is known.
+    #[cfg(any(target_os = "macos", test))]
+    pub fn leaves_eslogger(&self, entitled: Option<bool>) -> bool {
+        match self {
+            Refusal::NotEntitled | Refusal::Other(_) => true,
+            // An entitled program lacks what eslogger would lack, too.
+            Refusal::NotPermitted | Refusal::NotPrivileged => entitled == Some(false),
+            Refusal::TooManyClients | Refusal::NoEvents => false,
+        }
+    }
+
+    /// What is refused and how to fix it.
+    pub fn advice(&self, surroundings: &Surroundings) -> Cow<'_, str> {
         Cow::Borrowed(match self {
-            Refusal::NotPrivileged => "a live trace takes root: use sudo",
+            Refusal::NotPrivileged => "a live trace needs root: use sudo",
             Refusal::NotEntitled => {
-                "macOS lets only programs with the entitlement com.apple.developer.endpoint-security.client \
-                 trace by themselves, which Apple grants to developers; an ad-hoc signature with it counts only where both \
-                 SIP and AMFI are off. Without: --source eslogger"
+                "this copy is not entitled to use EndpointSecurity directly \
+                 (com.apple.developer.endpoint-security.client, which Apple grants to developers); use --source eslogger"
             }
-            Refusal::NotPermitted => {
-                let app = app.unwrap_or(
-                    "the app that it is started from (the terminal; sshd-keygen-wrapper for ssh)",
-                );
-                return Cow::Owned(format!(
-                    "a live trace takes Full Disk Access, for {app}: allow it in System Settings > \
-                     Privacy & Security > Full Disk Access, then start the app anew"
-                ));
-            }
+            Refusal::NotPermitted => return Cow::Owned(full_disk_access(surroundings)),
             Refusal::TooManyClients => {
-                "macOS already has as many clients of EndpointSecurity as it takes (48): end one of the programs \
-                 that watch this Mac"
+                "EndpointSecurity has no room for another client: quit another program that monitors this Mac"
             }
+            Refusal::NoEvents => "this macOS has none of the selected events",
             Refusal::Other(reason) => reason,
         })
     }
+}
+
+/// How to allow Full Disk Access.
+fn full_disk_access(surroundings: &Surroundings) -> String {
+    let Surroundings { app, ssh, tmux } = surroundings;
+    let mut advice = if *ssh {
+        "a live trace over SSH needs Full Disk Access: turn on System Settings > General > Sharing > \
+         Remote Login (i) > \"Allow full disk access for remote users\", then log in again"
+            .to_owned()
+    } else {
+        let app = app.as_deref().unwrap_or("the app that runs it");
+        format!(
+            "a live trace needs Full Disk Access for {app}: turn it on in System Settings > \
+             Privacy & Security > Full Disk Access, then restart the app"
+        )
+    };
+    if *tmux {
+        advice.push_str("; in tmux, end its server, too: tmux kill-server");
+    }
+    if !*ssh {
+        advice.push_str(
+            "\nto open the pane: open \
+             'x-apple.systempreferences:com.apple.settings.PrivacySecurity.extension?Privacy_AllFiles'",
+        );
+    }
+    advice
 }
 
 #[cfg(test)]
@@ -124,24 +160,56 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_to_do() {
+        let none = Surroundings::default();
         for (result, words) in [
-            (2, "failed to talk to EndpointSecurity"),
+            (2, "internal error (2)"),
             (3, "com.apple.developer.endpoint-security.client"),
             (4, "System Settings > Privacy & Security > Full Disk Access"),
             (5, "use sudo"),
-            (6, "(48)"),
+            (6, "quit another program"),
             (77, "77"),
         ] {
             let refusal = Refusal::of_new_client(result);
-            let text = refusal.mend(None);
+            let text = refusal.advice(&none);
             assert!(text.contains(words), "{text}");
         }
-        let text = Refusal::NotPermitted.mend(Some("/Applications/iTerm.app"));
-        assert!(
-            text.contains("Access, for /Applications/iTerm.app: allow it in"),
-            "{text}"
-        );
         assert_eq!(Refusal::of_new_client(2).exit(), Exit::Failed);
         assert_eq!(Refusal::of_new_client(4).exit(), Exit::NotPermitted);
+    }
+
+    #[test]
+    fn advice_depends_on_where_the_program_runs() {
+        let advice = |app: Option<&str>, ssh, tmux| {
+            let surroundings = Surroundings {
+                app: app.map(str::to_owned),
+                ssh,
+                tmux,
+            };
+            Refusal::NotPermitted.advice(&surroundings).into_owned()
+        };
+        let terminal = advice(Some("/Applications/iTerm.app"), false, false);
+        assert!(terminal.contains("for /Applications/iTerm.app: turn it on"));
+        assert!(terminal.contains("then restart the app\nto open the pane"));
+        let ssh = advice(Some("/usr/libexec/sshd-keygen-wrapper"), true, false);
+        assert!(ssh.contains("Allow full disk access for remote users"));
+        assert!(!ssh.contains("Privacy_AllFiles"));
+        assert!(advice(None, false, true).contains("tmux kill-server"));
+    }
+
+    #[test]
+    fn eslogger_is_used_where_it_can_work() {
+        for (result, unentitled, entitled) in [
+            (1, true, true),
+            (2, true, true),
+            (3, true, true),
+            (4, true, false),
+            (5, true, false),
+            (6, false, false),
+        ] {
+            let refusal = Refusal::of_new_client(result);
+            assert_eq!(refusal.leaves_eslogger(Some(false)), unentitled, "{result}");
+            assert_eq!(refusal.leaves_eslogger(Some(true)), entitled, "{result}");
+        }
+        assert!(!Refusal::NoEvents.leaves_eslogger(Some(false)));
     }
 }

@@ -30,8 +30,8 @@ use std::time::{Duration, Instant};
 use bumpalo::Bump;
 
 pub use system::{
-    has_full_disk_access, is_ignored, is_root, is_sip_on, macos_version, own_process_groups,
-    responsible_app,
+    ancestors, has_full_disk_access, is_entitled, is_ignored, is_root, macos_version,
+    own_process_groups, sip_configuration, surroundings,
 };
 
 use super::queue::Queue;
@@ -132,7 +132,7 @@ impl Native {
             .map(|row| row.number)
             .collect();
         if events.is_empty() {
-            return Err(Refusal::no_events());
+            return Err(Refusal::NoEvents);
         }
         let queue = Arc::new(Queue::new(QUEUE, Tally::new()));
         let client = new(Arc::clone(&queue))?;

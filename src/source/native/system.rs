@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::c::audit_token_t;
 use crate::model::catalogue::MacOs;
+use crate::source::refusal::Surroundings;
 use crate::text::escape;
 
 /// The version of the running macOS; None if it can't be read.
@@ -138,7 +139,7 @@ pub fn is_ignored(signal: i32) -> bool {
 
 /// The path of the app that macOS asks the permissions of this process of: the terminal, the program that lets
 /// users in over the network, or this program itself. None where macOS doesn't tell.
-pub fn responsible_app() -> Option<String> {
+fn responsible_app() -> Option<String> {
     let function = symbol(c"responsibility_get_pid_responsible_for_pid")?;
     // SAFETY: `pid_t responsibility_get_pid_responsible_for_pid(pid_t)`, which has no header, but which Activity
     // Monitor and browsers rely on since macOS 10.12.
@@ -183,8 +184,9 @@ pub fn has_full_disk_access(root: bool) -> Option<bool> {
     }
 }
 
-/// Whether System Integrity Protection is on, by what csrutil(8) asks, too.
-pub fn is_sip_on() -> Option<bool> {
+/// The configuration of System Integrity Protection, as csrutil(8) reads it: a bit for each part that is off
+/// (`bsd/sys/csr.h` of xnu).
+pub fn sip_configuration() -> Option<u32> {
     let function = symbol(c"csr_get_active_config")?;
     // SAFETY: `int csr_get_active_config(csr_config_t *)`, a 32-bit number.
     let csr_get_active_config: unsafe extern "C" fn(*mut u32) -> c_int =
@@ -192,5 +194,64 @@ pub fn is_sip_on() -> Option<bool> {
     let mut config = 0;
     // SAFETY: there is room for the number.
     let result = unsafe { csr_get_active_config(&raw mut config) };
-    (result == 0).then_some(config == 0)
+    (result == 0).then_some(config)
+}
+
+/// Returns true if this program is signed with the entitlement that a client of EndpointSecurity needs; None where macOS
+/// doesn't say.
+pub fn is_entitled() -> Option<bool> {
+    /// `CS_OPS_ENTITLEMENTS_BLOB` of xnu's `bsd/sys/codesign.h`.
+    const ENTITLEMENTS: u32 = 7;
+    /// The magic number and the length that the property list comes after.
+    const HEAD: usize = 8;
+    const KEY: &[u8] = b"<key>com.apple.developer.endpoint-security.client</key>";
+    let function = symbol(c"csops")?;
+    // SAFETY: `int csops(pid_t, unsigned int, void *, size_t)`, xnu's `bsd/sys/codesign.h`.
+    let csops: unsafe extern "C" fn(libc::pid_t, u32, *mut c_void, usize) -> c_int =
+        unsafe { std::mem::transmute(function) };
+    let mut blob = vec![0_u8; 64 << 10];
+    // SAFETY: the buffer has that size.
+    let result = unsafe {
+        let buffer = blob.as_mut_ptr().cast();
+        csops(libc::getpid(), ENTITLEMENTS, buffer, blob.len())
+    };
+    if result != 0 {
+        // A program without a signature has no entitlements.
+        let error = std::io::Error::last_os_error().raw_os_error();
+        return (error == Some(libc::EINVAL)).then_some(false);
+    }
+    let text = blob.get(HEAD..)?;
+    let Some(at) = memchr::memmem::find(text, KEY) else {
+        return Some(false);
+    };
+    Some(
+        text[at + KEY.len()..]
+            .trim_ascii_start()
+            .starts_with(b"<true/>"),
+    )
+}
+
+/// The processes above this one, from its parent up: the pid and the name of each.
+pub fn ancestors() -> Vec<(i32, CString)> {
+    // SAFETY: it takes nothing and can't fail.
+    let mut pid = unsafe { libc::getppid() };
+    let mut all = Vec::new();
+    while let Some((name, _, parent)) = process(pid).filter(|_| pid > 1 && all.len() < 100) {
+        all.push((pid, name));
+        pid = parent;
+    }
+    all
+}
+
+/// Where this program runs, as far as advice depends on it. sudo may have removed the variables that say so, so that
+/// the names of the processes above count, too.
+pub fn surroundings() -> Surroundings {
+    let names: Vec<_> = ancestors().into_iter().map(|(_, name)| name).collect();
+    let has = |start: &[u8]| names.iter().any(|name| name.to_bytes().starts_with(start));
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    Surroundings {
+        app: responsible_app(),
+        ssh: is_set("SSH_CONNECTION") || has(b"sshd"),
+        tmux: is_set("TMUX") || has(b"tmux"),
+    }
 }

@@ -23,6 +23,7 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
         selection: Selection::ALL,
         conditions: crate::select::Conditions::default(),
         excluded_groups: Vec::new(),
+        excluded_writers: Vec::new(),
     };
     let prefilter = Prefilter::new(&filter.need(&[], false));
     let mut out = Vec::new();
@@ -364,6 +365,7 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
         selection: Selection::ALL,
         conditions: crate::select::Conditions::default(),
         excluded_groups: Vec::new(),
+        excluded_writers: Vec::new(),
     };
     for row in crate::model::catalogue::ROWS {
         let selection = Selection::parse(&[row.name.to_owned()]).expect("a name");
@@ -371,6 +373,7 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
             selection,
             conditions: crate::select::Conditions::default(),
             excluded_groups: Vec::new(),
+            excluded_writers: Vec::new(),
         };
         let prefilter = Prefilter::new(&filter.need(&[], false));
         assert!(prefilter.rejects());
