@@ -403,7 +403,7 @@ fn the_doctor_reports_what_is_missing() {
 
 #[test]
 fn what_macos_does_not_know_yet_is_shown() {
-    let unknown = r#"{"version":11,"event_type":170,"time":"2026-01-01T00:00:00.5Z","process":null,"thread":null,"event":{"future":{}}}"#;
+    let unknown = r#"{"version":11,"event_type":170,"action_type":1,"time":"2026-01-01T00:00:00.5Z","process":null,"thread":null,"event":{"future":{}}}"#;
     let run = native(&[], &format!("{unknown}\n")).run();
     assert_eq!(
         run.out,

@@ -421,6 +421,7 @@ fn filter(events: &[&str], images: &[&str]) -> Filter {
         selection: Selection::parse(&events).expect("names"),
         conditions,
         excluded_groups: Vec::new(),
+        excluded_writers: Vec::new(),
     }
 }
 
