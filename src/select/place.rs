@@ -68,8 +68,10 @@ const FIRMLINKS: [&str; 18] = [
 /// A file or a folder and all below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
-    /// The paths that it goes by, absolute, without a slash at the end; empty for the root.
+    /// The paths that it goes by, absolute and normalised, without a slash at the end; empty for the root.
     prefixes: Vec<Vec<u8>>,
+    /// The same without case.
+    folded: Vec<Vec<u8>>,
 }
 
 impl Tree {
@@ -93,8 +95,10 @@ impl Tree {
                 _ => {}
             }
         }
+        let names = |compare| other_names(comparable(&prefix, compare).into_owned(), true, compare);
         Ok(Tree {
-            prefixes: other_names(prefix),
+            prefixes: names(Compare::Exact),
+            folded: names(Compare::WithoutCase),
         })
     }
 
@@ -116,29 +120,34 @@ impl Tree {
     }
 
     fn add(&mut self, other: Tree) {
-        for prefix in other.prefixes {
-            if !self.prefixes.contains(&prefix) {
-                self.prefixes.push(prefix);
-            }
+        self.prefixes.extend(other.prefixes);
+        self.folded.extend(other.folded);
+        for names in [&mut self.prefixes, &mut self.folded] {
+            names.sort_unstable();
+            names.dedup();
         }
     }
 
     /// Returns true if `path` is the tree's root or lies below it, by whole components.
     pub fn contains(&self, path: &[u8], compare: Compare) -> bool {
-        let is_exact = compare == Compare::Exact;
-        if self.prefixes.iter().any(|prefix| is_under(path, prefix)) {
-            return true;
+        let lies_in = |path: &[u8], prefixes: &[Vec<u8>]| {
+            prefixes.iter().any(|prefix| is_under(path, prefix))
+        };
+        match compare {
+            Compare::Exact if lies_in(path, &self.prefixes) => true,
+            // Nothing is left to normalise.
+            Compare::Exact if path.is_ascii() || self.is_ascii() => false,
+            Compare::Exact => lies_in(&comparable(path, compare), &self.prefixes),
+            Compare::WithoutCase => lies_in(&comparable(path, compare), &self.folded),
         }
-        if is_exact && (path.is_ascii() || self.prefixes.iter().all(|prefix| prefix.is_ascii())) {
-            return false;
-        }
-        let path = comparable(path, compare);
-        self.prefixes
-            .iter()
-            .any(|prefix| is_under(&path, &comparable(prefix, compare)))
     }
 
-    /// The paths that it goes by, absolute, without a slash at the end; empty for the root.
+    /// Returns true if no path of it has another form when it is normalised.
+    fn is_ascii(&self) -> bool {
+        self.prefixes.iter().all(|prefix| prefix.is_ascii())
+    }
+
+    /// The paths that it goes by, absolute and normalised, without a slash at the end; empty for the root.
     pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
         self.prefixes.iter().map(Vec::as_slice)
     }
@@ -173,18 +182,16 @@ impl Tree {
     }
 }
 
-/// Every path that a path goes by on a Mac, itself first.
-fn other_names(path: Vec<u8>) -> Vec<Vec<u8>> {
-    let data = |root: &str| format!("{DATA}{root}");
+/// Every path that a path in its comparable form goes by on a Mac, itself first; with what links below it lead to, if
+/// that is asked for.
+fn other_names(path: Vec<u8>, with_links_below: bool, compare: Compare) -> Vec<Vec<u8>> {
+    let form = |path: &str| form(path, compare).into_bytes();
+    let data = form(DATA);
     let firmlinks = FIRMLINKS.iter().flat_map(|root| {
-        [
-            ((*root).to_owned(), data(root)),
-            (data(root), (*root).to_owned()),
-        ]
+        let (root, on_data) = (form(root), form(&format!("{DATA}{root}")));
+        [(root.clone(), on_data.clone()), (on_data, root)]
     });
-    let links = LINKS
-        .iter()
-        .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
+    let links = LINKS.iter().map(|(from, to)| (form(from), form(to)));
     let links: Vec<_> = links.chain(firmlinks).collect();
     let mut names = vec![path];
     let mut at = 0;
@@ -192,10 +199,12 @@ fn other_names(path: Vec<u8>) -> Vec<Vec<u8>> {
     while let Some(name) = names.get(at).filter(|name| !name.is_empty()).cloned() {
         at += 1;
         for (from, to) in &links {
-            let other = if let Some(rest) = rest_under(&name, from.as_bytes()) {
-                [to.as_bytes(), rest].concat()
-            } else if is_under(from.as_bytes(), &name) {
-                to.clone().into_bytes()
+            // Who asks for /System doesn't mean the data volume, which is mounted below it.
+            let is_above_mount = from.starts_with(&data) && !is_under(&name, &data);
+            let other = if let Some(rest) = rest_under(&name, from) {
+                [to, rest].concat()
+            } else if with_links_below && !is_above_mount && is_under(from, &name) {
+                to.clone()
             } else {
                 continue;
             };
@@ -209,6 +218,25 @@ fn other_names(path: Vec<u8>) -> Vec<Vec<u8>> {
     names
 }
 
+/// The paths by which links that every Mac has lead to a path below `/System/Volumes`.
+fn links_to(path: &[u8]) -> Vec<Vec<u8>> {
+    let on_data = path.strip_prefix(DATA.as_bytes());
+    let is_firm = |rest: &&[u8]| FIRMLINKS.iter().any(|root| is_under(rest, root.as_bytes()));
+    let mut links: Vec<_> = on_data
+        .filter(is_firm)
+        .map(<[u8]>::to_vec)
+        .into_iter()
+        .collect();
+    let mut target = path.to_vec();
+    for (from, to) in LINKS.iter().rev() {
+        if let Some(rest) = rest_under(&target, to.as_bytes()) {
+            target = [from.as_bytes(), rest].concat();
+            links.push(target.clone());
+        }
+    }
+    links
+}
+
 fn rest_under<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     path.strip_prefix(prefix)
         .filter(|rest| matches!(rest.first(), None | Some(b'/')))
@@ -216,6 +244,11 @@ fn rest_under<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
 
 fn is_under(path: &[u8], prefix: &[u8]) -> bool {
     rest_under(path, prefix).is_some()
+}
+
+/// A text in the form in which it is compared.
+fn form(text: &str, compare: Compare) -> String {
+    String::from_utf8_lossy(&comparable(text.as_bytes(), compare)).into_owned()
 }
 
 /// A path in the form in which it is compared.
@@ -254,6 +287,8 @@ pub struct Pattern {
     is_name: bool,
     /// The folders below which all paths lie that match, by all their names; none where they may lie anywhere.
     heads: Vec<Vec<u8>>,
+    /// True if it is about the data volume by its own path.
+    is_on_data: bool,
 }
 
 impl Pattern {
@@ -263,9 +298,8 @@ impl Pattern {
     /// # Errors
     /// It is wrong: the error says what and where.
     pub fn of_path(pattern: &str) -> Result<Pattern> {
-        let is_name = !pattern.contains('/');
-        if is_name {
-            return Pattern::new(&[pattern.to_owned()], true);
+        if !pattern.contains('/') {
+            return Pattern::of_name(pattern);
         }
         let whole = if pattern.starts_with(['/', '*']) {
             pattern.to_owned()
@@ -276,26 +310,35 @@ impl Pattern {
             })?;
             format!("{}/{pattern}", globset::escape(here.trim_end_matches('/')))
         };
-        // The part before the first component with a wildcard goes by the other names of its folder, too.
-        let meta = whole.find(is_meta).unwrap_or(whole.len());
-        let head = &whole[..whole[..meta].rfind('/').unwrap_or(0)];
-        let rest = &whole[head.len()..];
-        let heads = other_names(head.as_bytes().to_vec());
-        let globs = heads.iter().filter_map(|head| {
-            let head = std::str::from_utf8(head).ok()?;
-            Some(format!("{}{rest}", globset::escape(head)))
-        });
         // An error speaks of the pattern as it was typed.
         glob(pattern, pattern)?;
-        let mut pattern = Pattern::new(&globs.collect::<Vec<_>>(), false)?;
-        pattern.heads = heads
-            .iter()
-            .map(|head| [head, &b"/"[..]].concat())
-            .collect();
-        if head.is_empty() {
-            pattern.heads.clear();
+        // The part before the first component with a wildcard goes by the other names of its folder, too.
+        let globs = |compare| -> Result<Vec<_>> {
+            let whole = form(&whole, compare);
+            let (head, rest) = split_at_wildcard(&whole);
+            let heads = other_names(head.as_bytes().to_vec(), false, compare);
+            let heads = heads
+                .iter()
+                .filter_map(|head| std::str::from_utf8(head).ok());
+            heads
+                .map(|head| glob(&format!("{}{rest}", globset::escape(head)), pattern))
+                .collect()
+        };
+        let (head, _) = split_at_wildcard(&whole);
+        let mut heads = other_names(head.as_bytes().to_vec(), true, Compare::Exact);
+        for head in &mut heads {
+            head.push(b'/');
         }
-        Ok(pattern)
+        if head.is_empty() {
+            heads.clear();
+        }
+        Ok(Pattern {
+            exact: globs(Compare::Exact)?,
+            without_case: globs(Compare::WithoutCase)?,
+            is_name: false,
+            heads,
+            is_on_data: is_under(whole.as_bytes(), DATA.as_bytes()),
+        })
     }
 
     /// The pattern of a name, in which a slash means nothing.
@@ -303,36 +346,20 @@ impl Pattern {
     /// # Errors
     /// It is wrong: the error says what and where.
     pub fn of_name(pattern: &str) -> Result<Pattern> {
-        Pattern::new(&[pattern.to_owned()], true)
-    }
-
-    fn new(globs: &[String], is_name: bool) -> Result<Pattern> {
-        let compiled = |compare| -> Result<Vec<_>> {
-            globs
-                .iter()
-                .map(|text| {
-                    let comparable = comparable(text.as_bytes(), compare);
-                    glob(&String::from_utf8_lossy(&comparable), text)
-                })
-                .collect()
-        };
+        let glob = |compare| Ok::<_, anyhow::Error>(vec![glob(&form(pattern, compare), pattern)?]);
         Ok(Pattern {
-            exact: compiled(Compare::Exact)?,
-            without_case: compiled(Compare::WithoutCase)?,
-            is_name,
+            exact: glob(Compare::Exact)?,
+            without_case: glob(Compare::WithoutCase)?,
+            is_name: true,
             heads: Vec::new(),
+            is_on_data: false,
         })
     }
 
     /// What every path that matches begins with; None where that is anything.
     fn heads(&self) -> Option<Vec<(&[u8], bool)>> {
-        let is_known = !self.heads.is_empty() && self.heads.iter().all(|head| !head.is_empty());
-        is_known.then(|| {
-            self.heads
-                .iter()
-                .map(|head| (head.as_slice(), false))
-                .collect()
-        })
+        let heads = self.heads.iter().map(|head| (head.as_slice(), false));
+        (!self.heads.is_empty()).then(|| heads.collect())
     }
 
     /// Returns true if the path matches.
@@ -341,7 +368,10 @@ impl Pattern {
             let start = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
             return self.matches(&path[start..], compare);
         }
+        let is_link = |path: &Vec<u8>| self.matches(path, compare);
         self.matches(path, compare)
+            || path.starts_with(b"/System/Volumes/") && links_to(path).iter().any(is_link)
+            || self.is_on_data && is_link(&[DATA.as_bytes(), path].concat())
     }
 
     /// Returns true if the whole text matches.
@@ -355,6 +385,12 @@ impl Pattern {
         };
         globs.iter().any(|glob| glob.is_match(path))
     }
+}
+
+/// The folder before the first component of a pattern that has a wildcard, and the rest.
+fn split_at_wildcard(pattern: &str) -> (&str, &str) {
+    let wildcard = pattern.find(is_meta).unwrap_or(pattern.len());
+    pattern.split_at(pattern[..wildcard].rfind('/').unwrap_or(0))
 }
 
 fn is_meta(c: char) -> bool {
@@ -480,6 +516,11 @@ mod tests {
             assert!(contains(tree, safari), "{tree}");
         }
         assert!(!contains("/Applications/Mail.app", safari));
+        // The data volume is mounted below /System, but who asks for /System doesn't mean it.
+        assert!(!contains("/System", "/Users/a") && contains("/System", safari));
+        assert!(!contains("/applications", safari));
+        let tree = Tree::recorded(Path::new("/applications")).expect("a tree");
+        assert!(tree.contains(safari.as_bytes(), Compare::WithoutCase));
         assert!(contains(
             "/System/Cryptexes/OS/usr/lib",
             "/System/Volumes/Preboot/Cryptexes/OS/usr/lib/dyld"
@@ -500,12 +541,10 @@ mod tests {
         assert!(pattern.matches_path(decomposed.as_bytes(), Compare::WithoutCase));
         assert!(!pattern.matches_path(decomposed.as_bytes(), Compare::Exact));
         // What isn't UTF-8 is compared as it is.
-        assert!(
-            Tree {
-                prefixes: vec![b"/a\xff".to_vec()]
-            }
-            .contains(b"/a\xff/b", Compare::WithoutCase)
-        );
+        let bytes = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/A\xff");
+        let tree = Tree::recorded(Path::new(bytes)).expect("a tree");
+        assert!(tree.contains(b"/a\xff/b", Compare::WithoutCase));
+        assert!(tree.contains(b"/A\xff/b", Compare::Exact));
     }
 
     #[test]
@@ -538,6 +577,12 @@ mod tests {
         }
         assert!(matches("/tmp/*.txt", "/private/tmp/a.txt"));
         assert!(matches("/Users/te*/a", "/System/Volumes/Data/Users/test/a"));
+        assert!(matches("/System/Volumes/Data/U*/a", "/Users/a"));
+        assert!(!matches("/System/**", "/Users/a"));
+        let safari =
+            "/System/Volumes/Preboot/Cryptexes/App/System/Applications/Safari.app/Contents/x";
+        assert!(matches("/Applications/*/Contents/**", safari));
+        assert!(!matches("/Applications/*/x", safari));
         assert!(matches("/a/[b]", "/a/b") && !matches("/a/[b]", "/a/b/c"));
         assert!(matches("*\\*", "/x/a*") && !matches("*\\*", "/x/ab"));
         let wrong = |pattern: &str| {
