@@ -46,7 +46,7 @@ pub struct Cli {
     pub pid: Vec<i32>,
 
     /// Show processes whose executable's last component matches: zsh, 'Google Chrome*'
-    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    #[arg(long, value_name = "GLOB,…")]
     pub name: Vec<String>,
 
     /// Show processes of these effective users, by name or number
@@ -58,7 +58,7 @@ pub struct Cli {
     pub team: Vec<String>,
 
     /// Show processes whose signing identifier matches: 'com.apple.*'
-    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    #[arg(long, value_name = "GLOB,…")]
     pub signing_id: Vec<String>,
 
     /// Show only Apple's own processes, those that are part of macOS
@@ -86,7 +86,7 @@ pub struct Cli {
     pub not_pid: Vec<i32>,
 
     /// Leave out processes whose executable's last component matches
-    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    #[arg(long, value_name = "GLOB,…")]
     pub not_name: Vec<String>,
 
     /// Leave out processes whose executable is PATH or lies under it; again for more
@@ -102,7 +102,7 @@ pub struct Cli {
     pub not_team: Vec<String>,
 
     /// Leave out processes whose signing identifier matches
-    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    #[arg(long, value_name = "GLOB,…")]
     pub not_signing_id: Vec<String>,
 
     /// Leave out events with a file at or below PATH, or one that matches GLOB; again for more

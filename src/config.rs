@@ -154,8 +154,10 @@ fn conditions(cli: &Cli) -> anyhow::Result<Conditions> {
         },
         teams: kind("--team", &cli.team, |team| Ok(team.clone().into_bytes()))?,
         images: kind("-p", &Shown::of(&cli.path), |path| tree(&path.0))?,
-        names: kind("--name", &cli.name, |name| Pattern::of_name(name))?,
-        signing_ids: kind("--signing-id", &cli.signing_id, |id| Pattern::of_name(id))?,
+        names: kind("--name", &globs(&cli.name), |name| Pattern::of_name(name))?,
+        signing_ids: kind("--signing-id", &globs(&cli.signing_id), |id| {
+            Pattern::of_name(id)
+        })?,
     };
     let not_who = Who {
         pids: kind("--not-pid", &cli.not_pid, |pid| Ok(*pid))?,
@@ -167,8 +169,10 @@ fn conditions(cli: &Cli) -> anyhow::Result<Conditions> {
         images: kind("--not-path", &Shown::of(&cli.not_path), |path| {
             tree(&path.0)
         })?,
-        names: kind("--not-name", &cli.not_name, |name| Pattern::of_name(name))?,
-        signing_ids: kind("--not-signing-id", &cli.not_signing_id, |id| {
+        names: kind("--not-name", &globs(&cli.not_name), |name| {
+            Pattern::of_name(name)
+        })?,
+        signing_ids: kind("--not-signing-id", &globs(&cli.not_signing_id), |id| {
             Pattern::of_name(id)
         })?,
     };
@@ -199,6 +203,29 @@ impl std::fmt::Display for Shown {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&escape::name(&self.0))
     }
+}
+
+/// The patterns of lists that are separated by commas; those within `{…}`, or after a backslash, separate none.
+fn globs(lists: &[String]) -> Vec<String> {
+    let mut globs = Vec::new();
+    for list in lists {
+        let (mut depth, mut is_escaped, mut start) = (0_usize, false, 0);
+        for (at, byte) in list.bytes().enumerate() {
+            match byte {
+                _ if is_escaped => is_escaped = false,
+                b'\\' => is_escaped = true,
+                b'{' => depth += 1,
+                b'}' => depth = depth.saturating_sub(1),
+                b',' if depth == 0 => {
+                    globs.push(list[start..at].to_owned());
+                    start = at + 1;
+                }
+                _ => {}
+            }
+        }
+        globs.push(list[start..].to_owned());
+    }
+    globs
 }
 
 /// The alternatives of an option.
