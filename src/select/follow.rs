@@ -10,18 +10,15 @@ use std::time::{Duration, Instant};
 
 use crate::exit::warn;
 use crate::model::event::Timestamp;
-use crate::order::fact::{Actor, Chosen, Fact, Life, ProcessId};
+use crate::order::fact::{Actor, Chosen, Fact, Life};
 use crate::order::loss::Count;
 
-/// How long after its exit a member is remembered, in seconds of message time: what daemons do on its behalf, and
-/// children whose fork is missing, may come later.
-const GRACE: i64 = 5;
-
-/// A process of the tree.
+/// A process of the tree. It is remembered after its exit until its pid is another's, because what daemons do on its
+/// behalf, and children whose fork is missing, may come later.
 #[derive(Debug)]
 struct Member {
-    /// Its image now.
-    version: Option<i64>,
+    /// Its first image that was seen, and the one now: those between them are its own, too. None until one is seen.
+    versions: Option<(i64, i64)>,
     /// When it was forked.
     start: Option<Timestamp>,
     /// When it became a member.
@@ -176,7 +173,6 @@ pub struct Follow {
     ends: bool,
     /// The command whose tree it is. Conditions on processes then narrow what is shown, instead of finding roots.
     command: Option<Command>,
-    last_sweep: i64,
 }
 
 impl Follow {
@@ -226,7 +222,10 @@ impl Follow {
 
     /// Takes note of an event, and returns true if it belongs to the tree.
     pub fn belongs(&mut self, fact: &Fact<'_>) -> bool {
-        self.sweep(fact.time);
+        // Other events come for the sake of a stage, which must not change what is shown, or not from every source.
+        if !fact.selected && matches!(fact.life, Life::None) {
+            return false;
+        }
         let time = fact.time;
         let mut belongs = false;
         let narrows = self.command.is_some();
@@ -266,7 +265,7 @@ impl Follow {
                 if let Some(member) = self.members.get_mut(&target.id.pid)
                     && (belongs || other_is_chosen)
                 {
-                    member.version = Some(target.id.version);
+                    member.saw(target.id.version);
                     belongs = true;
                 }
             }
@@ -335,7 +334,7 @@ impl Follow {
         since: Option<Timestamp>,
     ) {
         let member = Member {
-            version,
+            versions: version.map(|version| (version, version)),
             start,
             since,
             exited: None,
@@ -358,7 +357,7 @@ impl Follow {
         if self.is_member(actor) {
             if let Some(member) = self.members.get_mut(&actor.id.pid) {
                 // An exec may be missing.
-                member.version = Some(actor.id.version);
+                member.saw(actor.id.version);
                 member.start = member.start.or(actor.start);
             }
             return true;
@@ -377,7 +376,7 @@ impl Follow {
         false
     }
 
-    /// Returns true if the process is a member: the same pid, and the same start where it is known; else the same image.
+    /// Returns true if the process is a member: the same pid, and the same start where it is known; else an image of it.
     fn is_member(&self, actor: &Actor) -> bool {
         let Some(member) = self.members.get(&actor.id.pid) else {
             return false;
@@ -385,16 +384,25 @@ impl Follow {
         match (member.start, actor.start) {
             (Some(own), Some(start)) => own == start,
             _ => member
-                .version
-                .is_none_or(|version| version == actor.id.version),
+                .versions
+                .is_none_or(|(first, now)| (first..=now).contains(&actor.id.version)),
         }
     }
 
     /// Forgets a member whose number another process has now.
     fn forget(&mut self, actor: &Actor) {
-        if let Some(member) = self.members.get(&actor.id.pid)
-            && !self.is_member(actor)
-            && member.start.is_some() == actor.start.is_some()
+        let Some(member) = self.members.get(&actor.id.pid) else {
+            return;
+        };
+        // What is said of a process that had the number before comes late.
+        let is_reused = match (member.start, actor.start) {
+            (Some(own), Some(start)) => micros(own) < micros(start),
+            (None, None) => member
+                .versions
+                .is_some_and(|(_, now)| now < actor.id.version),
+            _ => false,
+        };
+        if is_reused
             && let Some(member) = self.members.remove(&actor.id.pid)
             && member.exited.is_none()
         {
@@ -417,12 +425,11 @@ impl Follow {
                         .is_none_or(|exited| micros(start) <= micros(exited))
             })
         };
-        let is_own = |pid: i32| pid != actor.id.pid && pid > 1;
-        let parent = actor.parent.map(|ProcessId { pid, .. }| pid);
-        [parent, actor.ppid, actor.original_ppid]
-            .into_iter()
-            .flatten()
-            .any(|pid| is_own(pid) && started_by(pid))
+        // Those whose parent has exited are launchd's now, which is the parent of few in the first place.
+        let parents = [actor.parent.map(|parent| parent.pid), actor.ppid];
+        let parents = parents.into_iter().flatten().filter(|pid| *pid > 1);
+        let mut parents = parents.chain(actor.original_ppid);
+        parents.any(|pid| pid != actor.id.pid && started_by(pid))
     }
 
     fn exit(&mut self, actor: &Actor, time: Option<Timestamp>) {
@@ -430,26 +437,20 @@ impl Follow {
             && member.exited.is_none()
         {
             self.alive -= 1;
-            match time {
-                Some(_) => member.exited = time,
-                None => {
-                    self.members.remove(&actor.id.pid);
-                }
+            member.exited = time;
+            // Without a start or an image of its own, it can't be known from who has its number next.
+            if time.is_none() || member.start.is_none() && actor.id.version == 0 {
+                self.members.remove(&actor.id.pid);
             }
         }
     }
+}
 
-    /// Forgets members that exited long ago.
-    fn sweep(&mut self, time: Option<Timestamp>) {
-        let Some(now) = time.map(|time| time.seconds) else {
-            return;
-        };
-        if now > self.last_sweep + GRACE && !self.is_over() {
-            self.last_sweep = now;
-            let is_recent = |exited: Timestamp| exited.seconds + GRACE >= now;
-            self.members
-                .retain(|_, member| member.exited.is_none_or(is_recent));
-        }
+impl Member {
+    /// Takes note of an image of it.
+    fn saw(&mut self, version: i64) {
+        let (first, now) = self.versions.unwrap_or((version, version));
+        self.versions = Some((first, now.max(version)));
     }
 }
 
