@@ -235,18 +235,6 @@ fn place(number: u32) -> Option<usize> {
 }
 
 impl Row {
-    /// Returns true if it has a process on whose behalf it is done.
-    pub fn has_instigator(&self) -> bool {
-        fn has(members: &[Member]) -> bool {
-            members.iter().any(|member| match member.kind {
-                Struct(members) | Union(members) => has(members),
-                Process => member.label == "instigator",
-                _ => false,
-            })
-        }
-        has(self.members)
-    }
-
     /// The member that is shown by this label within this structure, and what it is.
     pub fn member(&self, within: &str, label: &str) -> Option<&'static Member> {
         fn find(
@@ -262,6 +250,20 @@ impl Row {
             })
         }
         find(self.members, "", within, label)
+    }
+
+    /// Returns true if it has a process on whose behalf it is done.
+    pub fn has_instigator(&self) -> bool {
+        fn have(members: &[Member]) -> bool {
+            members.iter().any(|member| match member.kind {
+                Struct(members) | Union(members) => have(members),
+                Process => member.label == "instigator",
+                _ => false,
+            })
+        }
+        static HAVE: LazyLock<Vec<bool>> =
+            LazyLock::new(|| ROWS.iter().map(|row| have(row.members)).collect());
+        HAVE.get(self.index()).is_some_and(|has| *has)
     }
 
     /// Its place in [`ROWS`].
@@ -546,7 +548,7 @@ events! {
     35 / 34 file_provider_materialize FILE | CHANGE (10, 15, 0) "a file provider brings a file's content" {
         instigator: Process, source: File, target: File, instigator_token @ 8: Token,
     }
-    37 / 36 file_provider_update FILE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Path }
+    37 / 36 file_provider_update FILE | CHANGE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Path }
     39 / 38 readlink FILE (10, 15, 0) "a symbolic link is read" { source: File }
     41 / 40 truncate FILE | CHANGE (10, 15, 0) "a file is truncated" { target: File }
     43 lookup FILE (10, 15, 0) "a path is looked up" {

@@ -576,9 +576,29 @@ impl<'m> Event<'m> {
             })
     }
 
-    /// The process on whose behalf it was done, where the event has one.
-    pub fn instigator(&self) -> Option<&Process<'m>> {
-        self.process_of("instigator")
+    /// The process on whose behalf it was done, where the event has one. Where it has exited, no more than its audit
+    /// token may be left.
+    pub fn instigator(&self) -> Option<Cow<'_, Process<'m>>> {
+        if let EventType::Known(row) = self.event_type
+            && !row.has_instigator()
+        {
+            return None;
+        }
+        let token = || {
+            self.fields.iter().find_map(|field| match field.value {
+                Value::Token(token) if field.label.known() == Some("instigator_token") => {
+                    Some(token)
+                }
+                _ => None,
+            })
+        };
+        let process = self.process_of("instigator").map(Cow::Borrowed);
+        process.or_else(|| {
+            Some(Cow::Owned(Process {
+                audit_token: token()?,
+                ..Process::default()
+            }))
+        })
     }
 }
 

@@ -282,7 +282,7 @@ impl Facts {
             number,
             time: event.time,
             process: event.process.as_ref().and_then(Actor::of),
-            instigator: event.instigator().and_then(Actor::of),
+            instigator: event.instigator().and_then(|process| Actor::of(&process)),
             life,
             done: is_done(event),
             selected: written.selected,

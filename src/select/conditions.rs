@@ -202,7 +202,8 @@ impl Who {
 fn is_of_team(process: &Process<'_>, team: &[u8]) -> bool {
     match process.team_id {
         Some(own) => *own.bytes() == *team,
-        None => team.is_empty(),
+        // Of a process that is known by its token alone, it isn't known.
+        None => team.is_empty() && process.executable.is_some(),
     }
 }
 
@@ -272,7 +273,7 @@ impl Conditions {
         match name {
             "exec" => process | holds(event.process_of("target"), script(event), Chosen::OTHER),
             "fork" => process | holds(event.process_of("child"), None, Chosen::OTHER),
-            _ => process | holds(event.instigator(), None, Chosen::INSTIGATOR),
+            _ => process | holds(event.instigator().as_deref(), None, Chosen::INSTIGATOR),
         }
     }
 
