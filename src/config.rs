@@ -7,13 +7,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use same_file::is_same_file;
 
 use crate::cli::{Cli, Color};
 use crate::format::{self, Palette, Style};
 use crate::live::{self, Choice};
 use crate::model::catalogue::Row;
-use crate::pipeline::{Outputs, Run, Stages};
+use crate::pipeline::{FileId, Outputs, Run, Stages};
 use crate::report::{self, Look, Page, Summary, Terminal};
 use crate::select::{
     self, Alternative, Compare, Conditions, Excluded, Filter, Follow, Kind, Limit, Pattern, Place,
@@ -436,11 +435,7 @@ fn outputs(cli: &Cli) -> anyhow::Result<Outputs> {
     if record == Some(Path::new("-")) {
         bail!("-w - makes no sense: -F json prints the events as they are recorded");
     }
-    for (option, path) in [("-o", cli.output.as_deref()), ("-w", record)] {
-        if let Some(path) = path {
-            check_output(cli, option, path)?;
-        }
-    }
+    check_files(cli)?;
     Ok(Outputs::new(
         cli.output.as_deref(),
         record,
@@ -448,18 +443,62 @@ fn outputs(cli: &Cli) -> anyhow::Result<Outputs> {
     ))
 }
 
-/// Refuses a file to write to that would overwrite what is read or written otherwise.
-fn check_output(cli: &Cli, option: &str, path: &Path) -> anyhow::Result<()> {
-    let is_same = |other: &&PathBuf| *other == path || is_same_file(other, path).unwrap_or(false);
-    if let Some(read) = cli.read.iter().find(is_same) {
-        bail!(
-            "{option} {} would overwrite -r {}",
-            escape::name(path),
-            escape::name(read)
-        );
+/// Something that is read or written.
+struct Stream<'c> {
+    /// As it is called in a message.
+    name: String,
+    /// Its path as typed, where nothing is there yet.
+    new: Option<&'c Path>,
+    id: Option<FileId>,
+}
+
+impl<'c> Stream<'c> {
+    fn of(option: &str, path: &'c Path) -> Stream<'c> {
+        Stream {
+            name: format!("{option} {}", escape::name(path)),
+            new: (!path.exists()).then_some(path),
+            id: FileId::of_shared(path),
+        }
     }
-    if option == "-w" && cli.output.iter().any(|output| is_same(&output)) {
-        bail!("-o and -w {} are the same file", escape::name(path));
+
+    fn is_same(&self, other: &Stream<'_>) -> bool {
+        (self.new.is_some() && self.new == other.new) || (self.id.is_some() && self.id == other.id)
+    }
+}
+
+/// Refuses to write to a file that is read or written otherwise.
+fn check_files(cli: &Cli) -> anyhow::Result<()> {
+    let read = |path| match path {
+        path if path == Path::new("-") => Stream {
+            name: "standard input".to_owned(),
+            new: None,
+            id: FileId::of_stream(io::stdin()),
+        },
+        path => Stream::of("-r", path),
+    };
+    let inputs: Vec<_> = cli.read.iter().map(|path| read(path)).collect();
+    let shown = match &cli.output {
+        Some(path) => Stream::of("-o", path),
+        // The standard output of a command is its own.
+        None if !cli.command.is_empty() => Stream {
+            name: "standard error".to_owned(),
+            new: None,
+            id: FileId::of_stream(io::stderr()),
+        },
+        None => Stream {
+            name: "standard output".to_owned(),
+            new: None,
+            id: FileId::of_stream(io::stdout()),
+        },
+    };
+    let record = cli.write.as_ref().map(|path| Stream::of("-w", path));
+    if let Some(record) = record.as_ref().filter(|record| record.is_same(&shown)) {
+        bail!("{} and {} are the same file", shown.name, record.name);
+    }
+    for output in [Some(shown), record].into_iter().flatten() {
+        if let Some(input) = inputs.iter().find(|input| input.is_same(&output)) {
+            bail!("{} would overwrite {}", output.name, input.name);
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fmt::Arguments;
 use std::io::{self, Write as _};
 use std::process::{ExitCode, Termination};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,5 +57,50 @@ pub fn reason(error: &io::Error) -> String {
     match text.split_once(" (os error") {
         Some((text, _)) => text.to_owned(),
         None => text,
+    }
+}
+
+/// The standard streams that were closed when the program started, as bits: 1 is standard input, 2 standard output.
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+/// Notes which standard streams are closed. The standard library opens the null device in their place before `main`,
+/// so that what is written is lost without an error: this has to be called earlier.
+pub fn note_closed_streams() {
+    let is_closed = |stream| rustix::io::fcntl_getfd(stream) == Err(rustix::io::Errno::BADF);
+    let closed = u8::from(is_closed(rustix::stdio::stdin()))
+        | u8::from(is_closed(rustix::stdio::stdout())) << 1;
+    CLOSED.store(closed, Ordering::Relaxed);
+}
+
+/// Returns an error if standard input was closed when the program started.
+pub fn check_stdin() -> io::Result<()> {
+    check(1)
+}
+
+/// Returns an error if standard output was closed when the program started.
+pub fn check_stdout() -> io::Result<()> {
+    check(2)
+}
+
+fn check(bit: u8) -> io::Result<()> {
+    if CLOSED.load(Ordering::Relaxed) & bit == 0 {
+        Ok(())
+    } else {
+        Err(rustix::io::Errno::BADF.into())
+    }
+}
+
+/// Prints text that is not events on standard output, and returns how that went.
+pub fn print(text: &str) -> Exit {
+    let written = check_stdout()
+        .and_then(|()| io::stdout().write_all(text.as_bytes()))
+        .and_then(|()| io::stdout().flush());
+    match written {
+        // That the reader has gone is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            warn(format_args!("standard output: {}", reason(&error)));
+            Exit::Failed
+        }
+        _ => Exit::Done,
     }
 }

@@ -1,16 +1,25 @@
 //! The program: parses the options and dispatches.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal, Write as _};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser as _};
 use proctracer::cli::Cli;
 use proctracer::config::Task;
-use proctracer::exit::{Exit, reason, warn};
+use proctracer::exit::{self, Exit, print, warn};
 use proctracer::model::explain;
 #[cfg(target_os = "macos")]
 use proctracer::source::command;
 use proctracer::source::recording::Recordings;
+use proctracer::text::escape;
 use proctracer::{live, pipeline};
+
+ctor::declarative::ctor! {
+    #[ctor(unsafe)]
+    fn before_main() {
+        exit::note_closed_streams();
+    }
+}
 
 fn main() -> Exit {
     #[cfg(target_os = "macos")]
@@ -26,7 +35,10 @@ fn main() -> Exit {
     if help {
         return print(&Cli::command().render_help().to_string());
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain_usage(error),
+    };
     match Task::new(&cli) {
         Ok(Task::ListEvents) => print(&explain::list()),
         Ok(Task::Explain(row)) => print(&explain::explain(row)),
@@ -56,16 +68,62 @@ fn main() -> Exit {
     }
 }
 
-/// Prints text that is not events.
-fn print(text: &str) -> Exit {
-    match io::stdout()
-        .write_all(text.as_bytes())
-        .and_then(|()| io::stdout().flush())
-    {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            warn(format_args!("standard output: {}", reason(&error)));
-            Exit::Failed
-        }
-        _ => Exit::Done,
+/// Prints the help or the version, or what is wrong with the options, with what was typed made safe for a terminal.
+fn explain_usage(mut error: clap::Error) -> Exit {
+    let help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if help {
+        let text = error.render();
+        return print(&if is_coloured(&io::stdout()) {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        });
     }
+    make_safe(&mut error);
+    let text = error.render();
+    // Nobody is left to hear that this fails.
+    let _ = if is_coloured(&io::stderr()) {
+        write!(io::stderr(), "{}", text.ansi())
+    } else {
+        write!(io::stderr(), "{text}")
+    };
+    Exit::Usage
+}
+
+/// Escapes what was typed, where it is shown in an error.
+fn make_safe(error: &mut clap::Error) {
+    let mut safe = Vec::new();
+    for (kind, value) in error.context() {
+        let typed = match value {
+            ContextValue::String(text) => std::slice::from_ref(text),
+            ContextValue::Strings(texts) => texts,
+            _ => continue,
+        };
+        let escaped: Vec<_> = typed.iter().map(escape::name).collect();
+        if escaped != typed {
+            let value = match value {
+                ContextValue::String(_) => ContextValue::String(escaped.concat()),
+                _ => ContextValue::Strings(escaped),
+            };
+            safe.push((kind, value));
+        }
+    }
+    if !safe.is_empty() {
+        // Tips repeat what was typed, as styled text, which can't be told from clap's own.
+        safe.push((ContextKind::Suggested, ContextValue::None));
+    }
+    for (kind, value) in safe {
+        error.insert(kind, value);
+    }
+}
+
+/// Returns true if a person reads the stream and wants colours.
+fn is_coloured(stream: &impl IsTerminal) -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !no_color
 }

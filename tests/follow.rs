@@ -118,6 +118,116 @@ fn what_takes_the_place_of_the_file_is_followed() {
     assert_eq!(status, Some(1));
 }
 
+/// What takes the place can't always be read; the next one may.
+#[test]
+fn what_cannot_be_read_is_reported_once_and_waited_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.jsonl");
+    let name = path.display();
+    let gzip = |text: String| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let other = folder.path().join("other");
+    let place: [(&dyn Fn(), &str); 5] = [
+        (&|| {}, ""),
+        (
+            &|| std::fs::create_dir(&path).expect("a folder"),
+            "is a directory",
+        ),
+        (
+            &|| std::fs::write(&path, gzip(line("open"))).expect("it can be written"),
+            "it is compressed: only a plain file can be followed",
+        ),
+        (
+            &|| {
+                std::fs::write(&other, zstd::encode_all(&b"x"[..], 1).expect("memory"))
+                    .expect("it can be written");
+                rename(&other, &path).expect("it can be moved");
+            },
+            "it is compressed: only a plain file can be followed",
+        ),
+        (
+            &|| std::os::unix::fs::symlink("a.jsonl", &path).expect("a link"),
+            "",
+        ),
+    ];
+    for (takes_the_place, said) in place {
+        std::fs::write(&path, line("open")).expect("the file can be written");
+        let following = Following::new(&[], &path);
+        assert_eq!(following.next(), "open");
+        std::fs::remove_file(&path).expect("it can be removed");
+        takes_the_place();
+        // Long enough for it to be looked at several times.
+        std::thread::sleep(Duration::from_millis(200));
+        if path.is_dir() {
+            std::fs::remove_dir(&path).expect("it can be removed");
+        } else if path.is_symlink() || path.exists() {
+            std::fs::remove_file(&path).expect("it can be removed");
+        }
+        std::fs::write(&path, line("close")).expect("the file can be written");
+        assert_eq!(following.next(), "close");
+        let (err, status) = following.end();
+        if said.is_empty() {
+            assert_eq!((err.as_str(), status), ("", Some(0)));
+        } else {
+            assert_eq!(
+                (err, status),
+                (format!("proctracer: {name}: {said}\n"), Some(1))
+            );
+        }
+        std::fs::remove_file(&path).expect("it can be removed");
+    }
+}
+
+/// It is gone, or another one, whenever it is looked for.
+#[test]
+fn a_file_that_is_renamed_all_the_time_is_followed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("a"), line("open")).expect("the file can be written");
+    let following = Following::new(&[], &path("a"));
+    assert_eq!(following.next(), "open");
+    for _ in 0..3000 {
+        std::fs::write(path("new"), line("close")).expect("the file can be written");
+        rename(path("new"), path("a")).expect("it can be moved");
+        rename(path("a"), path("old")).expect("it can be moved");
+    }
+    std::fs::write(path("a"), line("fork")).expect("the file can be written");
+    let mut event = following.next();
+    while event == "close" {
+        event = following.next();
+    }
+    assert_eq!(event, "fork");
+    // The file that comes next may well get the number of one that is gone.
+    for _ in 0..20 {
+        std::fs::remove_file(path("a")).expect("it can be removed");
+        std::fs::write(path("a"), line("exit")).expect("the file can be written");
+        assert_eq!(following.next(), "exit");
+    }
+    assert_eq!(following.end(), (String::new(), Some(0)));
+}
+
+#[test]
+fn a_file_that_is_emptied_and_grows_beyond_what_it_was_is_read_from_its_beginning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.jsonl");
+    std::fs::write(&path, line("exit")).expect("the file can be written");
+    let following = Following::new(&[], &path);
+    assert_eq!(following.next(), "exit");
+    for _ in 0..3 {
+        File::create(&path).expect("the file can be written");
+        // As long as it takes to see it.
+        std::thread::sleep(Duration::from_millis(200));
+        append(&path, &line("open"));
+        append(&path, &line("exec"));
+        assert_eq!(following.next(), "open");
+        assert_eq!(following.next(), "exec");
+    }
+    assert_eq!(following.end(), (String::new(), Some(0)));
+}
+
 #[test]
 fn losses_are_told_as_they_happen_and_at_the_end() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -74,7 +74,7 @@ fn nothing_that_is_read_is_overwritten() {
         ),
         (
             ["-o", &output, "-w", &output],
-            format!("-o and -w {output} are the same file"),
+            format!("-o {output} and -w {output} are the same file"),
         ),
         (
             ["--color", "auto", "-w", "-"],

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{file, message, proctracer};
+use common::{file, is_simulated, message, proctracer};
 
 /// Far longer than anything here takes; only to end a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -97,6 +97,9 @@ fn after_trap(trap: &str) -> (Child, BufReader<std::process::ChildStdout>) {
 /// As nohup(1) starts it, or a shell without job control in the background.
 #[test]
 fn a_signal_that_was_ignored_at_the_start_stays_so() {
+    if is_simulated() {
+        return;
+    }
     let line = message("open") + "\n";
     for signal in ["HUP", "INT"] {
         let (mut child, mut out) = after_trap(&format!("trap '' {signal}"));

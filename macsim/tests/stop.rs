@@ -7,7 +7,7 @@ mod common;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -219,13 +219,12 @@ fn a_reader_that_reads_late_gets_all() {
     assert_eq!(text.lines().count(), read(HOUR).lines().count() * 3);
 }
 
-/// As nohup(1) starts it.
-#[test]
-fn a_signal_that_was_ignored_at_the_start_stays_so() {
-    let (program, _folder) = native(&["-F", "line"]).command();
-    let mut command = std::process::Command::new("/bin/sh");
+/// A run that a shell starts by a script.
+fn by_shell(run: Run, script: &str) -> (Child, TempDir) {
+    let (program, folder) = run.command();
+    let mut command = Command::new("/bin/sh");
     command
-        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .args(["-c", script])
         .arg(program.get_program())
         .args(program.get_args());
     for (name, value) in program.get_envs() {
@@ -233,12 +232,20 @@ fn a_signal_that_was_ignored_at_the_start_stays_so() {
             command.env(name, value);
         }
     }
-    let mut child = command
+    let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("a shell");
+    (child, folder)
+}
+
+/// As nohup(1) starts it.
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_so() {
+    let run = native(&["-F", "line"]);
+    let (mut child, _folder) = by_shell(run, "trap '' HUP; exec \"$0\" \"$@\"");
     let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut line = String::new();
     stdout.read_line(&mut line).expect("a line");
@@ -251,4 +258,18 @@ fn a_signal_that_was_ignored_at_the_start_stays_so() {
     assert_eq!((ended.status, ended.err.as_str()), (0, ""));
     let lines = reader.join().expect("lines");
     assert_eq!(lines + 1, read(HOUR).lines().count());
+}
+
+#[test]
+fn a_trace_that_nobody_can_see_is_a_failure() {
+    for run in [
+        native(&["-F", "line"]),
+        Run::new(&["--version"]),
+        Run::new(&["--doctor"]),
+    ] {
+        let (child, _folder) = by_shell(run, "exec \"$0\" \"$@\" >&-");
+        let ended = wait(child);
+        let said = "proctracer: standard output: Bad file descriptor\n";
+        assert_eq!((ended.err.as_str(), ended.status), (said, 1));
+    }
 }

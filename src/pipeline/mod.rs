@@ -7,6 +7,7 @@
 mod buffers;
 mod control;
 mod feed;
+mod file_id;
 pub mod output;
 mod printer;
 pub mod signals;
@@ -20,6 +21,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub use buffers::Buffers;
 pub use feed::Feed;
+pub use file_id::FileId;
 pub use output::Outputs;
 
 use crate::exit::Exit;

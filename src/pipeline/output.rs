@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::exit::{Exit, reason, warn};
+use crate::exit::{Exit, check_stdout, reason, warn};
 use crate::text::escape;
 
 /// Where events are shown, and where they are recorded.
@@ -35,6 +35,12 @@ impl Outputs {
     /// # Errors
     /// One couldn't be created, which has been reported: the exit status.
     pub fn open(&mut self) -> Result<(), Exit> {
+        if let Output::Stdout(_) = &self.shown
+            && let Err(error) = check_stdout()
+        {
+            self.has_failed = true;
+            return Err(self.shown.failed(&error, Exit::Failed));
+        }
         for output in [Some(&mut self.shown), self.record.as_mut()]
             .into_iter()
             .flatten()

@@ -107,7 +107,9 @@ impl Writer {
             return Ok(());
         }
         self.has_begun = true;
-        self.run.outputs.open()?;
+        if let Err(exit) = self.run.outputs.open() {
+            return self.give_up(exit);
+        }
         let mut out = Vec::new();
         for stage in &mut self.run.stages {
             stage.begin(&mut out);
@@ -211,12 +213,18 @@ impl Writer {
 
     /// Writes; where that fails the source is stopped.
     fn write(&mut self, text: &[u8], record: &[u8]) -> Result<(), Exit> {
-        if let Err(exit) = self.run.outputs.write(text, record, self.exit) {
-            if !self.control.stop() {
-                return Err(exit);
-            }
-            self.is_over = Some(exit);
+        match self.run.outputs.write(text, record, self.exit) {
+            Ok(()) => Ok(()),
+            Err(exit) => self.give_up(exit),
         }
+    }
+
+    /// Ends a run that can't write: at once, or when a live source has ended.
+    fn give_up(&mut self, exit: Exit) -> Result<(), Exit> {
+        if !self.control.stop() {
+            return Err(exit);
+        }
+        self.is_over = Some(exit);
         Ok(())
     }
 

@@ -36,6 +36,11 @@ pub fn proctracer() -> Command {
     command
 }
 
+/// Returns true where programs for macOS run on Linux: shells there are Linux's, which can't start them.
+pub fn is_simulated() -> bool {
+    cfg!(target_os = "macos") && Path::new("/proc/self").exists()
+}
+
 /// A file of the project.
 pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)

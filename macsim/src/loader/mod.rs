@@ -1,6 +1,7 @@
 //! Loads an executable and runs it in this process.
 
 mod bind;
+mod closed;
 mod image;
 mod macho;
 mod tlv;
@@ -94,6 +95,7 @@ fn start(path: &Path, program: &[OsString], entry: u64, initializers: &[u64]) ->
     };
     // SAFETY: Rust ignores SIGPIPE from the start; the program begins as one that a shell starts.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    closed::close_again();
     for &initializer in initializers {
         call(initializer);
     }

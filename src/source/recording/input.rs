@@ -2,31 +2,22 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, BufRead, Cursor, Read};
-use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use flate2::bufread::MultiGzDecoder;
-use same_file::Handle;
-
+use super::compressed::{self, Compression, Decompressed};
+use super::followed::Growing;
 use super::framing::{Chunk, Framer};
+use crate::exit::check_stdin;
 use crate::pipeline::{Buffers, Feed};
 use crate::text::escape;
 
 /// How much is read at once, in bytes. What is there is taken, so that an event never waits for another.
 const READ_SIZE: usize = 512 << 10;
 
-/// How often a followed file is looked at when there was nothing new.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
 /// The size of a page, or a part of it.
 const PAGE: usize = 4096;
-
-/// The first bytes of a gzip member (RFC 1952) and of a Zstandard frame (RFC 8878).
-const GZIP: &[u8] = b"\x1f\x8b";
-const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 
 /// Where a recording is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,20 +52,27 @@ impl fmt::Display for Input {
     }
 }
 
-/// Opens a recording.
+/// Opens a recording. One that is followed is read as far as it goes now.
 ///
 /// # Errors
 /// Those of open(2), and of its first bytes.
 pub fn open(input: &Input) -> io::Result<Box<dyn BufRead>> {
     match input {
-        Input::Stdin => decompressed(io::stdin().lock()),
-        Input::File(path) => decompressed(File::open(path)?),
-        Input::Followed(path) => Ok(Box::new(buffered(Followed::open(path)?))),
+        Input::Stdin => {
+            check_stdin()?;
+            decompressed(io::stdin().lock(), input)
+        }
+        Input::File(path) | Input::Followed(path) => decompressed(File::open(path)?, input),
     }
 }
 
+/// A file that grows as something to read.
+pub fn growing(file: Growing) -> Box<dyn BufRead> {
+    Box::new(buffered(file))
+}
+
 /// Reads a recording to its end and gives its chunks as soon as their last line is there. Stops when no more is
-/// wanted. A file that is followed ends where another one takes its place, or where it is emptied.
+/// wanted.
 ///
 /// # Errors
 /// It can't be read or decompressed. What came before the error has been given.
@@ -117,82 +115,17 @@ fn read_from(
     result
 }
 
-/// A file that grows, as `tail -F` reads it: what is there under its name.
-struct Followed {
-    path: PathBuf,
-    file: Handle,
-    read: u64,
-    is_over: bool,
-}
-
-impl Followed {
-    fn open(path: &Path) -> io::Result<Followed> {
-        let mut head = Vec::new();
-        File::open(path)?
-            .take(ZSTD.len() as u64)
-            .read_to_end(&mut head)?;
-        if head.starts_with(GZIP) || head.starts_with(ZSTD) {
-            return Err(io::Error::other(
-                "it is compressed: only a plain file can be followed",
-            ));
-        }
-        Ok(Followed {
-            path: path.to_owned(),
-            file: Handle::from_path(path)?,
-            read: 0,
-            is_over: false,
-        })
-    }
-
-    /// Whether nothing more will come: another file has its name, or it is shorter than it was. Where its name
-    /// is gone another file is still to come.
-    fn is_replaced(&self) -> bool {
-        let is_shorter = |metadata: Metadata| metadata.is_file() && metadata.len() < self.read;
-        Handle::from_path(&self.path).is_ok_and(|now| now != self.file)
-            || self.file.as_file().metadata().is_ok_and(is_shorter)
-    }
-}
-
-impl Read for Followed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.file.as_file_mut().read(buffer)?;
-            self.read += count as u64;
-            if count > 0 || self.is_over {
-                return Ok(count);
-            }
-            // What came before it was replaced is still read.
-            self.is_over = self.is_replaced();
-            if !self.is_over {
-                thread::sleep(LOOK_EVERY);
-            }
-        }
-    }
-}
-
 /// What `reader` gives, decompressed where it begins like something compressed.
-fn decompressed<'r>(mut reader: impl Read + 'r) -> io::Result<Box<dyn BufRead + 'r>> {
-    let mut head = Vec::new();
-    while [GZIP, ZSTD]
-        .iter()
-        .any(|magic| head.len() < magic.len() && magic.starts_with(&head))
-    {
-        let mut byte = [0];
-        match reader.read(&mut byte) {
-            Ok(0) => break,
-            Ok(_) => head.push(byte[0]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let kind = head.clone();
+fn decompressed<'r>(
+    mut reader: impl Read + 'r,
+    input: &Input,
+) -> io::Result<Box<dyn BufRead + 'r>> {
+    let head = compressed::beginning(&mut reader)?;
+    let compression = Compression::of(&head);
     let whole = buffered(Cursor::new(head).chain(reader));
-    Ok(if kind == GZIP {
-        Box::new(buffered(MultiGzDecoder::new(whole)))
-    } else if kind == ZSTD {
-        Box::new(buffered(zstd::Decoder::with_buffer(whole)?))
-    } else {
-        Box::new(whole)
+    Ok(match compression {
+        Some(_) => Box::new(buffered(Decompressed::new(whole, input.to_string()))),
+        None => Box::new(whole),
     })
 }
 

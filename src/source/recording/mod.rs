@@ -4,7 +4,9 @@
 //! of them with the scanner in [`crate::text::json`]. Framing goes from the first byte to the last; decoding takes the
 //! [`Chunk`]s in any order, so that it can be done by several threads.
 
+mod compressed;
 mod decode;
+mod followed;
 mod framing;
 mod input;
 mod prefilter;
@@ -13,12 +15,15 @@ mod tests;
 mod walk;
 mod wrapped;
 
+use std::io::{self, BufRead};
 use std::ops::Range;
+use std::path::Path;
 
 use bumpalo::Bump;
 use memchr::{memchr, memchr_iter, memrchr};
 
 pub use decode::Decoder;
+use followed::Followed;
 pub use framing::Chunk;
 use framing::Shape;
 pub use input::Input;
@@ -73,29 +78,34 @@ impl Source for Recordings {
 
     fn run(self, feed: &Feed<Chunk>) {
         for input in &self.inputs {
-            loop {
-                let origin = Origin::Recording(input.to_string());
-                let reader = match input::open(input) {
-                    Ok(reader) => reader,
-                    Err(error) => {
-                        if !feed.failed(origin, error) {
-                            return;
-                        }
-                        break;
-                    }
-                };
-                if !feed.begin(origin, input.is_live()) {
-                    return;
-                }
-                let result = input::read(reader, feed);
-                let goes_on = result.is_ok() && matches!(input, Input::Followed(_));
-                if !feed.end(result) {
-                    return;
-                }
-                if !goes_on {
-                    break;
-                }
+            let goes_on = match input {
+                Input::Followed(path) => follow(input, path, feed),
+                Input::Stdin | Input::File(_) => read(input, input::open(input), feed),
+            };
+            if !goes_on {
+                return;
             }
+        }
+    }
+}
+
+/// Gives a recording to the feed. Returns true if more is wanted.
+fn read(input: &Input, reader: io::Result<Box<dyn BufRead>>, feed: &Feed<Chunk>) -> bool {
+    let origin = Origin::Recording(input.to_string());
+    match reader {
+        Ok(reader) => feed.begin(origin, input.is_live()) && feed.end(input::read(reader, feed)),
+        Err(error) => feed.failed(origin, error),
+    }
+}
+
+/// Gives the files that have a name one after the other. Returns true if more is wanted, which is so only if there is
+/// no first one.
+fn follow(input: &Input, path: &Path, feed: &Feed<Chunk>) -> bool {
+    let mut followed = Followed::new(path);
+    loop {
+        let goes_on = read(input, followed.open().map(input::growing), feed);
+        if !goes_on || !followed.has_begun() {
+            return goes_on;
         }
     }
 }
