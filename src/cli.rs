@@ -214,6 +214,10 @@ pub struct Cli {
     #[arg(long, value_name = "DURATION", requires = "reports")]
     pub summary_every: Option<String>,
 
+    /// Show everything: message numbers, details of processes, and the members that -F line leaves out
+    #[arg(short, long)]
+    pub verbose: bool,
+
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

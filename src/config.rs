@@ -356,6 +356,7 @@ fn style(cli: &Cli, terminal: bool) -> Style {
         terminal,
         time: cli.time,
         string_limit: cli.string_limit,
+        verbose: cli.verbose,
     }
 }
 

@@ -29,6 +29,50 @@ fn every_event_as_a_line() {
 }
 
 #[test]
+fn every_event_as_a_line_with_its_details() {
+    prints(
+        &["-v", "--env", "-F", "line", "-r", EVENTS],
+        "tests/data/events.verbose.line",
+    );
+}
+
+#[test]
+fn a_line_without_details_has_a_part_of_the_line_with_them() {
+    let [short, long] = ["events.line", "events.verbose.line"].map(|file| {
+        let text = read(&format!("tests/data/{file}"));
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert_eq!(short.len(), long.len());
+    for (short, long) in short.iter().zip(&long) {
+        let mut rest = long.as_str();
+        for word in short.split(' ') {
+            let at = rest.find(word);
+            rest = &rest[at.unwrap_or_else(|| panic!("{word}: {long}"))..];
+        }
+    }
+}
+
+#[test]
+fn blocks_with_everything() {
+    let file = "tests/data/decided.jsonl";
+    prints(&["-v", "-r", file], "tests/data/decided.verbose.text");
+}
+
+#[test]
+fn what_is_missing_has_no_row_among_the_details_either() {
+    let run = run(&["-v", "-r", "tests/data/absent.jsonl"]);
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    let event = run.out.split("\n\n").nth(6).expect("an event");
+    let rows = "event : close\n  time: (null)\n  modified : true\n";
+    assert!(event.starts_with(rows), "{event}");
+    assert!(event.ends_with("\n process: (null)"), "{event}");
+    // Of a process there is what is there: nothing but its pid.
+    let event = run.out.split("\n\n").nth(1).expect("an event");
+    let rows = " process:\n        PID : 7338\n   threadid : 7316056";
+    assert!(event.ends_with(rows), "{event}");
+}
+
+#[test]
 fn every_event_as_json_passes_through() {
     prints(&["-F", "json", "-r", EVENTS], EVENTS);
 }

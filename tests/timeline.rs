@@ -452,6 +452,7 @@ fn every_event_is_drawn() {
     }
     // Both say the same of each event, in the words of the line format.
     let lines = run(&[
+        "-v",
         "-F",
         "line",
         "--env",

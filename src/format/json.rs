@@ -26,14 +26,12 @@ impl Format for Json {
         } else {
             event.json
         };
-        if memchr::memchr2(b'\n', b'\r', json).is_some() {
+        if self.terminal {
+            escape::push_json_for_terminal(out, json);
+        } else if memchr::memchr2(b'\n', b'\r', json).is_some() {
             crate::text::json::push_on_one_line(out, json);
         } else {
             out.extend_from_slice(json);
-        }
-        if self.terminal {
-            let object = out.split_off(start);
-            escape::push_json_for_terminal(out, &object);
         }
         out.push(b'\n');
         start

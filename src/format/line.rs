@@ -1,42 +1,78 @@
 //! One line an event, for grep and awk.
 
 use super::{
-    Format, Palette, TimeStyle, Values, escape_quotes, push_int, push_label, push_process,
+    Format, Palette, Style, TimeStyle, Values, escape_quotes, image_of, message_details, push_int,
+    push_label, push_process,
 };
-use crate::model::event::{Event, EventType};
-use crate::text::clock::Clock;
-use crate::text::escape;
+use crate::model::event::{Event, EventType, Value, Word};
+use crate::model::tables;
+use crate::text::escape::{self, push_fmt};
 
 /// The line format: time, process, event, then `key=value`.
 pub struct Line {
     values: Values,
     palette: Palette,
     time: TimeStyle,
+    verbose: bool,
 }
 
 impl Line {
-    /// The line format, with times as `clock` writes them; `redact` replaces the values of environment variables.
-    pub fn new(clock: Clock, palette: Palette, redact: bool) -> Self {
+    /// The line format in this style.
+    pub fn new(style: Style) -> Self {
         Line {
-            values: Values {
-                clock,
-                redact,
-                numbers: false,
-                separator: b",",
-                string_limit: None,
-            },
-            palette,
-            time: TimeStyle::Full,
+            values: style.line_values(),
+            palette: style.palette,
+            time: style.time,
+            verbose: style.verbose,
         }
     }
 
-    /// The same with times in this style, and values cut after so many characters.
-    #[must_use]
-    pub fn with(mut self, time: TimeStyle, string_limit: Option<usize>) -> Self {
-        self.time = time;
-        self.values.string_limit = string_limit;
-        self
+    /// Appends the fields that only `-v` shows, after the event's own.
+    fn push_verbose(&mut self, out: &mut Vec<u8>, event: &Event<'_>) {
+        for (name, number) in message_details(event) {
+            if let Some(number) = number {
+                push_fmt(out, format_args!(" {name}={number}"));
+            }
+        }
+        let Some(process) = &event.process else {
+            return;
+        };
+        let token = &process.audit_token;
+        for (name, word) in [
+            ("pidversion", Word::PidVersion),
+            ("AUID", Word::Auid),
+            ("ASID", Word::Asid),
+        ] {
+            if let Some(value) = token.get(word) {
+                push_fmt(out, format_args!(" process.{name}={value}"));
+            }
+        }
+        for (name, token) in [
+            (" process.parent=", process.parent_audit_token),
+            (" process.responsible=", process.responsible_audit_token),
+        ] {
+            if let Some(token) = token {
+                push_value(out, name, |out| self.values.push(out, &image_of(token)));
+            }
+        }
+        if let Some(cdhash) = process.cdhash {
+            push_value(out, " process.cdhash=", |out| escape::push(out, cdhash));
+        }
+        if let Some(category) = process.cs_validation_category {
+            let category = Value::Enum(&tables::CS_VALIDATION_CATEGORY, category.into());
+            push_value(out, " process.validation=", |out| {
+                self.values.push(out, &category)
+            });
+        }
     }
+}
+
+/// Appends ` KEY=` and a value.
+fn push_value(out: &mut Vec<u8>, key: &str, push: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(key.as_bytes());
+    let start = out.len();
+    push(out);
+    quote(out, start);
 }
 
 impl Format for Line {
@@ -74,12 +110,18 @@ impl Format for Line {
                 }
             });
         for field in &event.fields {
+            if !self.verbose && field.is_detail(&event.fields) {
+                continue;
+            }
             out.push(b' ');
             push_word(out, |out| push_label(out, field.label));
             out.push(b'=');
             let start = out.len();
             self.values.push(out, &field.value);
             quote(out, start);
+        }
+        if self.verbose {
+            self.push_verbose(out, event);
         }
         out.push(b'\n');
         time_at
@@ -95,7 +137,7 @@ fn push_word(out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) {
         let word = out.split_off(start);
         for byte in word {
             match byte {
-                b' ' | b'=' => escape::push_fmt(out, format_args!("\\x{byte:02x}")),
+                b' ' | b'=' => push_fmt(out, format_args!("\\x{byte:02x}")),
                 byte => out.push(byte),
             }
         }

@@ -47,7 +47,7 @@ pub enum Kind {
 }
 
 /// How events look, as the options say.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "an option without a value is one"
@@ -69,21 +69,16 @@ pub struct Style {
     pub time: TimeStyle,
     /// The number of characters after which a value is cut.
     pub string_limit: Option<usize>,
+    /// True if details are shown, too.
+    pub verbose: bool,
 }
 
 impl Style {
     /// The format; each thread has its own.
     pub fn format(self) -> Box<dyn Format> {
-        let clock = Clock::new(self.utc);
         match self.kind {
-            Kind::Text => {
-                let text = Text::new(clock, self.palette, self.redact);
-                Box::new(text.with(self.time, self.string_limit))
-            }
-            Kind::Line => {
-                let line = Line::new(clock, self.palette, self.redact);
-                Box::new(line.with(self.time, self.string_limit))
-            }
+            Kind::Text => Box::new(Text::new(self)),
+            Kind::Line => Box::new(Line::new(self)),
             Kind::Json => Box::new(self.json(self.terminal)),
             Kind::Perfetto => Box::new(timeline::PerfettoEvents::new(self.timeline_values())),
             Kind::Chrome => Box::new(timeline::ChromeEvents::new(self.timeline_values())),
@@ -99,14 +94,22 @@ impl Style {
         }
     }
 
-    /// How values are written in a timeline: as in a line.
+    /// How values are written in a timeline: as in a line, and whole.
     fn timeline_values(self) -> Values {
+        Values {
+            string_limit: None,
+            ..self.line_values()
+        }
+    }
+
+    /// How values are written in a line.
+    fn line_values(self) -> Values {
         Values {
             clock: Clock::new(self.utc),
             redact: self.redact,
             numbers: false,
             separator: b",",
-            string_limit: None,
+            string_limit: self.string_limit,
         }
     }
 
@@ -129,7 +132,7 @@ impl Style {
 }
 
 /// The colours of a terminal, where they are wanted (ECMA-48, "SGR").
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Palette(pub bool);
 
 impl Palette {
@@ -421,6 +424,27 @@ fn push_process(
         None if process.executable.is_some() => out.extend_from_slice(b"[-]"),
         None => {}
     }
+}
+
+/// The image that a token is of, without its user: `{pid=1, pidversion=2}`.
+fn image_of(token: AuditToken) -> Value<'static> {
+    let mut image = AuditToken::default();
+    for word in [Word::Pid, Word::PidVersion] {
+        if let Some(value) = token.word(word) {
+            image.set(word, value);
+        }
+    }
+    Value::Token(image)
+}
+
+/// What `-v` shows of a message besides, by name.
+fn message_details(event: &Event<'_>) -> [(&'static str, Option<u64>); 4] {
+    [
+        ("version", event.version.map(Into::into)),
+        ("seq_num", event.seq_num),
+        ("global_seq_num", event.global_seq_num),
+        ("mach_time", event.mach_time),
+    ]
 }
 
 fn push_arguments<'m>(

@@ -1,18 +1,21 @@
 //! The text layout: a block of rows for each event.
 
-use super::{Format, Palette, TimeStyle, Values, push_int, push_label};
+use super::{
+    Format, Palette, Style, TimeStyle, Values, image_of, message_details, push_int, push_label,
+};
 use crate::model::event::{
     self, AuditToken, Event, EventType, Field, Process, Timestamp, Value, Word,
 };
 use crate::model::tables;
 use crate::text::clock::Clock;
-use crate::text::escape;
+use crate::text::escape::{self, push_fmt};
 
 /// The text layout, the default format.
 pub struct Text {
     values: Values,
     palette: Palette,
     time: TimeStyle,
+    verbose: bool,
     blocks: Vec<Block>,
 }
 
@@ -25,7 +28,7 @@ const REMEMBERED: usize = 512;
 struct Block {
     /// Whose it is.
     numbers: Option<Numbers>,
-    texts: [Option<(Vec<u8>, IsJson)>; 4],
+    texts: [Option<(Vec<u8>, IsJson)>; TEXTS],
     text: Vec<u8>,
     /// How long the rows are that come before the thread's.
     ids: usize,
@@ -39,13 +42,22 @@ struct Numbers {
     codesigning_flags: Option<u32>,
     flags: [Option<bool>; 3],
     start_time: Option<Timestamp>,
+    /// What only `-v` shows.
+    details: Option<Details>,
+}
+
+/// The numbers of a process that only `-v` shows.
+#[derive(Clone, Copy, PartialEq)]
+struct Details {
+    tokens: [Option<AuditToken>; 2],
+    cs_validation_category: Option<u32>,
 }
 
 /// Whether a text is written as in JSON.
 type IsJson = bool;
 
 impl Block {
-    fn is_of(&self, process: &Process<'_>) -> bool {
+    fn is_of(&self, process: &Process<'_>, verbose: bool) -> bool {
         let is_same = |(own, text): (&Option<(Vec<u8>, IsJson)>, Option<_>)| match (own, text) {
             (None, None) => true,
             (Some((own, is_json)), Some((text, is_text_json))) => {
@@ -53,18 +65,19 @@ impl Block {
             }
             _ => false,
         };
-        self.numbers == Some(numbers(process)) && self.texts.iter().zip(texts(process)).all(is_same)
+        self.numbers == Some(numbers(process, verbose))
+            && self.texts.iter().zip(texts(process)).all(is_same)
     }
 
-    fn become_of(&mut self, process: &Process<'_>) {
-        self.numbers = Some(numbers(process));
+    fn become_of(&mut self, process: &Process<'_>, verbose: bool) {
+        self.numbers = Some(numbers(process, verbose));
         self.texts =
             texts(process).map(|text| text.map(|(text, is_json)| (text.to_vec(), is_json)));
         self.text.clear();
     }
 }
 
-fn numbers(process: &Process<'_>) -> Numbers {
+fn numbers(process: &Process<'_>, verbose: bool) -> Numbers {
     Numbers {
         token: process.audit_token,
         ids: [
@@ -80,15 +93,23 @@ fn numbers(process: &Process<'_>) -> Numbers {
             process.executable.map(|file| file.path_truncated),
         ],
         start_time: process.start_time,
+        details: verbose.then_some(Details {
+            tokens: [process.parent_audit_token, process.responsible_audit_token],
+            cs_validation_category: process.cs_validation_category,
+        }),
     }
 }
 
-fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; 4] {
+/// How many texts are shown of a process.
+const TEXTS: usize = 5;
+
+fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; TEXTS] {
     let texts = [
         process.image(),
         process.tty.map(|tty| tty.path),
         process.signing_id,
         process.team_id,
+        process.cdhash,
     ];
     texts.map(|text| {
         text.map(|text| match text {
@@ -100,37 +121,30 @@ fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; 4] {
 }
 
 impl Text {
-    /// The text layout, with times as `clock` writes them; `redact` replaces the values of environment variables.
-    pub fn new(clock: Clock, palette: Palette, redact: bool) -> Self {
+    /// The text layout in this style.
+    pub fn new(style: Style) -> Self {
         Text {
             values: Values {
-                clock,
-                redact,
+                clock: Clock::new(style.utc),
+                redact: style.redact,
                 numbers: true,
                 separator: b", ",
-                string_limit: None,
+                string_limit: style.string_limit,
             },
-            palette,
-            time: TimeStyle::Full,
+            palette: style.palette,
+            time: style.time,
+            verbose: style.verbose,
             blocks: vec![Block::default(); REMEMBERED],
         }
-    }
-
-    /// The same with times in this style, and values cut after so many characters.
-    #[must_use]
-    pub fn with(mut self, time: TimeStyle, string_limit: Option<usize>) -> Self {
-        self.time = time;
-        self.values.string_limit = string_limit;
-        self
     }
 
     fn process(&mut self, out: &mut Vec<u8>, process: &Process<'_>, thread_id: Option<u64>) {
         let token = &process.audit_token;
         let pid = token.pid().map_or(0, i32::cast_unsigned);
         let place = (pid ^ token.pidversion().unwrap_or(0)) as usize % REMEMBERED;
-        if !self.blocks[place].is_of(process) {
+        if !self.blocks[place].is_of(process, self.verbose) {
             let mut block = std::mem::take(&mut self.blocks[place]);
-            block.become_of(process);
+            block.become_of(process, self.verbose);
             self.render(&mut block, process);
             self.blocks[place] = block;
         }
@@ -157,7 +171,9 @@ impl Text {
                 out.push(b'\n');
             }
         };
+        let verbose = |word| token.get(word).filter(|_| self.verbose);
         number(b"        PID : ", token.get(Word::Pid));
+        number(b" pidversion : ", verbose(Word::PidVersion));
         number(b"       EUID : ", token.get(Word::Euid));
         number(b"       EGID : ", token.get(Word::Egid));
         number(b"       PPID : ", process.ppid.map(Into::into));
@@ -166,8 +182,20 @@ impl Text {
         let original_ppid = process.original_ppid;
         let original_ppid = original_ppid.filter(|_| original_ppid != process.ppid);
         number(b"      OPPID : ", original_ppid.map(Into::into));
+        number(b"       AUID : ", verbose(Word::Auid));
+        number(b"       ASID : ", verbose(Word::Asid));
         number(b"        GID : ", process.group_id.map(Into::into));
         number(b"        SID : ", process.session_id.map(Into::into));
+        for (label, token) in [
+            (b"     parent : ", process.parent_audit_token),
+            (b"responsible : ", process.responsible_audit_token),
+        ] {
+            if let Some(token) = token.filter(|_| self.verbose) {
+                out.extend_from_slice(label);
+                self.values.push(out, &image_of(token));
+                out.push(b'\n');
+            }
+        }
         push_text(out, b"        tty : ", process.tty.map(|tty| tty.path));
         block.ids = out.len();
         if let Some(image) = process.image() {
@@ -183,6 +211,13 @@ impl Text {
             out.push(b'\n');
         }
         push_text(out, b"    sign_id : ", process.signing_id);
+        push_text(out, b"     cdhash : ", process.cdhash);
+        if let Some(category) = process.cs_validation_category {
+            out.extend_from_slice(b" validation : ");
+            let category = Value::Enum(&tables::CS_VALIDATION_CATEGORY, category.into());
+            self.values.push(out, &category);
+            out.push(b'\n');
+        }
         if let Some(start_time) = process.start_time {
             out.extend_from_slice(b"    started : ");
             self.values.clock.push_second(out, start_time);
@@ -239,6 +274,13 @@ impl Format for Text {
             }
             out.push(b'\n');
         }
+        if self.verbose {
+            for (name, number) in message_details(event) {
+                if let Some(number) = number {
+                    push_fmt(out, format_args!("  {name} : {number}\n"));
+                }
+            }
+        }
         for field in &event.fields {
             if !matches!(field.value, Value::Process(_)) {
                 out.extend_from_slice(b"  ");
@@ -248,7 +290,7 @@ impl Format for Text {
                 out.push(b'\n');
             }
         }
-        for Field { label, value } in &event.fields {
+        for Field { label, value, .. } in &event.fields {
             if let Value::Process(process) = value {
                 out.push(b' ');
                 push_label(out, *label);

@@ -142,6 +142,19 @@ pub enum Kind {
     Json,
 }
 
+/// When a member is a detail: one that doesn't tell what happened, as strace abbreviates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Never.
+    No,
+    /// Always.
+    Yes,
+    /// Where it is 0: an attribute word in which no attribute is asked for.
+    Zero,
+    /// Where the member with this label is there, too: a token beside its process, a count beside its list.
+    Beside(&'static str),
+}
+
 /// A member of an event's structure.
 #[derive(Debug)]
 pub struct Member {
@@ -153,6 +166,8 @@ pub struct Member {
     pub kind: Kind,
     /// The first message version that has it.
     pub since: u32,
+    /// When it is a detail.
+    pub detail: Detail,
     /// Gets it from a message of EndpointSecurity.
     #[cfg(target_os = "macos")]
     pub get: crate::source::native::c::Get,
@@ -282,32 +297,51 @@ macro_rules! or {
     };
 }
 
+/// When a member is a detail, as `#[…]` before it says.
+macro_rules! detail {
+    () => {
+        Detail::No
+    };
+    (detail) => {
+        Detail::Yes
+    };
+    (nonzero) => {
+        Detail::Zero
+    };
+    (beside $label:ident) => {
+        Detail::Beside(stringify!($label))
+    };
+}
+
 /// How the EndpointSecurity backend gets a member from a message: see `source::native::c`. Nothing on other
 /// systems.
 macro_rules! member {
-    ($of:tt $name:ident as $label:expr, $since:expr, $kind:expr, [$($get:tt)*]) => {
+    ($of:tt $name:ident as $label:expr, $since:expr, $detail:expr, $kind:expr, [$($get:tt)*]) => {
         Member {
             name: stringify!($name),
             label: $label,
             kind: $kind,
             since: $since,
+            detail: $detail,
             #[cfg(target_os = "macos")]
             get: crate::source::native::c::getter!($of $name [$($get)*]),
         }
     };
 }
 
-/// `OF; NAME [as "LABEL"] [@ VERSION] [[GET]]: KIND, …`
+/// `OF; [#[DETAIL]] NAME [as "LABEL"] [@ VERSION] [[GET]]: KIND, …`
 ///
+/// DETAIL is `detail`, `nonzero` or `beside(LABEL)`, see [`Detail`].
 /// OF is the C structure, or `event NAME [@ C_UNION]` for an event's own. GET tells how a member is got from
 /// it where it isn't the member NAME: `|e| EXPRESSION`, or nothing where it is a union, whose arms are got
 /// from the structure that it is in.
 macro_rules! members {
     (event $event:ident $(@ $union:ident)?; $($rest:tt)*) => { members!(@ (event $event $($union)?) $($rest)*) };
     ($of:ident; $($rest:tt)*) => { members!(@ (structure $of) $($rest)*) };
-    (@ $of:tt $($name:ident $(as $label:literal)? $(@ $since:literal)? $([$($get:tt)*])? : $kind:expr),* $(,)?) => {
+    (@ $of:tt $($(#[$detail:ident $(($beside:ident))?])? $name:ident $(as $label:literal)? $(@ $since:literal)? $([$($get:tt)*])? : $kind:expr),* $(,)?) => {
         &[$(member!(
-            $of $name as or!(stringify!($name) $(, $label)?), or!(1 $(, $since)?), $kind,
+            $of $name as or!(stringify!($name) $(, $label)?), or!(1 $(, $since)?),
+            detail!($($detail $($beside)?)?), $kind,
             [$($($get)* ;)?]
         )),*]
     };
@@ -343,15 +377,17 @@ const fn names(table: &'static Enum) -> Kind {
 
 /// `struct statfs`, `<sys/mount.h>`.
 const STATFS: &[Member] = members! { statfs;
-    f_bsize: Int, f_iosize: Int, f_blocks: Int, f_bfree: Int, f_bavail: Int, f_files: Int, f_ffree: Int,
-    f_fsid: Ints, f_owner: Int, f_type: Int, f_flags: flags(&tables::MOUNT_FLAGS), f_fssubtype: Int,
-    f_fstypename: Text, f_mntonname: Path, f_mntfromname: Text, f_flags_ext: flags(&tables::MOUNT_FLAGS_EXT),
+    #[detail] f_bsize: Int, #[detail] f_iosize: Int, #[detail] f_blocks: Int, #[detail] f_bfree: Int,
+    #[detail] f_bavail: Int, #[detail] f_files: Int, #[detail] f_ffree: Int, #[detail] f_fsid: Ints,
+    #[detail] f_owner: Int, #[detail] f_type: Int, f_flags: flags(&tables::MOUNT_FLAGS), #[detail] f_fssubtype: Int,
+    f_fstypename: Text, f_mntonname: Path, f_mntfromname: Text, #[nonzero] f_flags_ext: flags(&tables::MOUNT_FLAGS_EXT),
 };
 
 /// `struct attrlist`, `<sys/attr.h>`.
 const ATTRLIST: &[Member] = members! { attrlist;
-    bitmapcount: Int, reserved []: Int, commonattr: flags(&tables::COMMONATTR), volattr: flags(&tables::VOLATTR),
-    dirattr: flags(&tables::DIRATTR), fileattr: flags(&tables::FILEATTR), forkattr: flags(&tables::FORKATTR),
+    #[detail] bitmapcount: Int, reserved []: Int, #[nonzero] commonattr: flags(&tables::COMMONATTR),
+    #[nonzero] volattr: flags(&tables::VOLATTR), #[nonzero] dirattr: flags(&tables::DIRATTR),
+    #[nonzero] fileattr: flags(&tables::FILEATTR), #[nonzero] forkattr: flags(&tables::FORKATTR),
 };
 
 /// `es_btm_launch_item_t`.
@@ -381,7 +417,7 @@ const AUTHORIZATION_RESULT: &[Member] = members! { es_authorization_result_t;
 
 /// `es_od_member_id_t`.
 const OD_MEMBER_ID: &[Member] = members! { es_od_member_id_t;
-    member_type: names(&tables::OD_MEMBER_TYPE), member_value []: Either(members! { es_od_member_id_t;
+    #[beside(member_value)] member_type: names(&tables::OD_MEMBER_TYPE), member_value []: Either(members! { es_od_member_id_t;
         name [|e| arm(e.member_type.0 == 0, &*e.member_value.name)]: Text,
         uuid [|e| arm(e.member_type.0 != 0, &e.member_value.uuid)]: Text,
     }),
@@ -389,7 +425,7 @@ const OD_MEMBER_ID: &[Member] = members! { es_od_member_id_t;
 
 /// `es_od_member_id_array_t`.
 const OD_MEMBER_ID_ARRAY: &[Member] = members! { es_od_member_id_array_t;
-    member_type: names(&tables::OD_MEMBER_TYPE), member_count: Int,
+    #[beside(member_array)] member_type: names(&tables::OD_MEMBER_TYPE), #[beside(member_array)] member_count: Int,
     member_array []: Either(members! { es_od_member_id_array_t;
         names [|e| arm(e.member_type.0 == 0, strings(e.member_array.names.as_ptr(), e.member_count))]: Strings,
         uuids [|e| arm(e.member_type.0 != 0, uuids(e.member_array.uuids.as_ptr(), e.member_count))]: Strings,
@@ -397,8 +433,7 @@ const OD_MEMBER_ID_ARRAY: &[Member] = members! { es_od_member_id_array_t;
 };
 
 /// `es_thread_state_t`.
-const THREAD_STATE: &[Member] =
-    members! { es_thread_state_t; flavor: names(&tables::THREAD_STATE_FLAVOR), state: Hex };
+const THREAD_STATE: &[Member] = members! { es_thread_state_t; flavor: names(&tables::THREAD_STATE_FLAVOR), #[detail] state: Hex };
 
 /// `es_fd_t`.
 const FD: &[Member] = members! { es_fd_t;
@@ -410,17 +445,17 @@ const FD: &[Member] = members! { es_fd_t;
 const AUTHENTICATION_DATA: &[Member] = members! { event authentication;
     od [|e| arm(e.type_.0 == 0, structure(e.data.od.as_ptr()))]: Struct(members! { es_event_authentication_od_t;
         instigator: Process, record_type: Text, record_name: Text, node_name: Text, db_path: Text,
-        instigator_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token,
     }),
     touchid [|e| arm(e.type_.0 == 1, structure(e.data.touchid.as_ptr()))]: Struct(members! {
         es_event_authentication_touchid_t;
         instigator: Process, touchid_mode: names(&tables::TOUCHID_MODE),
-        uid [|e| optional(e.has_uid, &e.anon0.uid)]: Int, instigator_token @ 8: Token,
+        uid [|e| optional(e.has_uid, &e.anon0.uid)]: Int, #[beside(instigator)] instigator_token @ 8: Token,
     }),
     token [|e| arm(e.type_.0 == 2, structure(e.data.token.as_ptr()))]: Struct(members! {
         es_event_authentication_token_t;
         instigator: Process, pubkey_hash: Text, token_id: Text, kerberos_principal: Text,
-        instigator_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token,
     }),
     auto_unlock [|e| arm(e.type_.0 == 3, structure(e.data.auto_unlock.as_ptr()))]: Struct(members! {
         es_event_authentication_auto_unlock_t;
@@ -432,7 +467,7 @@ const AUTHENTICATION_DATA: &[Member] = members! { event authentication;
 const BOOTSTRAP_TARGET: &[Member] = members! { event bootstrap_look_up @ es_events_v27_t;
     process []: Union(members! { event bootstrap_look_up @ es_events_v27_t;
         target [|e| arm(e.target_type == 0, &e.target.process.target)]: Process,
-        target_token [|e| arm(e.target_type == 0, &e.target.process.target_token)]: Token,
+        #[beside(target)] target_token [|e| arm(e.target_type == 0, &e.target.process.target_token)]: Token,
         job_label [|e| arm(e.target_type == 0, &e.target.process.job_label)]: Text,
     }),
     job []: Union(members! { event bootstrap_look_up @ es_events_v27_t;
@@ -446,12 +481,12 @@ const BOOTSTRAP_TARGET: &[Member] = members! { event bootstrap_look_up @ es_even
 
 events! {
     9 / 0 exec PROCESS (10, 15, 0) "a process runs another program" {
-        target: Process, dyld_exec_path @ 7: Text, script @ 2 [|e| &e.anon_0.anon_0.script]: File,
-        cwd @ 3 [|e| &e.anon_0.anon_0.cwd]: File, last_fd @ 4 [|e| &e.anon_0.anon_0.last_fd]: Int,
-        image_cputype @ 6 [|e| &e.anon_0.anon_0.image_cputype]: names(&tables::CPUTYPE),
-        image_cpusubtype @ 6 [|e| &e.anon_0.anon_0.image_cpusubtype]: CpuSubtype,
-        args [|e| exec_args(e)]: Args, env [|e| exec_env(e)]: Env, fds @ 4 [|e| exec_fds(e)]: List(FD),
-        entitlements @ 11 [|e| exec_entitlements(e)]: Json,
+        target: Process, #[detail] dyld_exec_path @ 7: Text, script @ 2 [|e| &e.anon_0.anon_0.script]: File,
+        cwd @ 3 [|e| &e.anon_0.anon_0.cwd]: File, #[detail] last_fd @ 4 [|e| &e.anon_0.anon_0.last_fd]: Int,
+        #[detail] image_cputype @ 6 [|e| &e.anon_0.anon_0.image_cputype]: names(&tables::CPUTYPE),
+        #[detail] image_cpusubtype @ 6 [|e| &e.anon_0.anon_0.image_cpusubtype]: CpuSubtype,
+        args [*|e| exec_args(e)]: Args, env [*|e| exec_env(e)]: Env, #[detail] fds @ 4 [*|e| exec_fds(e)]: List(FD),
+        #[detail] entitlements @ 11 [*|e| exec_entitlements(e)]: Json,
     } [
         "Comes only when the program really starts: trying to run what isn't there, isn't executable or isn't permitted leaves no event.",
         "`args` begins with the name that the program was called by (`ls`); `target` has the resolved path (`/bin/ls`).",
@@ -478,7 +513,7 @@ events! {
         "`modified` stays false when a file was changed through mmap(2) alone; `was_mapped_writable` says whether that was possible.",
     ]
     13 / 44 create FILE | CHANGE (10, 15, 0) "a file is created" {
-        destination_type: names(&tables::DESTINATION_TYPE),
+        #[detail] destination_type: names(&tables::DESTINATION_TYPE),
         destination []: Union(members! { event create;
             existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
             new_path []: Union(members! { event create;
@@ -518,11 +553,11 @@ events! {
     23 unmount MOUNT (10, 15, 0) "a file system is unmounted" { statfs: Struct(STATFS) }
     24 / 91 iokit_open SYSTEM (10, 15, 0) "a process connects to a driver" {
         user_client_type: Int, user_client_class: Text,
-        parent_registry_id @ 10 [|e| &tail::<_, es_event_iokit_open_v10_t>(e).parent_registry_id]: Int,
-        parent_path @ 10 [|e| &tail::<_, es_event_iokit_open_v10_t>(e).parent_path]: Text,
+        parent_registry_id @ 10 [*|e| &(*e.cast::<es_event_iokit_open_v10_t>()).parent_registry_id]: Int,
+        parent_path @ 10 [*|e| &(*e.cast::<es_event_iokit_open_v10_t>()).parent_path]: Text,
     }
     25 / 6 rename FILE | CHANGE (10, 15, 0) "a file is renamed" {
-        source: File, destination_type: names(&tables::DESTINATION_TYPE),
+        source: File, #[detail] destination_type: names(&tables::DESTINATION_TYPE),
         destination []: Union(members! { event rename;
             existing_file [|e| arm(e.destination_type.0 == 0, &e.destination.existing_file)]: File,
             new_path []: Union(members! { event rename;
@@ -546,7 +581,7 @@ events! {
     ]
     33 write FILE | DESC | CHANGE (10, 15, 0) "a file is written" { target: File }
     35 / 34 file_provider_materialize FILE | CHANGE (10, 15, 0) "a file provider brings a file's content" {
-        instigator: Process, source: File, target: File, instigator_token @ 8: Token,
+        instigator: Process, source: File, target: File, #[beside(instigator)] instigator_token @ 8: Token,
     }
     37 / 36 file_provider_update FILE | CHANGE (10, 15, 0) "a file provider takes over a change" { source: File, target_path: Path }
     39 / 38 readlink FILE (10, 15, 0) "a symbolic link is read" { source: File }
@@ -636,7 +671,7 @@ events! {
     }
     112 xp_malware_detected SECURITY (13, 0, 0) "XProtect finds malware" {
         signature_version: Text, malware_identifier: Text, incident_identifier: Text, detected_path: Path,
-        detected_executable @ 10 [|e| &tail::<_, es_event_xp_malware_detected_v10_t>(e).detected_executable]: Path,
+        detected_executable @ 10 [*|e| &(*e.cast::<es_event_xp_malware_detected_v10_t>()).detected_executable]: Path,
     }
     113 xp_malware_remediated SECURITY (13, 0, 0) "XProtect removes malware" {
         signature_version: Text, malware_identifier: Text, incident_identifier: Text, action_type: Text,
@@ -673,31 +708,31 @@ events! {
     123 login_logout SESSION (13, 0, 0) "a session of login(1) ends" { username: Text, uid: Int }
     124 btm_launch_item_add PERSISTENCE (13, 0, 0) "a login item, launch agent or daemon is added" {
         instigator: Process, app: Process, item: Struct(LAUNCH_ITEM), executable_path: Path,
-        instigator_token @ 8: Token, app_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token, #[beside(app)] app_token @ 8: Token,
     }
     125 btm_launch_item_remove PERSISTENCE (13, 0, 0) "a login item, launch agent or daemon is removed" {
-        instigator: Process, app: Process, item: Struct(LAUNCH_ITEM), instigator_token @ 8: Token,
-        app_token @ 8: Token,
+        instigator: Process, app: Process, item: Struct(LAUNCH_ITEM), #[beside(instigator)] instigator_token @ 8: Token,
+        #[beside(app)] app_token @ 8: Token,
     }
     126 profile_add PERSISTENCE (14, 0, 0) "a configuration profile is installed" {
-        instigator: Process, is_update: Bool, profile: Struct(PROFILE), instigator_token @ 8: Token,
+        instigator: Process, is_update: Bool, profile: Struct(PROFILE), #[beside(instigator)] instigator_token @ 8: Token,
     }
     127 profile_remove PERSISTENCE (14, 0, 0) "a configuration profile is removed" {
-        instigator: Process, profile: Struct(PROFILE), instigator_token @ 8: Token,
+        instigator: Process, profile: Struct(PROFILE), #[beside(instigator)] instigator_token @ 8: Token,
     }
     128 su AUTH | SESSION (14, 0, 0) "su(1) is used" {
         success: Bool, failure_message: Text, from_uid: Int, from_username: Text,
-        to_uid [|e| optional(e.has_to_uid, &e.to_uid.uid)]: Int, to_username: Text, shell: Text, argc: Int,
-        argv [|e| strings(e.argv, e.argc)]: Args, env_count: Int, env [|e| strings(e.env, e.env_count)]: Env,
+        to_uid [|e| optional(e.has_to_uid, &e.to_uid.uid)]: Int, to_username: Text, shell: Text, #[beside(argv)] argc: Int,
+        argv [|e| strings(e.argv, e.argc)]: Args, #[beside(env)] env_count: Int, env [|e| strings(e.env, e.env_count)]: Env,
     }
     129 authorization_petition AUTH (14, 0, 0) "somebody asks for rights" {
-        instigator: Process, petitioner: Process, flags: flags(&tables::AUTHORIZATION_FLAGS), right_count: Int,
-        rights [|e| strings(e.rights, e.right_count)]: Strings, instigator_token @ 8: Token, petitioner_token @ 8: Token,
+        instigator: Process, petitioner: Process, flags: flags(&tables::AUTHORIZATION_FLAGS), #[beside(rights)] right_count: Int,
+        rights [|e| strings(e.rights, e.right_count)]: Strings, #[beside(instigator)] instigator_token @ 8: Token, #[beside(petitioner)] petitioner_token @ 8: Token,
     }
     130 authorization_judgement AUTH (14, 0, 0) "rights are granted or denied" {
         instigator: Process, petitioner: Process, return_code: names(&tables::AUTHORIZATION_RESULT),
-        result_count: Int, results [|e| list(e.results, e.result_count)]: List(AUTHORIZATION_RESULT), instigator_token @ 8: Token,
-        petitioner_token @ 8: Token,
+        #[beside(results)] result_count: Int, results [|e| list(e.results, e.result_count)]: List(AUTHORIZATION_RESULT), #[beside(instigator)] instigator_token @ 8: Token,
+        #[beside(petitioner)] petitioner_token @ 8: Token,
     }
     131 sudo AUTH (14, 0, 0) "sudo(8) is used" {
         success: Bool, reject_info: Struct(SUDO_REJECT_INFO),
@@ -706,62 +741,62 @@ events! {
     }
     132 od_group_add DIRECTORY (14, 0, 0) "a member is added to a group" {
         instigator: Process, error_code: Int, group_name: Text, member: Struct(OD_MEMBER_ID), node_name: Text,
-        db_path: Text, instigator_token @ 8: Token,
+        db_path: Text, #[beside(instigator)] instigator_token @ 8: Token,
     }
     133 od_group_remove DIRECTORY (14, 0, 0) "a member is removed from a group" {
         instigator: Process, error_code: Int, group_name: Text, member: Struct(OD_MEMBER_ID), node_name: Text,
-        db_path: Text, instigator_token @ 8: Token,
+        db_path: Text, #[beside(instigator)] instigator_token @ 8: Token,
     }
     134 od_group_set DIRECTORY (14, 0, 0) "the members of a group are set" {
         instigator: Process, error_code: Int, group_name: Text, members: Struct(OD_MEMBER_ID_ARRAY),
-        node_name: Text, db_path: Text, instigator_token @ 8: Token,
+        node_name: Text, db_path: Text, #[beside(instigator)] instigator_token @ 8: Token,
     }
     135 od_modify_password DIRECTORY (14, 0, 0) "a password is changed" {
         instigator: Process, error_code: Int, account_type: names(&tables::OD_ACCOUNT_TYPE), account_name: Text,
-        node_name: Text, db_path: Text, instigator_token @ 8: Token,
+        node_name: Text, db_path: Text, #[beside(instigator)] instigator_token @ 8: Token,
     }
     136 od_disable_user DIRECTORY (14, 0, 0) "a user is disabled" {
         instigator: Process, error_code: Int, user_name: Text, node_name: Text, db_path: Text,
-        instigator_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token,
     }
     137 od_enable_user DIRECTORY (14, 0, 0) "a user is enabled" {
         instigator: Process, error_code: Int, user_name: Text, node_name: Text, db_path: Text,
-        instigator_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token,
     }
     138 od_attribute_value_add DIRECTORY (14, 0, 0) "a value is added to an attribute" {
         instigator: Process, error_code: Int, record_type: names(&tables::OD_RECORD_TYPE), record_name: Text,
-        attribute_name: Text, attribute_value: Text, node_name: Text, db_path: Text, instigator_token @ 8: Token,
+        attribute_name: Text, attribute_value: Text, node_name: Text, db_path: Text, #[beside(instigator)] instigator_token @ 8: Token,
     }
     139 od_attribute_value_remove DIRECTORY (14, 0, 0) "a value is removed from an attribute" {
         instigator: Process, error_code: Int, record_type: names(&tables::OD_RECORD_TYPE), record_name: Text,
-        attribute_name: Text, attribute_value: Text, node_name: Text, db_path: Text, instigator_token @ 8: Token,
+        attribute_name: Text, attribute_value: Text, node_name: Text, db_path: Text, #[beside(instigator)] instigator_token @ 8: Token,
     }
     140 od_attribute_set DIRECTORY (14, 0, 0) "the values of an attribute are set" {
         instigator: Process, error_code: Int, record_type: names(&tables::OD_RECORD_TYPE), record_name: Text,
-        attribute_name: Text, attribute_value_count: Int, attribute_values [|e| strings(e.attribute_value_array, e.attribute_value_count)]: Strings, node_name: Text,
-        db_path: Text, instigator_token @ 8: Token,
+        attribute_name: Text, #[beside(attribute_values)] attribute_value_count: Int, attribute_values [|e| strings(e.attribute_value_array, e.attribute_value_count)]: Strings, node_name: Text,
+        db_path: Text, #[beside(instigator)] instigator_token @ 8: Token,
     }
     141 od_create_user DIRECTORY (14, 0, 0) "a user is created" {
         instigator: Process, error_code: Int, user_name: Text, node_name: Text, db_path: Text,
-        instigator_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token,
     }
     142 od_create_group DIRECTORY (14, 0, 0) "a group is created" {
         instigator: Process, error_code: Int, group_name: Text, node_name: Text, db_path: Text,
-        instigator_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token,
     }
     143 od_delete_user DIRECTORY (14, 0, 0) "a user is deleted" {
         instigator: Process, error_code: Int, user_name: Text, node_name: Text, db_path: Text,
-        instigator_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token,
     }
     144 od_delete_group DIRECTORY (14, 0, 0) "a group is deleted" {
         instigator: Process, error_code: Int, group_name: Text, node_name: Text, db_path: Text,
-        instigator_token @ 8: Token,
+        #[beside(instigator)] instigator_token @ 8: Token,
     }
     145 / 157 xpc_connect IPC (14, 0, 0) "a process connects to an XPC service" {
         service_name: Text, service_domain_type: names(&tables::XPC_DOMAIN_TYPE),
     }
     146 gatekeeper_user_override SECURITY (15, 0, 0) "the user overrides Gatekeeper" {
-        file_type: names(&tables::GATEKEEPER_USER_OVERRIDE_FILE_TYPE),
+        #[beside(file)] file_type: names(&tables::GATEKEEPER_USER_OVERRIDE_FILE_TYPE),
 
         file []: Either(members! { event gatekeeper_user_override;
             file_path [|e| arm(e.file_type.0 == 0, &*e.file.file_path)]: Path,
@@ -771,18 +806,18 @@ events! {
     }
     147 tcc_modify SECURITY (15, 4, 0) "a privacy permission (TCC) is changed" {
         service: Text, identity: Text, identity_type: names(&tables::TCC_IDENTITY_TYPE),
-        update_type: names(&tables::TCC_EVENT_TYPE), instigator_token: Token, instigator: Process,
-        responsible_token: Token, responsible: Process, right: names(&tables::TCC_AUTHORIZATION_RIGHT),
+        update_type: names(&tables::TCC_EVENT_TYPE), #[beside(instigator)] instigator_token: Token, instigator: Process,
+        #[beside(responsible)] responsible_token: Token, responsible: Process, right: names(&tables::TCC_AUTHORIZATION_RIGHT),
         reason: names(&tables::TCC_AUTHORIZATION_REASON),
     }
     159 / 158 bootstrap_check_in @ es_events_v27_t IPC (27, 0, 0) "a process checks in a service with launchd" {
-        instigator: Process, instigator_token: Token, service_name: Text,
+        instigator: Process, #[beside(instigator)] instigator_token: Token, service_name: Text,
     } [
         "The process block is launchd; `instigator` is who asked it.",
     ]
     161 / 160 bootstrap_look_up @ es_events_v27_t IPC (27, 0, 0) "a process looks up a service with launchd" {
-        instigator: Process, instigator_token: Token, service_name: Text,
-        target_type: names(&tables::BOOTSTRAP_TARGET_TYPE), target []: Union(BOOTSTRAP_TARGET),
+        instigator: Process, #[beside(instigator)] instigator_token: Token, service_name: Text,
+        #[detail] target_type: names(&tables::BOOTSTRAP_TARGET_TYPE), target []: Union(BOOTSTRAP_TARGET),
     } [
         "The process block is launchd; `instigator` is who asked it.",
     ]
@@ -952,6 +987,26 @@ mod tests {
                 ROWS.iter().any(|row| row.classes.contains(class)),
                 "{class:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_detail_is_beside_is_a_member_of_the_same_structure() {
+        fn check(row: &Row, members: &[Member], within: &str) {
+            for member in members {
+                if let Detail::Beside(label) = member.detail {
+                    let beside = row.member(within, label);
+                    assert!(beside.is_some(), "{}: {}", row.name, member.name);
+                }
+                match member.kind {
+                    Struct(members) => check(row, members, member.label),
+                    Union(members) => check(row, members, within),
+                    _ => {}
+                }
+            }
+        }
+        for row in ROWS {
+            check(row, row.members, "");
         }
     }
 

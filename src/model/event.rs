@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::model::catalogue::{Kind, Member, Row};
+use crate::model::catalogue::{Detail, Kind, Member, Row};
 use crate::model::tables::{Enum, Flags};
 
 /// Bytes from outside that mean text: a path, an argument, a signing id. Any byte can be in them.
@@ -218,7 +218,8 @@ impl AuditToken {
         self.present |= 1 << word as u8;
     }
 
-    fn word(&self, word: Word) -> Option<u32> {
+    /// A word as it is, if it is there.
+    pub fn word(&self, word: Word) -> Option<u32> {
         (self.present & 1 << word as u8 != 0).then_some(self.words[word as usize])
     }
 
@@ -288,6 +289,10 @@ pub struct Process<'m> {
     pub tty: Option<File<'m>>,
     /// When it was forked; messages before version 3 don't have it.
     pub start_time: Option<Timestamp>,
+    /// The code directory hash in hexadecimal; read only where it is asked for.
+    pub cdhash: Option<Text<'m>>,
+    /// `es_cs_validation_category_t`, since message version 10; read only where it is asked for.
+    pub cs_validation_category: Option<u32>,
 }
 
 impl<'m> Process<'m> {
@@ -393,6 +398,59 @@ pub struct Field<'m> {
     pub label: Label<'m>,
     /// What it holds.
     pub value: Value<'m>,
+    /// What the catalogue says of it; None where it says nothing, or where the value has another type.
+    pub member: Option<&'static Member>,
+}
+
+impl<'m> Field<'m> {
+    /// A member of the catalogue, shown as a part of `within`.
+    pub fn known(member: &'static Member, within: &'m str, value: Value<'m>) -> Self {
+        Field {
+            label: Label {
+                within,
+                name: Text::Known(member.label),
+            },
+            value,
+            member: Some(member),
+        }
+    }
+
+    /// What the catalogue doesn't describe.
+    pub fn other(within: &'m str, name: Text<'m>, value: Value<'m>) -> Self {
+        Field {
+            label: Label { within, name },
+            value,
+            member: None,
+        }
+    }
+
+    /// Returns true if it doesn't tell what happened, beside these fields.
+    pub fn is_detail(&self, fields: &[Field<'_>]) -> bool {
+        match self.member.map_or(Detail::No, |member| member.detail) {
+            Detail::No => false,
+            // A value without a name is news.
+            Detail::Yes => match self.value {
+                Value::Enum(table, number) => table.name(number).is_some(),
+                _ => true,
+            },
+            Detail::Zero => matches!(self.value, Value::Int(0) | Value::Flags(_, 0)),
+            Detail::Beside(label) => fields.iter().any(|other| {
+                other.label.known() == Some(label)
+                    && other.label.within == self.label.within
+                    && other.value.is_known()
+            }),
+        }
+    }
+}
+
+impl Value<'_> {
+    /// Returns false if it is a process of which nothing says which it is.
+    fn is_known(&self) -> bool {
+        match self {
+            Value::Process(process) => process.audit_token.pid().is_some(),
+            _ => true,
+        }
+    }
 }
 
 /// Which event it is.
@@ -451,6 +509,10 @@ pub struct Event<'m> {
     /// Counts the messages of all types that were meant for the client; messages before version 4 don't
     /// have it.
     pub global_seq_num: Option<u64>,
+    /// The version of `es_message_t`; read only where it is asked for.
+    pub version: Option<u32>,
+    /// When it happened, in ticks of the machine; read only where it is asked for.
+    pub mach_time: Option<u64>,
     /// The thread that did it.
     pub thread_id: Option<u64>,
     /// The process that did it; NULL where it is long gone.
@@ -474,14 +536,10 @@ impl<'m> Event<'m> {
     /// Gives every path of the event by its row, with directories joined with the names that they locate. The
     /// executable of the process that did it is none.
     pub fn paths(&self, path: &mut dyn FnMut(PathRole, &[u8])) {
-        let row = match self.event_type {
-            EventType::Known(row) => Some(row),
-            EventType::Unknown { .. } => None,
-        };
-        let is_exec = row.is_some_and(|row| row.name == "exec");
+        let is_exec = matches!(self.event_type, EventType::Known(row) if row.name == "exec");
         for field in &self.fields {
             match &field.value {
-                Value::File(file) => match directory(row, field) {
+                Value::File(file) => match directory(field) {
                     Some("") => {}
                     Some(name) => path(PathRole::Subject, &self.joined(*file, field, name)),
                     None if is_exec => path(PathRole::Context, &file.path.bytes()),
@@ -492,7 +550,7 @@ impl<'m> Event<'m> {
                         path(PathRole::Subject, &image.bytes());
                     }
                 }
-                Value::Text(text) if is_path(row, field) => {
+                Value::Text(text) if is_path(field) => {
                     path(PathRole::Subject, &text.bytes());
                 }
                 _ => {}
@@ -603,23 +661,21 @@ impl<'m> Event<'m> {
 }
 
 /// The label of the member that a directory locates; None where the file is no such directory.
-fn directory(row: Option<&'static Row>, field: &Field<'_>) -> Option<&'static str> {
-    match row?.member(field.label.within, field.label.known()?)?.kind {
+fn directory(field: &Field<'_>) -> Option<&'static str> {
+    match field.member?.kind {
         Kind::Directory(name) => Some(name),
         _ => None,
     }
 }
 
 /// Returns true if the text is the path of a file.
-fn is_path(row: Option<&'static Row>, field: &Field<'_>) -> bool {
-    let member = |row: &'static Row| row.member(field.label.within, field.label.known()?);
-    let is_path = |member: &Member| match member.kind {
+fn is_path(field: &Field<'_>) -> bool {
+    field.member.is_some_and(|member| match member.kind {
         Kind::Path => true,
         // Of a union that goes by its own name, text stands for the arm that is text.
         Kind::Either(arms) => arms.iter().any(|arm| matches!(arm.kind, Kind::Path)),
         _ => false,
-    };
-    row.and_then(member).is_some_and(is_path)
+    })
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::model::catalogue::{Kind, Member, ROWS, Row};
+use crate::model::catalogue::{Detail, Kind, Member, ROWS, Row};
 use crate::model::tables::{Enum, Flags};
+
+/// Marks a member that is a detail.
+const DETAIL: &str = "; detail";
 
 /// Every event: its name, the first macOS that has it, what it is, its classes.
 pub fn list() -> String {
@@ -45,8 +48,11 @@ pub fn explain(row: &Row) -> String {
         out.push_str("\nmembers:\n");
         let rows = member_rows(row.members, "");
         let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
-        for (label, what) in rows {
+        for (label, what) in &rows {
             push(&mut out, format_args!("  {label:width$}  {what}\n"));
+        }
+        if rows.iter().any(|(_, what)| what.contains(DETAIL)) {
+            out.push_str("\n-F line shows a detail with -v only.\n");
         }
     }
     if !row.notes.is_empty() {
@@ -80,7 +86,13 @@ fn member_rows(members: &[Member], within: &str) -> Vec<(String, String)> {
                     1 => String::new(),
                     version => format!("; from message version {version} on"),
                 };
-                rows.push((label, format!("{}{since}", describe(kind))));
+                let detail = match member.detail {
+                    Detail::No => String::new(),
+                    Detail::Yes => DETAIL.to_owned(),
+                    Detail::Zero => format!("{DETAIL} where 0"),
+                    Detail::Beside(label) => format!("{DETAIL} beside {label}"),
+                };
+                rows.push((label, format!("{}{since}{detail}", describe(kind))));
             }
         }
     }

@@ -126,6 +126,7 @@ impl Run {
         let mut need = self.filter.need(&self.stages, self.follow.is_some());
         need.env |= self.style.env;
         need.redact = self.style.redact;
+        need.verbose = self.style.verbose;
         need.json = self.formats() && self.style.needs_json() || self.outputs.is_recording();
         need
     }

@@ -28,6 +28,8 @@ pub struct Need {
     pub json: bool,
     /// True if the tokens of a process's parent and of who is responsible for it are needed.
     pub lineage: bool,
+    /// True if what only `-v` shows is needed.
+    pub verbose: bool,
 }
 
 impl Filter {
@@ -76,6 +78,7 @@ impl Filter {
             redact: false,
             json: false,
             lineage: needs >= Needs::Lives,
+            verbose: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the rows of the catalogue make of what a source read, the same for every source.
 
 use crate::model::catalogue::{Kind, Member, Row};
-use crate::model::event::{Decision, Field, Label, NOTIFY, Text, Value};
+use crate::model::event::{Decision, Field, NOTIFY, Text, Value};
 use crate::model::tables;
 
 /// The value of a member that is an integer in C.
@@ -25,13 +25,7 @@ pub fn push_action(
     action_type: Option<i128>,
     decision: Option<Decision>,
 ) {
-    let mut push = |name, value| {
-        let label = Label {
-            within: "",
-            name: Text::Known(name),
-        };
-        fields.push(Field { label, value });
-    };
+    let mut push = |name, value| fields.push(Field::other("", Text::Known(name), value));
     if let Some(action_type) = action_type.filter(|action_type| *action_type != NOTIFY) {
         push(
             "action_type",

@@ -1,11 +1,13 @@
 //! Text made safe to print, in one place.
 //!
 //! What leaves here never moves a terminal's cursor, never forges a line of output and never loses a
-//! byte: control characters, DEL, line and bidi separators and bytes that aren't UTF-8 are written as
-//! `\n`, `\x1b`, `\u{202e}`, a backslash as `\\`, all else as it is.
+//! byte: control characters, DEL, line separators, characters that can't be seen for what they are and bytes
+//! that aren't UTF-8 are written as `\n`, `\x1b`, `\u{202e}`, a backslash as `\\`, all else as it is.
 
 use std::ffi::OsStr;
 use std::io::Write as _;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 use crate::model::event::Text;
 
@@ -41,9 +43,7 @@ pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
             }
         }
         out.extend_from_slice(&chunk.valid().as_bytes()[plain..]);
-        for byte in chunk.invalid() {
-            push_fmt(out, format_args!("\\x{byte:02x}"));
-        }
+        push_hex(out, chunk.invalid());
     }
 }
 
@@ -90,7 +90,7 @@ pub fn push_fmt(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
 }
 
 fn must_be_escaped(c: char) -> bool {
-    matches!(c, '\0'..='\x1f' | '\x7f' | '\\') || changes_layout(c)
+    matches!(c, '\0'..='\x1f' | '\x7f' | '\\') || is_unseen(c)
 }
 
 fn push_escape(out: &mut Vec<u8>, c: char) {
@@ -104,15 +104,38 @@ fn push_escape(out: &mut Vec<u8>, c: char) {
     }
 }
 
-/// Whether a character beyond ASCII can change how the text around it is laid out: the control
-/// characters of Latin 1, the line and paragraph separators, and those that set the writing direction.
-pub fn changes_layout(c: char) -> bool {
+/// Returns true if a character beyond ASCII can't be seen for what it is, or changes how the text around it is laid
+/// out: the control characters of Latin 1, spaces other than U+0020, line and paragraph separators, what sets the
+/// writing direction, and all that leaves no trace, such as tags and variation selectors.
+pub fn is_unseen(c: char) -> bool {
+    !c.is_ascii()
+        && (matches!(
+            c.general_category(),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::SpaceSeparator
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        ) || is_blank(c))
+}
+
+/// What can't be seen although its category doesn't say so: the rest of `Default_Ignorable_Code_Point` (Unicode's
+/// DerivedCoreProperties.txt), and two symbols that are blank.
+fn is_blank(c: char) -> bool {
     matches!(c,
-        '\u{80}'..='\u{9f}'
-        | '\u{61c}'
-        | '\u{200e}' | '\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}')
+        '\u{34f}'                          // combining grapheme joiner
+        | '\u{115f}' | '\u{1160}'          // Hangul fillers
+        | '\u{17b4}' | '\u{17b5}'          // inherent vowels of Khmer
+        | '\u{180b}'..='\u{180f}'          // Mongolian variation selectors
+        | '\u{2060}'..='\u{206f}'
+        | '\u{2800}'                       // Braille pattern blank
+        | '\u{3164}'                       // Hangul filler
+        | '\u{fe00}'..='\u{fe0f}'          // variation selectors
+        | '\u{ffa0}'                       // halfwidth Hangul filler
+        | '\u{fff0}'..='\u{fff8}'
+        | '\u{1d159}'                      // musical symbol null notehead
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}') // tags, more variation selectors
 }
 
 /// Whether every byte is printable ASCII and no backslash, so that nothing need be escaped.
@@ -152,15 +175,21 @@ fn push_unescaping_slashes(out: &mut Vec<u8>, json: &[u8]) -> bool {
     true
 }
 
-/// Appends one line of JSON in which a terminal finds nothing to act on: what [`changes_layout`] or DEL says is
-/// written as an escape of JSON, which means the same, and a byte that isn't UTF-8 as a lone surrogate.
+/// Appends one line of JSON in which a terminal finds nothing to act on: in strings, what [`is_unseen`] or DEL says is
+/// written as an escape of JSON, which means the same, and a byte that isn't UTF-8 as a lone surrogate. White space
+/// between tokens is left out unless it is a space.
 pub fn push_json_for_terminal(out: &mut Vec<u8>, json: &[u8]) {
     for chunk in json.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c == '\x7f' || changes_layout(c) {
-                push_fmt(out, format_args!("\\u{:04x}", u32::from(c)));
-            } else {
-                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            match c {
+                // JSON has none in strings.
+                '\0'..='\x1f' => {}
+                c if c == '\x7f' || is_unseen(c) => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        push_fmt(out, format_args!("\\u{unit:04x}"));
+                    }
+                }
+                c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
         for byte in chunk.invalid() {
@@ -169,32 +198,47 @@ pub fn push_json_for_terminal(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
-/// Appends one argument of a command as a shell would have to be given it: as it is, in single quotes, or
-/// in `$'…'` where it has a quote or something that is escaped.
+/// Appends one argument of a command as a shell has to be given it: as it is, in single quotes, or in `$'…'` where it
+/// has a quote or something that is escaped. zsh and bash, also macOS's bash 3.2, give the argument back exactly; so
+/// what can't be seen is written by its bytes, because that bash doesn't know `\u`.
 pub fn push_argument(out: &mut Vec<u8>, argument: Text<'_>) {
     let bytes = argument.bytes();
-    let start = out.len();
-    push_bytes(out, &bytes);
-    let bare = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(byte) || !byte.is_ascii()
-    };
-    if !bytes.is_empty() && bytes.iter().all(bare) && out.len() - start == bytes.len() {
+    let chunks = || bytes.utf8_chunks();
+    let is_escaped = |c: char| c == '\'' || must_be_escaped(c);
+    if chunks().any(|chunk| !chunk.invalid().is_empty() || chunk.valid().contains(is_escaped)) {
+        out.extend_from_slice(b"$'");
+        for chunk in chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    '\'' => out.extend_from_slice(b"\\'"),
+                    c if c.is_ascii() && is_escaped(c) => push_escape(out, c),
+                    c if is_escaped(c) => push_hex(out, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                    c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                }
+            }
+            push_hex(out, chunk.invalid());
+        }
+        out.push(b'\'');
         return;
     }
-    let shown = out.split_off(start);
-    if shown.len() == bytes.len() && !bytes.contains(&b'\'') {
-        out.push(b'\'');
-        out.extend_from_slice(&shown);
+    let is_bare = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(byte) || !byte.is_ascii()
+    };
+    // zsh takes `=name` for the path of a command.
+    if !bytes.is_empty() && bytes[0] != b'=' && bytes.iter().all(is_bare) {
+        out.extend_from_slice(&bytes);
     } else {
-        out.extend_from_slice(b"$'");
-        for byte in shown {
-            if byte == b'\'' {
-                out.push(b'\\');
-            }
-            out.push(byte);
-        }
+        out.push(b'\'');
+        out.extend_from_slice(&bytes);
+        out.push(b'\'');
     }
-    out.push(b'\'');
+}
+
+/// Appends bytes as `\xe2\x80\xae`.
+fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    for byte in bytes {
+        push_fmt(out, format_args!("\\x{byte:02x}"));
+    }
 }
 
 #[cfg(test)]
@@ -276,20 +320,73 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_seen_is_escaped() {
+        // A character of each sort: a space, a joiner, a variation selector, a tag, fillers.
+        for (c, shown_as) in [
+            ('\u{a0}', r"\u{a0}"),
+            ('\u{3000}', r"\u{3000}"),
+            ('\u{ad}', r"\u{ad}"),
+            ('\u{200b}', r"\u{200b}"),
+            ('\u{200d}', r"\u{200d}"),
+            ('\u{feff}', r"\u{feff}"),
+            ('\u{fe0f}', r"\u{fe0f}"),
+            ('\u{e0041}', r"\u{e0041}"),
+            ('\u{e0100}', r"\u{e0100}"),
+            ('\u{3164}', r"\u{3164}"),
+            ('\u{2800}', r"\u{2800}"),
+            ('\u{34f}', r"\u{34f}"),
+        ] {
+            let text = format!("a{c}b");
+            let expected = format!("a{shown_as}b");
+            assert_eq!(shown(Text::Bytes(text.as_bytes())), expected);
+            assert_eq!(shown(Text::Json(text.as_bytes())), expected);
+        }
+    }
+
+    #[test]
+    fn no_character_that_is_white_or_control_is_left() {
+        let all = ('\u{80}'..=char::MAX).filter(|c| !is_unseen(*c));
+        for c in all {
+            assert!(!c.is_whitespace() && !c.is_control(), "{:#x}", u32::from(c));
+        }
+        // What is seen stays: letters, combining marks, emoji, ideographs.
+        for c in "é\u{301}ü日本שלום😀☂\u{fffd}…–".chars() {
+            assert!(!is_unseen(c), "{c}");
+        }
+    }
+
+    #[test]
     fn arguments_are_quoted_where_a_shell_needs_it() {
         assert_eq!(argument(b"-O2"), "-O2");
         assert_eq!(argument(b""), "''");
         assert_eq!(argument(b"a b"), "'a b'");
         assert_eq!(argument(b"$HOME"), "'$HOME'");
+        assert_eq!(argument(b"a=b"), "a=b");
+        assert_eq!(argument(b"=ls"), "'=ls'");
         assert_eq!(argument("é".as_bytes()), "é");
         assert_eq!(argument(b"it's"), r"$'it\'s'");
         assert_eq!(argument(b"a\nb\\"), r"$'a\nb\\'");
+        assert_eq!(
+            argument("\u{202e}é\u{a0}".as_bytes()),
+            r"$'\xe2\x80\xaeé\xc2\xa0'"
+        );
+        assert_eq!(argument(b"\xff'\x1b"), r"$'\xff\'\x1b'");
     }
 
     #[test]
     fn json_for_a_terminal_means_the_same() {
-        let mut out = Vec::new();
-        push_json_for_terminal(&mut out, "{\"a\":\"\u{7f}\u{202e}é\"}".as_bytes());
-        assert_eq!(String::from_utf8_lossy(&out), "{\"a\":\"\\u007f\\u202eé\"}");
+        let terminal = |json: &str| {
+            let mut out = Vec::new();
+            push_json_for_terminal(&mut out, json.as_bytes());
+            String::from_utf8(out).expect("UTF-8")
+        };
+        assert_eq!(
+            terminal("{\"a\":\"\u{7f}\u{202e}é\u{e0041}\"}"),
+            "{\"a\":\"\\u007f\\u202eé\\udb40\\udc41\"}"
+        );
+        assert_eq!(
+            terminal("{\"a\":\t1,\r\n \"b\"\t:[\t]}"),
+            "{\"a\":1, \"b\":[]}"
+        );
     }
 }

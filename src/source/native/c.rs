@@ -13,7 +13,9 @@
     reason = "the names are those of the C interface, to be found by grep"
 )]
 
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
 
 pub use endpoint_sec_sys::*;
 
@@ -39,7 +41,7 @@ pub enum Raw<'m> {
     /// `es_file_t`.
     File(&'m es_file_t),
     /// `es_process_t`.
-    Process(&'m es_process_t),
+    Process(ProcessRef<'m>),
     /// `audit_token_t`.
     Token(&'m audit_token_t),
     /// `struct timespec`.
@@ -53,7 +55,33 @@ pub enum Raw<'m> {
     /// `acl_t`, which isn't NULL.
     Acl(acl_t),
     /// The exec whose entitlements are asked for.
-    Entitlements(&'m es_event_exec_t),
+    Entitlements(*const es_event_exec_t),
+}
+
+/// A process of a message. It stays a raw pointer, because newer messages have more behind an `es_process_t` than a
+/// reference to one may read.
+#[derive(Clone, Copy)]
+pub struct ProcessRef<'m>(NonNull<es_process_t>, PhantomData<&'m es_process_t>);
+
+impl<'m> ProcessRef<'m> {
+    /// The process at a pointer; None where it is NULL.
+    ///
+    /// # Safety
+    /// The process must be there for `'m`.
+    pub unsafe fn new(process: *const es_process_t) -> Option<ProcessRef<'m>> {
+        NonNull::new(process.cast_mut()).map(|process| ProcessRef(process, PhantomData))
+    }
+
+    /// What all messages have of it.
+    pub fn get(self) -> &'m es_process_t {
+        // SAFETY: whoever made it promised that it is there for 'm.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// It with what newer messages have.
+    pub fn long(self) -> *const es_process_v11_t {
+        self.0.as_ptr().cast()
+    }
 }
 
 /// A C structure whose type the catalogue knows.
@@ -89,7 +117,8 @@ impl List {
 /// Makes a [`Get`] of a member: of a structure, or of an event, which is an arm of `es_events_t`.
 ///
 /// `[]` gets the C member of the same name, `[|e| EXPRESSION;]` what the expression says of the structure
-/// `e`, and `[;]` nothing: a union is got by its arms, and padding not at all.
+/// `e`, `[*|e| EXPRESSION;]` what it says of a raw pointer to it, for what lies behind the structure, and `[;]` nothing: a
+/// union is got by its arms, and padding not at all.
 macro_rules! getter {
     ($of:tt $name:ident [;]) => {{
         fn absent<'m>(_: $crate::source::native::c::Base) -> $crate::source::native::c::Raw<'m> {
@@ -100,30 +129,39 @@ macro_rules! getter {
     ($of:tt $name:ident []) => {
         $crate::source::native::c::getter!($of $name [|e| &e.$name;])
     };
-    ((structure $struct:ident) $name:ident [|$e:ident| $get:expr;]) => {
-        $crate::source::native::c::getter!(@ base $e $get, {
-            Some(&*base.cast::<$crate::source::native::c::$struct>())
+    ($of:tt $name:ident [|$e:ident| $get:expr;]) => {
+        $crate::source::native::c::getter!(@ $of base e, {
+            let $e = &*e;
+            $get
         })
     };
-    ((event $arm:ident) $name:ident [|$e:ident| $get:expr;]) => {
-        $crate::source::native::c::getter!((event $arm es_events_t) $name [|$e| $get;])
+    ($of:tt $name:ident [*|$e:ident| $get:expr;]) => {
+        $crate::source::native::c::getter!(@ $of base $e, { $get })
     };
-    ((event $arm:ident $union:ident) $name:ident [|$e:ident| $get:expr;]) => {
-        $crate::source::native::c::getter!(@ base $e $get, {
-            $crate::source::native::c::Arm::get(&(*base.cast::<$crate::source::native::c::$union>()).$arm)
+    (@ (structure $struct:ident) $base:ident $e:ident, $get:block) => {
+        $crate::source::native::c::getter!(@ get $base $e $get, {
+            $base.cast::<$crate::source::native::c::$struct>()
         })
     };
-    (@ $base:ident $e:ident $get:expr, $structure:block) => {{
+    (@ (event $arm:ident) $base:ident $e:ident, $get:block) => {
+        $crate::source::native::c::getter!(@ (event $arm es_events_t) $base $e, $get)
+    };
+    (@ (event $arm:ident $union:ident) $base:ident $e:ident, $get:block) => {
+        $crate::source::native::c::getter!(@ get $base $e $get, {
+            $crate::source::native::c::Arm::at(
+                &raw const (*$base.cast::<$crate::source::native::c::$union>()).$arm
+            )
+        })
+    };
+    (@ get $base:ident $e:ident $get:block, $structure:block) => {{
         #[allow(unsafe_code, unused_imports, clippy::macro_metavars_in_unsafe)]
         unsafe fn get<'m>($base: $crate::source::native::c::Base) -> $crate::source::native::c::Raw<'m> {
             use $crate::source::native::c::*;
             // SAFETY: the caller promises that the structure is there and has the member. A union's arm is
             // read only where the member beside it says that it is the one that is set.
             unsafe {
-                match $structure {
-                    Some($e) => IntoRaw::raw($get),
-                    None => Raw::Absent,
-                }
+                let $e = $structure;
+                if $e.is_null() { Raw::Absent } else { IntoRaw::raw($get) }
             }
         }
         get
@@ -133,31 +171,30 @@ pub(crate) use getter;
 
 /// An arm of `es_events_t`: a structure, or a pointer to one for events since macOS 13.
 pub trait Arm<T> {
-    /// The structure; None where the pointer is NULL.
+    /// Where the structure is; NULL where the arm is a pointer that is.
     ///
     /// # Safety
     /// It must be the arm that is set.
-    unsafe fn get<'m>(&self) -> Option<&'m T>;
+    unsafe fn at(this: *const Self) -> *const T;
 }
 
 impl<T> Arm<T> for ManuallyDrop<T> {
-    unsafe fn get<'m>(&self) -> Option<&'m T> {
-        // SAFETY: it is in the message, which the caller keeps for 'm.
-        unsafe { std::ptr::from_ref::<T>(self).as_ref() }
+    unsafe fn at(this: *const Self) -> *const T {
+        this.cast()
     }
 }
 
 impl<T> Arm<T> for ShouldNotBeNull<T> {
-    unsafe fn get<'m>(&self) -> Option<&'m T> {
-        // SAFETY: what the pointer points to is in the message, which the caller keeps for 'm.
-        unsafe { self.as_opt() }
+    unsafe fn at(this: *const Self) -> *const T {
+        // SAFETY: the caller promises that it is there.
+        unsafe { (*this).as_ptr() }
     }
 }
 
 impl<T> Arm<T> for *const T {
-    unsafe fn get<'m>(&self) -> Option<&'m T> {
-        // SAFETY: what the pointer points to is in the message, which the caller keeps for 'm.
-        unsafe { self.as_ref() }
+    unsafe fn at(this: *const Self) -> *const T {
+        // SAFETY: the caller promises that it is there.
+        unsafe { *this }
     }
 }
 
@@ -301,38 +338,44 @@ impl<'m> IntoRaw<'m> for &'m acl_t {
 /// What a pointer to a structure gives.
 pub trait Pointee<'m>: Sized + 'm {
     /// What it is.
-    fn raw(&'m self) -> Raw<'m>;
+    ///
+    /// # Safety
+    /// It must be there for `'m`.
+    unsafe fn raw(pointer: NonNull<Self>) -> Raw<'m>;
 }
 
 impl<'m> Pointee<'m> for es_file_t {
-    fn raw(&'m self) -> Raw<'m> {
-        Raw::File(self)
+    unsafe fn raw(pointer: NonNull<Self>) -> Raw<'m> {
+        // SAFETY: the caller promises that it is there.
+        Raw::File(unsafe { pointer.as_ref() })
     }
 }
 
 impl<'m> Pointee<'m> for es_process_t {
-    fn raw(&'m self) -> Raw<'m> {
-        Raw::Process(self)
+    unsafe fn raw(pointer: NonNull<Self>) -> Raw<'m> {
+        Raw::Process(ProcessRef(pointer, PhantomData))
     }
 }
 
 impl<'m> Pointee<'m> for audit_token_t {
-    fn raw(&'m self) -> Raw<'m> {
-        Raw::Token(self)
+    unsafe fn raw(pointer: NonNull<Self>) -> Raw<'m> {
+        // SAFETY: the caller promises that it is there.
+        Raw::Token(unsafe { pointer.as_ref() })
     }
 }
 
 impl<'m> Pointee<'m> for es_sha256_t {
-    fn raw(&'m self) -> Raw<'m> {
-        Raw::Bytes(&self[..])
+    unsafe fn raw(pointer: NonNull<Self>) -> Raw<'m> {
+        // SAFETY: the caller promises that it is there.
+        Raw::Bytes(unsafe { &pointer.as_ref()[..] })
     }
 }
 
 macro_rules! structures {
     ($($name:ident)*) => {$(
         impl<'m> Pointee<'m> for $name {
-            fn raw(&'m self) -> Raw<'m> {
-                Raw::Struct(std::ptr::from_ref(self).cast())
+            unsafe fn raw(pointer: NonNull<Self>) -> Raw<'m> {
+                Raw::Struct(pointer.as_ptr().cast_const().cast())
             }
         }
     )*};
@@ -346,7 +389,7 @@ structures! {
 impl<'m, T: Pointee<'m>> IntoRaw<'m> for &'m *mut T {
     unsafe fn raw(self) -> Raw<'m> {
         // SAFETY: what it points to is in the message, which the caller keeps for 'm.
-        unsafe { self.as_ref() }.map_or(Raw::Null, T::raw)
+        NonNull::new(*self).map_or(Raw::Null, |pointer| unsafe { T::raw(pointer) })
     }
 }
 
@@ -354,7 +397,8 @@ impl<'m, T: Pointee<'m>> IntoRaw<'m> for &'m ShouldNotBeNull<T> {
     unsafe fn raw(self) -> Raw<'m> {
         // SAFETY: what it points to is in the message, which the caller keeps for 'm. It should not be
         // NULL, but has been.
-        unsafe { self.as_opt() }.map_or(Raw::Null, T::raw)
+        NonNull::new(self.as_ptr().cast_mut())
+            .map_or(Raw::Null, |pointer| unsafe { T::raw(pointer) })
     }
 }
 
@@ -411,15 +455,6 @@ pub fn structure<'m, T>(pointer: *const T) -> Raw<'m> {
     }
 }
 
-/// The longer form that a structure has in newer messages.
-///
-/// # Safety
-/// It must be there in that form.
-pub unsafe fn tail<Short, Long>(short: &Short) -> &Long {
-    // SAFETY: the caller promises it, and the long form begins like the short one.
-    unsafe { &*std::ptr::from_ref(short).cast() }
-}
-
 fn list_of<'m>(base: Base, count: usize, at: unsafe fn(Base, usize) -> Raw<'static>) -> Raw<'m> {
     // A count without an array would be a bug of macOS; nothing is there to be shown.
     let count = if base.is_null() { 0 } else { count };
@@ -459,7 +494,10 @@ pub fn list<'m, T>(array: *const T, count: usize) -> Raw<'m> {
 macro_rules! of_exec {
     ($($(#[$doc:meta])* $name:ident: $count:ident $each:ident($token:ident) => $raw:expr;)*) => {$(
         $(#[$doc])*
-        pub fn $name(exec: &es_event_exec_t) -> Raw<'_> {
+        ///
+        /// # Safety
+        /// It must be the exec of a message.
+        pub unsafe fn $name<'m>(exec: *const es_event_exec_t) -> Raw<'m> {
             #[allow(clippy::cast_possible_truncation, reason = "the index is below a count of 32 bits")]
             unsafe fn at<'m>(base: Base, index: usize) -> Raw<'m> {
                 // SAFETY: the base is the exec of a message that the list's caller keeps, and the index is
@@ -469,9 +507,9 @@ macro_rules! of_exec {
                     $raw
                 }
             }
-            // SAFETY: it is the exec of a message.
-            let count = unsafe { $count(exec) };
-            list_of(std::ptr::from_ref(exec).cast(), count as usize, at)
+            // SAFETY: the caller promises that it is the exec of a message.
+            let count = unsafe { $count(&*exec) };
+            list_of(exec.cast(), count as usize, at)
         }
     )*};
 }
@@ -486,7 +524,7 @@ of_exec! {
 }
 
 /// The entitlements of the program.
-pub fn exec_entitlements(exec: &es_event_exec_t) -> Raw<'_> {
+pub fn exec_entitlements<'m>(exec: *const es_event_exec_t) -> Raw<'m> {
     Raw::Entitlements(exec)
 }
 

@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 
 use block2::{Block, RcBlock};
 
-use super::c::{self, es_event_type_t, es_mute_inversion_type_t, es_mute_path_type_t};
+use super::c::{self, ProcessRef, es_event_type_t, es_mute_inversion_type_t, es_mute_path_type_t};
 use super::message::Message;
 use super::system::symbol;
 use crate::source::refusal::Refusal;
@@ -48,9 +48,9 @@ impl Delivered {
     }
 
     /// The process that did it.
-    pub fn process(&self) -> Option<&c::es_process_t> {
+    pub fn process(&self) -> Option<ProcessRef<'_>> {
         // SAFETY: a message keeps its process, which is NULL where it is long gone.
-        unsafe { self.get().process.as_opt() }
+        unsafe { ProcessRef::new(self.get().process.as_ptr()) }
     }
 
     /// The child of a fork; None for other events.

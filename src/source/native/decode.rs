@@ -2,12 +2,12 @@
 
 use bumpalo::Bump;
 
-use super::c::{self, Raw, time_of};
-use super::message::{Elements, FileParts as _, Message, Part, ProcessParts as _, Structure};
+use super::c::{self, ProcessRef, Raw, time_of};
+use super::message::{Elements, FileParts as _, Message, Part, Structure};
 use super::{acl, entitlements, json};
 use crate::model::catalogue::{self, Kind, Member};
 use crate::model::event::{
-    AuditToken, Event, EventType, Field, File, Label, Process, Text, Timestamp, Value,
+    AuditToken, Event, EventType, Field, File, Process, Text, Timestamp, Value,
 };
 use crate::source::values;
 
@@ -18,6 +18,8 @@ pub struct Decoder {
     pub env: bool,
     /// Whether the JSON that eslogger would write is wanted.
     pub json: bool,
+    /// Whether what only `-v` shows is wanted.
+    pub verbose: bool,
 }
 
 impl Decoder {
@@ -64,7 +66,11 @@ impl Decoder {
             seq_num,
             global_seq_num,
             thread_id: message.thread_id(),
-            process: message.process().map(|raw| process(raw, version)),
+            version: self.verbose.then_some(version),
+            mach_time: self.verbose.then_some(raw.mach_time),
+            process: message
+                .process()
+                .map(|process| self.process(process, version, arena)),
             fields,
             json,
         }
@@ -111,11 +117,7 @@ impl<'m> Fields<'m, '_> {
                 Part::Union(arms) => nested.read(arms, within),
                 part => {
                     if let Some(value) = self.value(member, part) {
-                        let label = Label {
-                            within,
-                            name: member.label.into(),
-                        };
-                        self.fields.push(Field { label, value });
+                        self.fields.push(Field::known(member, within, value));
                     }
                 }
             }
@@ -176,11 +178,16 @@ impl<'m> Fields<'m, '_> {
             Raw::Time(time) => Value::Time(time),
             Raw::Token(token) => Value::Token(audit_token(token)),
             Raw::File(raw) => Value::File(file(raw)),
-            Raw::Process(raw) => Value::Process(Box::new(process(raw, self.version))),
+            Raw::Process(raw) => Value::Process(Box::new(self.decoder.process(
+                raw,
+                self.version,
+                self.arena,
+            ))),
             Raw::Ints(ints) => Value::Ints(ints.iter().map(|int| i128::from(*int)).collect()),
             Raw::Entitlements(exec) => {
                 let mut json = Vec::new();
-                if !entitlements::push(&mut json, exec) {
+                // SAFETY: a getter gave the exec of this message.
+                if !unsafe { entitlements::push(&mut json, exec) } {
                     return None;
                 }
                 Value::Json(self.arena.alloc_slice_copy(&json))
@@ -209,23 +216,32 @@ fn file(raw: &c::es_file_t) -> File<'_> {
     }
 }
 
-fn process(raw: &c::es_process_t, version: u32) -> Process<'_> {
-    Process {
-        audit_token: audit_token(&raw.audit_token),
-        ppid: Some(raw.ppid),
-        original_ppid: Some(raw.original_ppid),
-        group_id: Some(raw.group_id),
-        session_id: Some(raw.session_id),
-        codesigning_flags: Some(raw.codesigning_flags),
-        parent_audit_token: (version >= 4).then(|| audit_token(&raw.parent_audit_token)),
-        responsible_audit_token: (version >= 4).then(|| audit_token(&raw.responsible_audit_token)),
-        is_platform_binary: Some(raw.is_platform_binary),
-        is_es_client: Some(raw.is_es_client),
-        signing_id: Some(Text::Bytes(raw.signing_id().unwrap_or_default())),
-        team_id: raw.team_id().map(Text::Bytes),
-        executable: raw.image().map(file),
-        tty: raw.terminal(version).flatten().map(file),
-        start_time: start_time(raw, version),
+impl Decoder {
+    fn process<'m>(self, process: ProcessRef<'m>, version: u32, arena: &'m Bump) -> Process<'m> {
+        let raw = process.get();
+        let token = |raw| (version >= 4).then(|| audit_token(raw));
+        let cdhash = || Text::Bytes(arena.alloc_slice_copy(json::hex(&raw.cdhash).as_bytes()));
+        Process {
+            audit_token: audit_token(&raw.audit_token),
+            ppid: Some(raw.ppid),
+            original_ppid: Some(raw.original_ppid),
+            group_id: Some(raw.group_id),
+            session_id: Some(raw.session_id),
+            codesigning_flags: Some(raw.codesigning_flags),
+            parent_audit_token: token(&raw.parent_audit_token),
+            responsible_audit_token: token(&raw.responsible_audit_token),
+            is_platform_binary: Some(raw.is_platform_binary),
+            is_es_client: Some(raw.is_es_client),
+            signing_id: Some(Text::Bytes(process.signing_id().unwrap_or_default())),
+            team_id: process.team_id().map(Text::Bytes),
+            executable: process.image().map(file),
+            tty: process.terminal(version).flatten().map(file),
+            start_time: start_time(raw, version),
+            cdhash: self.verbose.then(cdhash),
+            cs_validation_category: process
+                .cs_validation_category(version)
+                .filter(|_| self.verbose),
+        }
     }
 }
 

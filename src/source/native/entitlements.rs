@@ -51,12 +51,15 @@ struct Types {
 
 static FUNCTIONS: LazyLock<Option<Functions>> = LazyLock::new(Functions::look_up);
 
-/// Appends the entitlements of the program as JSON. False where there are none to be told of.
-pub fn push(out: &mut Vec<u8>, exec: &es_event_exec_t) -> bool {
+/// Appends the entitlements of the program as JSON. False where there are none to be shown.
+///
+/// # Safety
+/// It must be the exec of a message.
+pub unsafe fn push(out: &mut Vec<u8>, exec: *const es_event_exec_t) -> bool {
     let Some(functions) = &*FUNCTIONS else {
         return false;
     };
-    // SAFETY: it is the exec of a message.
+    // SAFETY: the caller promises that it is the exec of a message.
     let object = unsafe { (functions.es_exec_entitlements)(exec) };
     if object.is_null() {
         return false;

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::c::{self, Raw};
-use super::message::{FileParts as _, Message, Part, ProcessParts as _, Structure};
+use super::message::{FileParts as _, Message, Part, Structure};
 use super::{acl, decode, entitlements};
 use crate::model::catalogue::{Kind, Member};
 use crate::model::event::{Decision, EventType, Timestamp, Word};
@@ -230,7 +230,8 @@ impl Json<'_> {
                 self.out.push(b']');
             }
             Raw::Entitlements(exec) => {
-                if !entitlements::push(self.out, exec) {
+                // SAFETY: a getter gave the exec of this message.
+                if !unsafe { entitlements::push(self.out, exec) } {
                     self.null();
                 }
             }
@@ -252,19 +253,20 @@ impl Json<'_> {
         });
     }
 
-    fn process(&mut self, process: &c::es_process_t) {
+    fn process(&mut self, process: c::ProcessRef<'_>) {
         let version = self.version;
+        let raw = process.get();
         self.object(|json| {
             json.key("audit_token");
-            json.token(&process.audit_token);
-            json.int("ppid", process.ppid);
-            json.int("original_ppid", process.original_ppid);
-            json.int("group_id", process.group_id);
-            json.int("session_id", process.session_id);
-            json.int("codesigning_flags", process.codesigning_flags);
-            json.bool("is_platform_binary", process.is_platform_binary);
-            json.bool("is_es_client", process.is_es_client);
-            json.text("cdhash", Some(hex(&process.cdhash).as_bytes()));
+            json.token(&raw.audit_token);
+            json.int("ppid", raw.ppid);
+            json.int("original_ppid", raw.original_ppid);
+            json.int("group_id", raw.group_id);
+            json.int("session_id", raw.session_id);
+            json.int("codesigning_flags", raw.codesigning_flags);
+            json.bool("is_platform_binary", raw.is_platform_binary);
+            json.bool("is_es_client", raw.is_es_client);
+            json.text("cdhash", Some(hex(&raw.cdhash).as_bytes()));
             json.text("signing_id", Some(process.signing_id().unwrap_or_default()));
             json.text("team_id", process.team_id());
             json.key("executable");
@@ -273,15 +275,15 @@ impl Json<'_> {
                 json.key("tty");
                 json.file_or_null(tty);
             }
-            if let Some(time) = decode::start_time(process, version) {
+            if let Some(time) = decode::start_time(raw, version) {
                 json.key("start_time");
                 json.time(time, 6);
             }
             if version >= 4 {
                 json.key("responsible_audit_token");
-                json.token(&process.responsible_audit_token);
+                json.token(&raw.responsible_audit_token);
                 json.key("parent_audit_token");
-                json.token(&process.parent_audit_token);
+                json.token(&raw.parent_audit_token);
             }
             if let Some(category) = process.cs_validation_category(version) {
                 json.int("cs_validation_category", category);

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::c::{self, Base, List, Raw};
+use super::c::{self, Base, List, ProcessRef, Raw};
 use crate::model::catalogue::{Kind, Member};
 
 /// A message that macOS keeps for us until it is dropped.
@@ -35,19 +35,20 @@ impl Message {
 
     /// The event's members, which are those of the event's row.
     pub fn members(&self, members: &'static [Member]) -> Structure<'_> {
-        let message = self.get();
+        // SAFETY: the message is there. The pointer may be followed to all that is allocated for it.
+        let event = unsafe { &raw const (*self.0.as_ptr()).event };
         Structure {
-            base: (&raw const message.event).cast(),
+            base: event.cast(),
             members,
-            version: message.version,
+            version: self.get().version,
             message: PhantomData,
         }
     }
 
     /// The process that did it, which is NULL where it is long gone.
-    pub fn process(&self) -> Option<&c::es_process_t> {
+    pub fn process(&self) -> Option<ProcessRef<'_>> {
         // SAFETY: a message keeps its process.
-        unsafe { self.get().process.as_opt() }
+        unsafe { ProcessRef::new(self.get().process.as_ptr()) }
     }
 
     /// `seq_num` and `global_seq_num`, where messages of its version have them.
@@ -183,63 +184,48 @@ impl<'m> Structure<'m> {
     }
 }
 
-/// What a process of a message points to. Only a message has such structures.
-#[expect(
-    clippy::option_option,
-    reason = "what a version doesn't have isn't NULL"
-)]
-pub trait ProcessParts {
+/// What a process points to.
+impl<'m> ProcessRef<'m> {
     /// The identifier in the code signature.
-    fn signing_id(&self) -> Option<&[u8]>;
+    pub fn signing_id(self) -> Option<&'m [u8]> {
+        // SAFETY: the message keeps it.
+        unsafe { c::text(&self.get().signing_id) }
+    }
+
     /// The team in the code signature.
-    fn team_id(&self) -> Option<&[u8]>;
+    pub fn team_id(self) -> Option<&'m [u8]> {
+        // SAFETY: the message keeps it.
+        unsafe { c::text(&self.get().team_id) }
+    }
+
     /// The image that it runs. It should not be NULL.
-    fn image(&self) -> Option<&c::es_file_t>;
-    /// Its controlling terminal, since message version 2; NULL where there is none.
-    fn terminal(&self, version: u32) -> Option<Option<&c::es_file_t>>;
-    /// `es_cs_validation_category_t`, since message version 10.
-    fn cs_validation_category(&self, version: u32) -> Option<u32>;
-    /// The code directory hash, not cut to 20 bytes, since message version 11; NULL where there is none.
-    fn cdhash_full(&self, version: u32) -> Option<Option<&[u8]>>;
-}
-
-impl ProcessParts for c::es_process_t {
-    fn signing_id(&self) -> Option<&[u8]> {
+    pub fn image(self) -> Option<&'m c::es_file_t> {
         // SAFETY: the message keeps it.
-        unsafe { c::text(&self.signing_id) }
+        unsafe { self.get().executable.as_opt() }
     }
 
-    fn team_id(&self) -> Option<&[u8]> {
-        // SAFETY: the message keeps it.
-        unsafe { c::text(&self.team_id) }
-    }
-
-    fn image(&self) -> Option<&c::es_file_t> {
-        // SAFETY: the message keeps it.
-        unsafe { self.executable.as_opt() }
-    }
-
-    fn terminal(&self, version: u32) -> Option<Option<&c::es_file_t>> {
+    /// Its controlling terminal: None before message version 2, which isn't NULL.
+    pub fn terminal(self, version: u32) -> Option<Option<&'m c::es_file_t>> {
         if version < 2 {
             return None;
         }
         // SAFETY: the message keeps it.
-        Some(unsafe { self.tty.as_ref() })
+        Some(unsafe { self.get().tty.as_ref() })
     }
 
-    fn cs_validation_category(&self, version: u32) -> Option<u32> {
-        let long = (&raw const *self).cast::<c::es_process_v11_t>();
+    /// `es_cs_validation_category_t`, since message version 10.
+    pub fn cs_validation_category(self, version: u32) -> Option<u32> {
         // SAFETY: messages have it from this version on.
-        (version >= 10).then(|| unsafe { (*long).cs_validation_category })
+        (version >= 10).then(|| unsafe { (*self.long()).cs_validation_category })
     }
 
-    fn cdhash_full(&self, version: u32) -> Option<Option<&[u8]>> {
+    /// The code directory hash, not cut to 20 bytes: None before message version 11, which isn't NULL.
+    pub fn cdhash_full(self, version: u32) -> Option<Option<&'m [u8]>> {
         if version < 11 {
             return None;
         }
-        let long = (&raw const *self).cast::<c::es_process_v11_t>();
         // SAFETY: messages have it from this version on.
-        let token = unsafe { &(*long).cdhash_full };
+        let token = unsafe { &(*self.long()).cdhash_full };
         if token.data.is_null() {
             return Some(None);
         }

@@ -152,6 +152,7 @@ impl Native {
             decoder: Decoder {
                 env: need.env,
                 json: need.json,
+                verbose: need.verbose,
             },
         })
     }
@@ -293,7 +294,7 @@ fn handler(
             tally.observe(event_type, is_auth, seq_num, global_seq_num);
             // A process that leaves the group must be seen again, and one that joins it not: muting it by
             // its audit token would do neither.
-            let is_own = |process: &c::es_process_t| groups.contains(&process.group_id);
+            let is_own = |process: c::ProcessRef<'_>| groups.contains(&process.get().group_id);
             if delivered.process().is_some_and(is_own) {
                 return None;
             }

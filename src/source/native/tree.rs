@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::c::es_process_t;
+use super::c::{ProcessRef, es_process_t};
 use super::client::Delivered;
 use super::decode::audit_token;
 use crate::model::catalogue::ROWS;
@@ -35,7 +35,8 @@ impl Members {
         /// `ES_EVENT_TYPE_NOTIFY_EXIT`
         const EXIT: u32 = 15;
         let event = delivered.get().event_type.0;
-        let Some(process) = delivered.process().filter(|process| self.has(process)) else {
+        let process = delivered.process().map(ProcessRef::get);
+        let Some(process) = process.filter(|process| self.has(process)) else {
             return self.by_others.contains(&event);
         };
         if let Some(child) = delivered.forked_child() {

@@ -9,8 +9,8 @@ use chrono::DateTime;
 
 use crate::model::catalogue::{self, Kind, Member, Row};
 use crate::model::event::{
-    AUTH, AuditToken, Decision, Event, EventType, Field, File, Label, Process, Text, Timestamp,
-    Value, Word,
+    AUTH, AuditToken, Decision, Event, EventType, Field, File, Process, Text, Timestamp, Value,
+    Word,
 };
 use crate::source::values;
 use crate::text::escape;
@@ -29,6 +29,7 @@ impl<'m> From<Str<'m>> for Text<'m> {
 
 /// Reads messages.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Decoder {
     /// Whether the environment of programs is wanted.
     pub env: bool,
@@ -36,6 +37,8 @@ pub struct Decoder {
     pub redact: bool,
     /// Whether the tokens of a process's parent and of who is responsible for it are wanted.
     pub lineage: bool,
+    /// True if what only `-v` shows is wanted.
+    pub verbose: bool,
 }
 
 /// A message, and what in it was not as it should be.
@@ -129,6 +132,12 @@ impl Decoder {
                     frame.action_type = part.number(scanner, &ROOT, "action_type")?;
                 }
                 b"action" => frame.decision = part.action(scanner)?,
+                b"version" if self.verbose => {
+                    frame.version = part.number(scanner, &ROOT, "version")?;
+                }
+                b"mach_time" if self.verbose => {
+                    frame.mach_time = part.number(scanner, &ROOT, "mach_time")?;
+                }
                 b"schema_version" | b"version" | b"mach_time" | b"deadline" => scanner.skip()?,
                 _ => part.unknown(scanner, &ROOT.member("message"), key.into())?,
             }
@@ -161,6 +170,8 @@ impl Decoder {
             time: frame.time,
             seq_num: frame.seq_num,
             global_seq_num: frame.global_seq_num,
+            version: frame.version,
+            mach_time: frame.mach_time,
             thread_id: frame.thread_id,
             process: frame.process,
             fields: part.fields,
@@ -184,6 +195,8 @@ struct Frame<'m> {
     decision: Option<Decision>,
     seq_num: Option<u64>,
     global_seq_num: Option<u64>,
+    version: Option<u32>,
+    mach_time: Option<u64>,
     thread_id: Option<u64>,
     process: Option<Process<'m>>,
     name: Option<Str<'m>>,
@@ -461,12 +474,8 @@ impl<'m> Part<'m> {
             Kind::Union(members) => self.members(scanner, members, within, &place),
             Kind::Env if !self.decoder.env => scanner.skip(),
             ref kind => self.value(scanner, kind, &place).map(|value| {
-                let label = Label {
-                    within,
-                    name: member.label.into(),
-                };
-                self.fields
-                    .extend(value.map(|value| Field { label, value }));
+                let field = |value| Field::known(member, within, value);
+                self.fields.extend(value.map(field));
             }),
         };
         match read {
@@ -481,13 +490,8 @@ impl<'m> Part<'m> {
                 self.complaints.truncate(complaints);
                 self.complain(&place, error);
                 self.fields.truncate(fields);
-                self.fields.push(Field {
-                    label: Label {
-                        within,
-                        name: member.label.into(),
-                    },
-                    value,
-                });
+                self.fields
+                    .push(Field::other(within, member.label.into(), value));
                 Ok(())
             }
             read => read,
@@ -611,8 +615,7 @@ impl<'m> Part<'m> {
         };
         if let Some(value) = value {
             let within = self.arena.alloc_str(&outer.path());
-            let label = Label { within, name };
-            self.fields.push(Field { label, value });
+            self.fields.push(Field::other(within, name, value));
         }
         Ok(())
     }
@@ -708,6 +711,13 @@ impl<'m> Part<'m> {
                 b"responsible_audit_token" if self.decoder.lineage => {
                     process.responsible_audit_token =
                         self.optional_token(scanner, &at("responsible_audit_token"))?;
+                }
+                b"cdhash" if self.decoder.verbose => {
+                    process.cdhash = self.text(scanner, place, "cdhash")?;
+                }
+                b"cs_validation_category" if self.decoder.verbose => {
+                    process.cs_validation_category =
+                        self.number(scanner, place, "cs_validation_category")?;
                 }
                 b"cdhash"
                 | b"cdhash_full"

@@ -132,7 +132,8 @@ impl Objects {
             decoder: Decoder {
                 env: need.env,
                 redact: need.redact,
-                lineage: need.lineage,
+                lineage: need.lineage || need.verbose,
+                verbose: need.verbose,
             },
             tally: Tally::new(),
             buffers: buffers.clone(),

@@ -6,12 +6,11 @@ use proptest::prelude::*;
 
 use super::framing::Framer;
 use super::{Chunk, Decoder, Prefilter, decode};
-use crate::format::{Format, Json, Line, Palette, Text};
+use crate::format::{Format, Json, Line, Style, Text};
 use crate::order::damage::Damage;
 use crate::order::loss::Tally;
 use crate::pipeline::Buffers;
 use crate::select::{Filter, Selection};
-use crate::text::clock::Clock;
 use crate::text::json::{Scanner, Str, push_canonical, push_on_one_line};
 
 const EVENTS: &str = include_str!("../../../tests/data/events.jsonl");
@@ -33,7 +32,8 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
             Decoder {
                 env: true,
                 redact: false,
-                lineage: false,
+                lineage: true,
+                verbose: true,
             },
             Tally::new(),
         );
@@ -55,10 +55,20 @@ fn chunks(pieces: &[&[u8]]) -> Vec<Chunk> {
     chunks
 }
 
+/// How formats print: everything, in UTC.
+fn style() -> Style {
+    Style {
+        utc: true,
+        verbose: true,
+        ..Style::default()
+    }
+}
+
 fn formats() -> [Box<dyn Format>; 3] {
+    let style = style();
     [
-        Box::new(Text::new(Clock::new(true), Palette(false), false)),
-        Box::new(Line::new(Clock::new(true), Palette(false), false)),
+        Box::new(Text::new(style)),
+        Box::new(Line::new(style)),
         Box::new(Json {
             terminal: true,
             redact: false,
@@ -71,7 +81,7 @@ fn is_safe(out: &[u8]) -> bool {
     let text = std::str::from_utf8(out).expect("what is printed is UTF-8");
     !text
         .chars()
-        .any(|c| c != '\n' && (c.is_control() || crate::text::escape::changes_layout(c)))
+        .any(|c| c != '\n' && (c.is_control() || crate::text::escape::is_unseen(c)))
 }
 
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
@@ -123,6 +133,28 @@ fn replaced(line: &str, at: usize, with: &serde_json::Value) -> String {
     value.to_string()
 }
 
+/// A message with white space between its tokens.
+fn spaced(line: &str, spaces: &[String]) -> String {
+    let mut out = String::new();
+    let mut spaces = spaces.iter().cycle();
+    let (mut in_string, mut escaped) = (false, false);
+    for c in line.chars() {
+        let is_token = !in_string && "{}[]:,".contains(c);
+        let mut space = || {
+            if is_token {
+                spaces.next().map_or("", String::as_str)
+            } else {
+                ""
+            }
+        };
+        let (before, after) = (space(), space());
+        out.extend([before, c.encode_utf8(&mut [0; 4]), after]);
+        in_string ^= c == '"' && !escaped;
+        escaped = in_string && c == '\\' && !escaped;
+    }
+    out
+}
+
 /// The messages that `serde_json` takes, too: it refuses lone surrogates.
 fn strict_lines() -> Vec<&'static str> {
     EVENTS
@@ -171,6 +203,23 @@ proptest! {
             // Nothing disappears: it is printed, or counted as lost.
             prop_assert_eq!(out.is_empty(), lost > 0, "{}", text);
         }
+    }
+
+    #[test]
+    fn white_space_between_tokens_is_nothing(line in 0..1000_usize, spaces in prop::collection::vec("[ \t\r\n]{0,3}", 1..9)) {
+        let lines = strict_lines();
+        let line = lines[line % lines.len()];
+        // A TAB at the least, wherever there may be one.
+        let spaces: Vec<_> = spaces.iter().map(|space| format!("{space}\t")).collect();
+        let spaced = spaced(line, &spaces);
+        for mut format in formats() {
+            let (out, lost) = print(spaced.as_bytes(), format.as_mut());
+            prop_assert!(is_safe(&out) && lost == 0, "{}", String::from_utf8_lossy(&out));
+            prop_assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), print(line.as_bytes(), format.as_mut()).0.iter().filter(|byte| **byte == b'\n').count());
+        }
+        let mut json = Json { terminal: true, redact: false };
+        let value = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).expect("JSON");
+        prop_assert_eq!(value(&print(spaced.as_bytes(), &mut json).0), value(line.as_bytes()));
     }
 
     #[test]
@@ -225,7 +274,7 @@ proptest! {
         let pieces: Vec<_> = cuts.windows(2).map(|cut| &text.as_bytes()[cut[0]..cut[1]]).collect();
         let objects = |chunks: Vec<Chunk>| -> Vec<u8> { chunks.into_iter().flat_map(|chunk| chunk.text).filter(|byte| *byte != b'\n').collect() };
         prop_assert_eq!(objects(chunks(&pieces)), objects(chunks(&[text.as_bytes()])));
-        let mut format = Line::new(Clock::new(true), Palette(false), false);
+        let mut format = Line::new(style());
         prop_assert_eq!(print(text.as_bytes(), &mut format).1, 0);
     }
 }
@@ -389,7 +438,7 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
 
 /// What is printed of chunks, and what is reported of them.
 fn told(chunks: &[Chunk], prefilter: &Prefilter, filter: &Filter) -> (Vec<u8>, Vec<String>) {
-    let mut format = Line::new(Clock::new(true), Palette(false), false);
+    let mut format = Line::new(style());
     let (mut out, mut reports) = (Vec::new(), Vec::new());
     let mut tally = Tally::new();
     for chunk in chunks {
