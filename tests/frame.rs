@@ -103,6 +103,89 @@ fn each_member_of_another_type_is_reported() {
 }
 
 #[test]
+fn labels_of_unknown_members_say_where_they_are() {
+    let with = |event: &str, path: &str, value: Value| {
+        let mut message: Value = serde_json::from_str(&message(event)).expect("JSON");
+        let outer = message.pointer_mut(path).expect("the place");
+        outer["new one"] = value;
+        let run = lines(&message.to_string());
+        assert_eq!((run.err.as_str(), run.status), ("", 0), "{path}");
+        run.out
+    };
+    for (event, path, label) in [
+        ("open", "", "message"),
+        ("open", "/thread", "thread"),
+        ("open", "/action", "action"),
+        ("open", "/action/result", "action.result"),
+        ("open", "/action/result/result", "action.result.result"),
+        ("open", "/process", "process"),
+        ("open", "/process/executable", "process.executable"),
+        ("open", "/process/audit_token", "process.audit_token"),
+        ("unlink", "/process/tty", "process.tty"),
+        ("open", "/event/open", ""),
+        ("open", "/event/open/file", "file"),
+        ("fork", "/event/fork/child", "child"),
+        ("exec", "/event/exec/target/executable", "target.executable"),
+        ("mount", "/event/mount/statfs", "statfs"),
+        ("create", "/event/create/destination", "destination"),
+        (
+            "create",
+            "/event/create/destination/new_path",
+            "destination.new_path",
+        ),
+        (
+            "create",
+            "/event/create/destination/new_path/dir",
+            "destination.new_path.dir",
+        ),
+        (
+            "authentication",
+            "/event/authentication/data/od/instigator",
+            "data.od.instigator",
+        ),
+    ] {
+        let label = if label.is_empty() {
+            String::new()
+        } else {
+            format!("{label}.")
+        };
+        let out = with(event, path, json!({ "a": [1] }));
+        let key = format!(" {label}new\\x20one=\"{{\\\"a\\\":[1]}}\"");
+        assert!(out.contains(&key), "{key}: {out}");
+        // What looks like a file or a process is shown as one, and what is new in it, too.
+        let process = json!({ "audit_token": { "pid": 7 }, "executable": { "path": "/x", "b": 1 }, "c": null, "d": 2 });
+        let out = with(event, path, process);
+        for key in [
+            format!("{label}new\\x20one=/x[7]"),
+            format!("{label}new\\x20one.executable.b=1"),
+            format!("{label}new\\x20one.d=2"),
+        ] {
+            let mut words = out.split_whitespace();
+            assert!(words.any(|word| word == key), "{key}: {out}");
+        }
+        assert!(!out.contains("one.c="), "{out}");
+    }
+}
+
+#[test]
+fn a_name_never_adds_a_column() {
+    let open = message("open");
+    let path = "\"executable\":{\"path\":\"";
+    let at = open.find(path).expect("the path") + path.len();
+    let end = at + open[at..].find('"').expect("its end");
+    for c in ['\u{20}', '\u{a0}', '\u{3000}', '\u{2800}', '\u{200b}', '='] {
+        let named = format!("{}/bin/a{c}b{}", &open[..at], &open[end..]);
+        let run = lines(&named);
+        let name = run.out.split(' ').nth(2).expect("the process");
+        assert!(
+            name.starts_with("a\\") && name.ends_with("b[377]"),
+            "{name}"
+        );
+        assert_eq!(run.out.split_whitespace().nth(3), Some("open"));
+    }
+}
+
+#[test]
 fn unset_words_of_a_token_are_the_same_in_both_signs() {
     let token = |auid: i64| {
         let token = json!({ "pid": 7, "auid": auid });

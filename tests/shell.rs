@@ -25,12 +25,12 @@ fn json(bytes: &[u8]) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '"' | '\\' => json.extend(['\\', c]),
-                '\0'..='\x1f' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+                '\0'..='\x1f' => json.extend([format!("\\u{:04x}", u32::from(c))]),
                 c => json.push(c),
             }
         }
         for byte in chunk.invalid() {
-            json.push_str(&format!("\\udc{byte:02x}"));
+            json.extend([format!("\\udc{byte:02x}")]);
         }
     }
     json + "\""
