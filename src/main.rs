@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write as _};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser as _};
-use proctracer::cli::Cli;
+use proctracer::cli::{self, Cli, Generate, run_if_asked};
 use proctracer::config::Task;
 use proctracer::exit::{self, Exit, print, warn};
 use proctracer::model::explain;
@@ -31,6 +31,7 @@ fn main() -> Exit {
         warn(format_args!("{}", not_started.reason));
         return Exit::Command(not_started.status);
     }
+    run_if_asked();
     let help = std::env::args_os().len() <= 1;
     if help {
         return print(&Cli::command().render_help().to_string());
@@ -39,6 +40,9 @@ fn main() -> Exit {
         Ok(cli) => cli,
         Err(error) => return explain_usage(error),
     };
+    if let Some(what) = cli.generate {
+        return generate(what);
+    }
     match Task::new(&cli) {
         Ok(Task::ListEvents) => print(&explain::list()),
         Ok(Task::Explain(row)) => print(&explain::explain(row)),
@@ -126,4 +130,19 @@ fn make_safe(error: &mut clap::Error) {
 fn is_coloured(stream: &impl IsTerminal) -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     stream.is_terminal() && !no_color
+}
+
+/// Prints the man page or the set-up of completions.
+fn generate(what: Generate) -> Exit {
+    let made = match what {
+        Generate::Man => cli::page(),
+        shell => cli::register(shell),
+    };
+    match made {
+        Ok(text) => print(&String::from_utf8_lossy(&text)),
+        Err(error) => {
+            warn(format_args!("{}", exit::reason(&error)));
+            Exit::Failed
+        }
+    }
 }

@@ -1,0 +1,152 @@
+//! The man page.
+
+use std::io;
+
+use clap::CommandFactory as _;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::Cli;
+use crate::model::catalogue::Class;
+use crate::model::catalogue::ROWS;
+
+/// The sections that are written by hand, each with its paragraphs. A paragraph that begins with a tab is an example.
+const SECTIONS: &[(&str, &[&str])] = &[
+    (
+        "SELECTING",
+        &[
+            "An event belongs to the process that did it, to the process on whose behalf a daemon did it (its \
+             instigator), an exec also to the image that it runs, a fork also to its child. It is shown if one of these \
+             meets the conditions of every kind: alternatives of one kind are joined by or, kinds by and. Exclusions \
+             (--not-...) win; they look at the process that did it alone, and hide an exec only where both images match.",
+            "-e takes a list of terms that are read from left to right: the name of an event, a pattern (od_*), a class \
+             (%file) or all. A term after - or ! removes events. A list that begins with a removal begins with all.",
+            "-p takes a path and everything below it, by whole components; a script counts as an image, too. Links that \
+             every Mac has are followed (/tmp, /System/Volumes/Data, /Applications/Safari.app). Names are compared as APFS \
+             compares them: normalised and, where nothing matched otherwise, without case.",
+            "-P without any of *?[{ takes a path and everything below it. With them, the rules are those of ripgrep's -g: \
+             a pattern without a slash is held against the last component, one with a slash against the whole path; * \
+             stays within a component, ** does not.",
+            "-f keeps what a selected process starts from then on, through every exec until it exits. Exclusions hide \
+             events, not the children of those who did them.",
+            "-Z shows an exit other than 0 or by a signal, success=false, a result or an error code other than that of \
+             success, and a denied operation. Other events do not say whether they failed.",
+        ],
+    ),
+    (
+        "OUTPUT",
+        &[
+            "What is printed never moves the cursor of a terminal and never forges a line: control characters, invisible \
+             characters and bytes that are not UTF-8 are escaped (\\n, \\x1b, \\u{202e}), a backslash as \\\\. Arguments \
+             are quoted so that a shell gives them back. Flags and enumerations are shown by name and, in the text format, \
+             by number. A member that a message does not have is not shown.",
+            "In the line format the first columns are date, time, process[pid] and event; then come the members as \
+             label=value, of which details only with -v. In the JSON format the objects of a recording pass unchanged.",
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            "Recordings are eslogger's JSON Lines, plain or compressed. Files that proctracer makes have mode 0600 and, \
+             under sudo, belong to the user who called it: they hold arguments and environments with their secrets. \
+             --redact covers environments, not arguments.",
+        ],
+    ),
+    (
+        "EXIT STATUS",
+        &[
+            "0: done. 1: it ran, but something failed, or input was damaged. 2: wrong usage. 3: events are missing and \
+             --fail-on-drop was given. 4: macOS does not permit a live trace. With COMMAND: its own, 128+n if signal n ended \
+             it, 127 if it was not found, 126 if it could not be executed.",
+        ],
+    ),
+    (
+        "SIGNALS",
+        &[
+            "INT, TERM and HUP end a trace in good order; a second one ends it at once. With COMMAND, INT is left to it, and \
+             TERM and HUP are passed on to it. USR1, and Ctrl-T on macOS, print a summary or a tree so far on standard error.",
+        ],
+    ),
+    (
+        "EXAMPLES",
+        &[
+            "Trace a command and everything it starts:",
+            "\tsudo proctracer -o trace.txt make install",
+            "What did this installer do, with everything it started?",
+            "\tproctracer -r hour.jsonl -f --name installd -e %change",
+            "Who touches my launch agents?",
+            "\tsudo proctracer -P ~/Library/LaunchAgents",
+            "What failed?",
+            "\tproctracer -r hour.jsonl -Z -F line",
+            "What came of it, as a summary, a tree and a timeline:",
+            "\tproctracer -r hour.jsonl -c",
+            "\tproctracer -r hour.jsonl --tree",
+            "\tproctracer -r hour.jsonl -F perfetto -o hour.pftrace",
+            "Record, compressed, a new file every hour, the last day of them:",
+            "\tsudo proctracer -e exec,exit -w day.jsonl.zst --rotate 1h --keep 24",
+        ],
+    ),
+    (
+        "LIMITATIONS",
+        &[
+            "EndpointSecurity shows no network traffic, no contents of files and, for most calls, no result. Some calls give no \
+             event; --explain says what is known. What launchd starts on somebody's behalf (open(1), XPC services) is no \
+             descendant of a command. Under load macOS drops events; what is missing is reported by event.",
+        ],
+    ),
+    (
+        "SEE ALSO",
+        &["eslogger(1), fs_usage(1), csrutil(8), launchd(8)"],
+    ),
+];
+
+/// The man page, in roff.
+///
+/// # Errors
+/// None: it is written to memory.
+pub fn page() -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let man = Man::new(Cli::command()).date("").manual("proctracer");
+    man.render_title(&mut out)?;
+    man.render_name_section(&mut out)?;
+    man.render_synopsis_section(&mut out)?;
+    man.render_description_section(&mut out)?;
+    man.render_options_section(&mut out)?;
+    let mut roff = Roff::new();
+    for (title, paragraphs) in SECTIONS {
+        section(&mut roff, title, paragraphs);
+    }
+    events(&mut roff);
+    out.extend_from_slice(roff.to_roff().as_bytes());
+    Ok(out)
+}
+
+fn section(roff: &mut Roff, title: &str, paragraphs: &[&str]) {
+    roff.control("SH", [title]);
+    for paragraph in paragraphs {
+        if let Some(example) = paragraph.strip_prefix('\t') {
+            roff.control("RS", ["4"]);
+            roff.text([bold(example)]);
+            roff.control("RE", []);
+        } else {
+            roff.control("PP", []);
+            roff.text([roman(*paragraph)]);
+        }
+    }
+}
+
+/// Every event.
+fn events(roff: &mut Roff) {
+    roff.control("SH", ["EVENTS"]);
+    roff.control("PP", []);
+    roff.text([roman(
+        "The names that -e takes, with the first macOS that has the event. Classes:",
+    )]);
+    let classes: Vec<_> = Class::all().names().collect();
+    roff.text([roman(classes.join(" "))]);
+    for row in ROWS {
+        roff.control("TP", []);
+        roff.text([bold(row.name), roman(format!(" (macOS {})", row.since))]);
+        roff.text([roman(row.doc)]);
+    }
+}
