@@ -209,6 +209,13 @@ impl Values {
                 if json_text::push_canonical(&mut canonical, json).is_err() {
                     canonical = json.to_vec();
                 }
+                if self.redact {
+                    let mut redacted = Vec::new();
+                    canonical = match redact::push_json(&mut redacted, &canonical) {
+                        Ok(()) => redacted,
+                        Err(_) => redact::REDACTED.into(),
+                    };
+                }
                 escape::push_bytes(out, &canonical);
             }
         }

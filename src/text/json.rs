@@ -14,9 +14,11 @@
 
 use std::fmt;
 
+use bumpalo::Bump;
 use wide::u8x16;
 
 use super::escape::push_fmt;
+use crate::model::event::Text;
 
 /// What is wrong with a text, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub type Result<T> = std::result::Result<T, Box<Error>>;
 pub struct Scanner<'m> {
     text: &'m [u8],
     at: usize,
+    /// Where keys are put that are written with escapes.
+    keys: Option<&'m Bump>,
 }
 
 /// The inside of a string, as it is written.
@@ -68,7 +72,16 @@ pub struct Str<'m> {
 impl<'m> Scanner<'m> {
     /// A scanner that begins at the offset `at` of `text`.
     pub fn new(text: &'m [u8], at: usize) -> Self {
-        Scanner { text, at }
+        Scanner {
+            text,
+            at,
+            keys: None,
+        }
+    }
+
+    /// Gives keys as they are meant, however they are written: those with escapes are put into `arena`.
+    pub fn unescape_keys(&mut self, arena: &'m Bump) {
+        self.keys = Some(arena);
     }
 
     /// The offset of what is read next.
@@ -235,7 +248,8 @@ impl<'m> Scanner<'m> {
             b'0'..=b'9' => value.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
             _ => None,
         };
-        let Some(value) = digits.iter().try_fold(0, add) else {
+        let value = digits.iter().try_fold(0, add);
+        let Some(value) = value.or_else(|| whole_number(digits)) else {
             self.at = start;
             return self.mismatch("expected an integer of 64 bits");
         };
@@ -436,7 +450,18 @@ impl<'m> Scanner<'m> {
             return self.error("expected ':'");
         }
         self.at += 1;
-        Ok(key)
+        match self.keys {
+            Some(arena) if key.escaped => Ok(unescaped(key, arena)),
+            _ => Ok(key),
+        }
+    }
+}
+
+#[cold]
+fn unescaped<'m>(key: Str<'m>, arena: &'m Bump) -> Str<'m> {
+    Str {
+        inside: arena.alloc_slice_copy(&Text::Json(key.inside).bytes()),
+        escaped: false,
     }
 }
 
@@ -505,6 +530,36 @@ fn digits(text: &[u8], at: usize) -> usize {
             .take_while(|byte| byte.is_ascii_digit())
             .count(),
     }
+}
+
+/// The value of a number with a fraction or an exponent, where it is an integer of 64 bits.
+#[cold]
+fn whole_number(written: &[u8]) -> Option<u64> {
+    let (mantissa, exponent) = match written.iter().position(|byte| b"eE".contains(byte)) {
+        Some(at) => {
+            let exponent = std::str::from_utf8(&written[at + 1..]).ok()?;
+            (&written[..at], exponent.parse::<i32>().ok()?)
+        }
+        None => (written, 0),
+    };
+    let point = mantissa.iter().position(|byte| *byte == b'.');
+    let (whole, fraction) = mantissa.split_at(point.unwrap_or(mantissa.len()));
+    let fraction = fraction.get(1..).unwrap_or_default();
+    let digits = [whole, fraction].concat();
+    let zeros = digits.iter().rev().take_while(|digit| **digit == b'0');
+    let zeros = zeros.count();
+    let Some(digits) = digits
+        .get(..digits.len() - zeros)
+        .filter(|digits| !digits.is_empty())
+    else {
+        return Some(0);
+    };
+    let power =
+        i64::from(exponent) - i64::try_from(fraction.len()).ok()? + i64::try_from(zeros).ok()?;
+    let value = digits.iter().try_fold(0_u64, |value, digit| {
+        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })?;
+    value.checked_mul(10_u64.checked_pow(u32::try_from(power).ok()?)?)
 }
 
 fn is_hex(digits: &[u8]) -> bool {

@@ -1,7 +1,7 @@
 //! `--redact`: the values of environment variables, which hold secrets, are replaced.
 
 use crate::model::event::Text;
-use crate::text::json::{Result, Scanner};
+use crate::text::json::{Error, Result, Scanner};
 
 /// What stands for a value.
 pub const REDACTED: &str = "<redacted>";
@@ -36,31 +36,62 @@ fn is_equals(unit: &[u8]) -> bool {
         .is_some_and(|unit| unit.eq_ignore_ascii_case(b"003d"))
 }
 
-/// Appends a message in eslogger's JSON with the values in its event's `env` replaced; nothing else changes.
+/// Returns true if a member of this name holds the environment of a program, in whichever event.
+pub fn is_env(name: Text<'_>) -> bool {
+    match name {
+        Text::Bytes(bytes) | Text::Json(bytes) if bytes == b"env" => true,
+        Text::Json(json) if json.contains(&b'\\') => *name.bytes() == *b"env",
+        Text::Known(name) => name == "env",
+        _ => false,
+    }
+}
+
+/// How deep JSON may be nested: deeper than a message that can be read.
+const MAX_DEPTH: usize = 512;
+
+/// Appends JSON with the values in every member called `env` replaced, wherever it is; nothing else changes.
 ///
 /// # Errors
-/// It isn't JSON.
-pub fn push_json(out: &mut Vec<u8>, message: &[u8]) -> Result<()> {
-    let mut scanner = Scanner::new(message, 0);
-    let mut copied = 0;
-    scanner.object(|scanner, key| {
-        if key.inside != b"event" {
-            return scanner.skip();
-        }
-        scanner.object(|scanner, _| {
-            scanner.object(|scanner, key| {
-                if key.inside != b"env" || scanner.peek() == b'n' {
-                    return scanner.skip();
-                }
-                out.extend_from_slice(&message[copied..scanner.at()]);
-                push_env(out, scanner)?;
-                copied = scanner.at();
-                Ok(())
-            })
-        })
-    })?;
-    out.extend_from_slice(&message[copied..]);
+/// It isn't JSON, or it is nested too deep.
+pub fn push_json(out: &mut Vec<u8>, json: &[u8]) -> Result<()> {
+    let mut redaction = Redaction {
+        json,
+        out,
+        copied: 0,
+    };
+    redaction.value(&mut Scanner::new(json, 0), 0)?;
+    let copied = redaction.copied;
+    out.extend_from_slice(&json[copied..]);
     Ok(())
+}
+
+struct Redaction<'j> {
+    json: &'j [u8],
+    out: &'j mut Vec<u8>,
+    /// How much has been copied, or replaced.
+    copied: usize,
+}
+
+impl Redaction<'_> {
+    fn value(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<()> {
+        match scanner.peek() {
+            b'{' | b'[' if depth == MAX_DEPTH => {
+                Err(Error::mismatch(scanner.at(), "nested too deep"))
+            }
+            b'{' => scanner.object(|scanner, key| {
+                if !is_env(Text::Json(key.inside)) || scanner.peek() == b'n' {
+                    return self.value(scanner, depth + 1);
+                }
+                self.out
+                    .extend_from_slice(&self.json[self.copied..scanner.at()]);
+                push_env(self.out, scanner)?;
+                self.copied = scanner.at();
+                Ok(())
+            }),
+            b'[' => scanner.array(|scanner| self.value(scanner, depth + 1)),
+            _ => scanner.skip(),
+        }
+    }
 }
 
 /// Appends the environment that is next: an array of `"NAME=VALUE"`. What isn't that is replaced as a whole.
@@ -128,7 +159,7 @@ mod tests {
     fn values_are_replaced_and_nothing_else() {
         becomes(
             r#"{"time":"a=b", "event" : {"exec":{"args":["A=b"],"env":["A=b\/c=d" , "B=","=C","D\u003dx","E\\u003d=y","F"], "cwd":{"env":["A=b"]}}},"env":["A=b"]}"#,
-            r#"{"time":"a=b", "event" : {"exec":{"args":["A=b"],"env":["A=<redacted>","B=<redacted>","=<redacted>","D=<redacted>","E\\u003d=<redacted>","<redacted>"], "cwd":{"env":["A=b"]}}},"env":["A=b"]}"#,
+            r#"{"time":"a=b", "event" : {"exec":{"args":["A=b"],"env":["A=<redacted>","B=<redacted>","=<redacted>","D=<redacted>","E\\u003d=<redacted>","<redacted>"], "cwd":{"env":["A=<redacted>"]}}},"env":["A=<redacted>"]}"#,
         );
         becomes(
             r#"{"event":{"su":{"env":[]}}}"#,
@@ -150,6 +181,21 @@ mod tests {
             r#"{"event":{"exec":{"env":[1,["A=b"],"C=d"]}}}"#,
             r#"{"event":{"exec":{"env":["<redacted>","<redacted>","C=<redacted>"]}}}"#,
         );
+    }
+
+    #[test]
+    fn an_environment_is_found_wherever_it_is() {
+        becomes(
+            r#"{"event":{"new":{"a":[{"b":{"\u0065nv":["A=b"]}},{"env" : "A=b"}],"env":null}}}"#,
+            r#"{"event":{"new":{"a":[{"b":{"\u0065nv":["A=<redacted>"]}},{"env" : "<redacted>"}],"env":null}}}"#,
+        );
+        let deep = |value: &str| format!("{}{value}{}", "{\"a\":".repeat(300), "}".repeat(300));
+        becomes(
+            &deep(r#"{"env":["A=b"]}"#),
+            &deep(r#"{"env":["A=<redacted>"]}"#),
+        );
+        let too_deep = format!("{}1{}", "[".repeat(600), "]".repeat(600));
+        assert!(push_json(&mut Vec::new(), too_deep.as_bytes()).is_err());
     }
 
     #[test]

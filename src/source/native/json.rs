@@ -10,8 +10,12 @@ use super::message::{FileParts as _, Message, Part, Structure};
 use super::{acl, decode, entitlements};
 use crate::model::catalogue::{Kind, Member};
 use crate::model::event::{Decision, EventType, Timestamp, Word};
+use crate::text::calendar;
 use crate::text::clock::Clock;
 use crate::text::json::push_string;
+
+/// The seconds of the years 0 to 9999.
+const FOUR_DIGITS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 /// Appends a message, in one line without an end.
 pub fn push_message(out: &mut Vec<u8>, message: &Message) {
@@ -146,6 +150,11 @@ impl Json<'_> {
     /// A time in UTC, with this many digits of its fraction.
     fn time(&mut self, time: Timestamp, digits: usize) {
         self.out.push(b'"');
+        if !FOUR_DIGITS.contains(&time.seconds) {
+            calendar::push(self.out, time, digits);
+            self.out.push(b'"');
+            return;
+        }
         let start = self.out.len();
         self.clock.push_exact(self.out, time);
         if let Some(space) = self.out.get_mut(start + 10) {

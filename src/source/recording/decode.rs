@@ -5,8 +5,8 @@
 //! catalogue doesn't know is shown too, by its path where it isn't the event's own.
 
 use bumpalo::Bump;
-use chrono::DateTime;
 
+use super::time;
 use crate::model::catalogue::{self, Kind, Member, Row};
 use crate::model::event::{
     AUTH, AuditToken, Decision, Event, EventType, Field, File, Process, Text, Timestamp, Value,
@@ -15,7 +15,7 @@ use crate::model::event::{
 use crate::source::values;
 use crate::text::escape;
 use crate::text::json::{Error, Result, Scanner, Str};
-use crate::text::redact::REDACTED;
+use crate::text::redact::{self, REDACTED};
 
 impl<'m> From<Str<'m>> for Text<'m> {
     fn from(string: Str<'m>) -> Self {
@@ -26,6 +26,10 @@ impl<'m> From<Str<'m>> for Text<'m> {
         }
     }
 }
+
+/// How many names deep an object that the catalogue doesn't know is looked at as a file or a process: each level is
+/// looked at once more for it.
+const MAX_UNKNOWN: usize = 8;
 
 /// Reads messages.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,6 +92,11 @@ impl<'p> Place<'p> {
         String::from_utf8_lossy(&path).into_owned()
     }
 
+    /// How many names there are.
+    fn depth(&self) -> usize {
+        1 + self.outer.map_or(0, Place::depth)
+    }
+
     fn push(&self, path: &mut Vec<u8>) {
         if let Some(outer) = self.outer {
             outer.push(path);
@@ -103,6 +112,7 @@ impl Decoder {
     /// Reads the object that `scanner` is at. What has to be made for the event is put into `arena`.
     pub fn message<'m>(self, scanner: &mut Scanner<'m>, arena: &'m Bump) -> Result<Message<'m>> {
         scanner.peek();
+        scanner.unescape_keys(arena);
         let start = scanner.at();
         let mut frame = Frame::default();
         let mut part = Part {
@@ -139,6 +149,10 @@ impl Decoder {
                     frame.mach_time = part.number(scanner, &ROOT, "mach_time")?;
                 }
                 b"schema_version" | b"version" | b"mach_time" | b"deadline" => scanner.skip()?,
+                b"telemetry_version" => {
+                    frame.is_mac_monitors = true;
+                    part.unknown(scanner, &ROOT.member("message"), key.into())?;
+                }
                 _ => part.unknown(scanner, &ROOT.member("message"), key.into())?,
             }
             Ok(())
@@ -148,6 +162,11 @@ impl Decoder {
             .ok_or_else(|| Error::mismatch(start, "the object has no member \"event\""))?;
         if frame.row.is_none() && frame.is_empty() {
             return Err(Error::mismatch(start, "the object is no message"));
+        }
+        // Mac Monitor adds to what eslogger would write. Its objects have no other members: its published schema closes
+        // them.
+        if frame.is_mac_monitors && !self.verbose {
+            retain_known(&mut part.fields);
         }
         let action_type = frame.action_type();
         values::push_action(&mut part.fields, frame.row, action_type, frame.decision);
@@ -201,6 +220,8 @@ struct Frame<'m> {
     process: Option<Process<'m>>,
     name: Option<Str<'m>>,
     row: Option<&'static Row>,
+    /// True if it says which version of Mac Monitor's telemetry it is.
+    is_mac_monitors: bool,
 }
 
 impl Frame<'_> {
@@ -416,6 +437,10 @@ impl<'m> Part<'m> {
     fn event(&mut self, scanner: &mut Scanner<'m>, frame: &mut Frame<'m>) -> Result<()> {
         let start = scanner.at();
         scanner.object(|scanner, name| {
+            // A table's columns are all events that it has.
+            if scanner.null()? {
+                return Ok(());
+            }
             if frame.name.replace(name).is_some() {
                 return Err(Error::mismatch(
                     start,
@@ -442,15 +467,27 @@ impl<'m> Part<'m> {
         place: &Place<'_>,
     ) -> Result<()> {
         let first = self.fields.len();
+        let mut absent = Vec::new();
         scanner.object(|scanner, key| {
-            match members
-                .iter()
-                .find(|member| member.name.as_bytes() == key.inside)
-            {
-                Some(member) => self.member(scanner, member, within, place),
-                None => self.unknown(scanner, place, key.into()),
+            if let Some(member) = find(members, key.inside) {
+                return self.member(scanner, member, within, place);
             }
+            if let Some(member) = flagged(members, key.inside) {
+                let start = scanner.at();
+                if let Ok(is_there) = scanner.boolean() {
+                    absent.extend((!is_there).then_some(member));
+                    return Ok(());
+                }
+                scanner.go_back(start);
+            }
+            self.unknown(scanner, place, key.into())
         })?;
+        for member in absent {
+            let is_it = |field: &Field<'_>| field.label.known() == Some(member.label);
+            if let Some(at) = self.fields[first..].iter().position(is_it) {
+                self.fields.remove(first + at);
+            }
+        }
         values::name_by_siblings(members, &mut self.fields[first..]);
         Ok(())
     }
@@ -481,21 +518,50 @@ impl<'m> Part<'m> {
         match read {
             Err(error) if error.mismatch => {
                 scanner.go_back(start);
-                let json = scanner.value()?;
-                let value = match member.kind {
-                    Kind::Env if self.decoder.redact => Value::Text(REDACTED.into()),
-                    _ => Value::Json(json),
-                };
                 // It is shown as a whole, so what was wrong in it is, too.
                 self.complaints.truncate(complaints);
-                self.complain(&place, error);
                 self.fields.truncate(fields);
+                let value = if let Some(value) = self.only_arm(scanner, member, &place) {
+                    value
+                } else {
+                    scanner.go_back(start);
+                    self.complain(&place, error);
+                    let json = scanner.value()?;
+                    match member.kind {
+                        Kind::Env if self.decoder.redact => Value::Text(REDACTED.into()),
+                        _ => Value::Json(json),
+                    }
+                };
                 self.fields
                     .push(Field::other(within, member.label.into(), value));
                 Ok(())
             }
             read => read,
         }
+    }
+
+    /// The value of a union in C that has one arm, and is written as a structure: `"to_uid":{"uid":501}`.
+    fn only_arm(
+        &mut self,
+        scanner: &mut Scanner<'m>,
+        member: &'static Member,
+        place: &Place<'_>,
+    ) -> Option<Value<'m>> {
+        let start = scanner.at();
+        let complaints = self.complaints.len();
+        let mut value = None;
+        let mut arms = 0;
+        let read = scanner.object(|scanner, key| {
+            arms += 1;
+            if !member.name.as_bytes().ends_with(key.inside) {
+                return Err(Error::mismatch(start, "not the arm of the union"));
+            }
+            value = self.value(scanner, &member.kind, place)?;
+            Ok(())
+        });
+        let is_right = read.is_ok() && arms == 1 && self.complaints.len() == complaints;
+        self.complaints.truncate(complaints);
+        value.filter(|_| is_right)
     }
 
     /// A value of the given kind; None where nothing of it is there.
@@ -594,6 +660,9 @@ impl<'m> Part<'m> {
         let place = outer.member(name);
         let kind = match scanner.peek() {
             b'n' => return scanner.skip(),
+            _ if redact::is_env(name) && !self.decoder.env => return scanner.skip(),
+            _ if redact::is_env(name) => &Kind::Env,
+            _ if place.depth() > MAX_UNKNOWN => &Kind::Json,
             b'"' => &Kind::Text,
             b't' | b'f' => &Kind::Bool,
             b'{' => shape(scanner.clone())?,
@@ -610,7 +679,11 @@ impl<'m> Part<'m> {
                 scanner.go_back(start);
                 self.fields.truncate(fields);
                 self.complaints.truncate(complaints);
-                Some(Value::Json(scanner.value()?))
+                let json = scanner.value()?;
+                Some(match kind {
+                    Kind::Env if self.decoder.redact => Value::Text(REDACTED.into()),
+                    _ => Value::Json(json),
+                })
             }
         };
         if let Some(value) = value {
@@ -783,6 +856,33 @@ impl<'m> Part<'m> {
 /// `ES_RESULT_TYPE_FLAGS`
 const RESULT_TYPE_FLAGS: i128 = 1;
 
+/// Keeps only what the catalogue describes.
+fn retain_known(fields: &mut Vec<Field<'_>>) {
+    fields.retain_mut(|field| {
+        if let Value::List(list) = &mut field.value {
+            list.iter_mut().for_each(retain_known);
+        }
+        field.label.known().is_some()
+    });
+}
+
+/// The member that has this name. Other producers write what is a union in C without the union's name, or without that
+/// of its arm.
+fn find(members: &'static [Member], name: &[u8]) -> Option<&'static Member> {
+    let direct = members.iter().find(|member| member.name.as_bytes() == name);
+    direct.or_else(|| {
+        members.iter().find_map(|member| match member.kind {
+            Kind::Union(arms) => find(arms, name),
+            _ => None,
+        })
+    })
+}
+
+/// The member that is there or not as its flag in C says, `has_NAME`, which eslogger doesn't write.
+fn flagged(members: &'static [Member], flag: &[u8]) -> Option<&'static Member> {
+    find(members, flag.strip_prefix(b"has_")?)
+}
+
 /// The kind that an object which the catalogue doesn't know looks like.
 fn shape(mut scanner: Scanner<'_>) -> Result<&'static Kind> {
     let mut kind = &Kind::Json;
@@ -804,11 +904,17 @@ trait Reads<'m> {
 }
 
 impl<'m> Reads<'m> for Scanner<'m> {
-    /// `"2021-02-20T19:53:54.423783425Z"`
+    /// `"2021-02-20T19:53:54.423783425Z"`, or another form that [`time`] knows.
     fn timestamp(&mut self) -> Result<Timestamp> {
-        self.peek();
+        let first = self.peek();
         let at = self.at();
-        timestamp(self.string()?.inside).ok_or_else(|| Error::mismatch(at, "expected a time"))
+        let time = if let b'0'..=b'9' = first {
+            time::since_1970(self.value()?)
+        } else {
+            let text = self.string()?.inside;
+            eslogger_timestamp(text).or_else(|| time::parse(text))
+        };
+        time.ok_or_else(|| Error::mismatch(at, "expected a time"))
     }
 
     fn strings(&mut self) -> Result<Vec<Text<'m>>> {
@@ -819,18 +925,6 @@ impl<'m> Reads<'m> for Scanner<'m> {
 }
 
 const NOT_A_TOKEN: &str = "expected the 8 words of an audit token";
-
-/// A time as eslogger writes it, or in another form of RFC 3339.
-fn timestamp(text: &[u8]) -> Option<Timestamp> {
-    if let Some(timestamp) = eslogger_timestamp(text) {
-        return Some(timestamp);
-    }
-    let time = DateTime::parse_from_rfc3339(std::str::from_utf8(text).ok()?).ok()?;
-    Some(Timestamp {
-        seconds: time.timestamp(),
-        nanos: time.timestamp_subsec_nanos(),
-    })
-}
 
 /// `YYYY-MM-DDThh:mm:ss.fZ` with a fraction of one to nine digits, which is what nearly every time looks like.
 fn eslogger_timestamp(text: &[u8]) -> Option<Timestamp> {

@@ -12,6 +12,7 @@ mod input;
 mod prefilter;
 #[cfg(test)]
 mod tests;
+mod time;
 mod walk;
 mod wrapped;
 
@@ -36,7 +37,8 @@ use crate::order::damage::{Damage, MAX_WARNINGS};
 use crate::order::loss::{Origin, Tally};
 use crate::pipeline::{Buffers, Decode, Feed, Found, Piece, Source};
 use crate::select::Need;
-use crate::text::json::{Result, Scanner};
+use crate::text::json::{Error, Result, Scanner};
+use crate::text::redact;
 use decode::{Complaint, Message};
 use walk::{Broken, Step, Walk, is_harmless};
 
@@ -222,7 +224,7 @@ struct Line {
     is_reported: bool,
 }
 
-impl<E: FnMut(&Event<'_>)> Reader<'_, '_, E> {
+impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
     /// Reads lines each of which begins and ends as an object, or is empty.
     fn plain_lines(&mut self, range: Range<usize>) {
         let mut at = range.start;
@@ -248,7 +250,7 @@ impl<E: FnMut(&Event<'_>)> Reader<'_, '_, E> {
             return end;
         }
         let start = scanner.at();
-        let message = self.decoder.message(&mut scanner, self.arena);
+        let message = self.message(&mut scanner);
         let after = scanner.at();
         work::add(after - at);
         let rest = text[after..]
@@ -404,10 +406,9 @@ impl<E: FnMut(&Event<'_>)> Reader<'_, '_, E> {
 
     /// Reads the message that an object is, or those that are in it.
     fn object(&mut self, object: Range<usize>) -> Result<()> {
-        let (decoder, arena) = (self.decoder, self.arena);
         let text = &self.chunk.text[..object.end];
         work::add(object.len());
-        let error = match decoder.message(&mut Scanner::new(text, object.start), arena) {
+        let error = match self.message(&mut Scanner::new(text, object.start)) {
             Ok(message) => {
                 self.give(&message, None);
                 return Ok(());
@@ -415,15 +416,26 @@ impl<E: FnMut(&Event<'_>)> Reader<'_, '_, E> {
             Err(error) => error,
         };
         let start = object.start;
-        let has_found = wrapped::search(&text[start..], arena, &mut |inner| {
+        let has_found = wrapped::search(&text[start..], self.arena, &mut |inner| {
             work::add(inner.len());
-            let message = decoder.message(&mut Scanner::new(inner, 0), arena);
+            let message = self.message(&mut Scanner::new(inner, 0));
             message.is_ok_and(|message| {
                 self.give(&message, Some(start));
                 true
             })
         });
         if has_found { Ok(()) } else { Err(error) }
+    }
+
+    /// The message that is next, if it can be shown.
+    fn message(&self, scanner: &mut Scanner<'m>) -> Result<Message<'m>> {
+        let start = scanner.at();
+        let message = self.decoder.message(scanner, self.arena)?;
+        if self.decoder.redact {
+            let redacted = redact::push_json(&mut Vec::new(), message.event.json);
+            redacted.map_err(|error| Error::mismatch(start, error.what))?;
+        }
+        Ok(message)
     }
 
     /// Gives the event of a message, which may be in the object at `outer`.
