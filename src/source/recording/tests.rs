@@ -341,7 +341,10 @@ fn read(scanner: &mut Scanner<'_>) -> crate::text::json::Result<serde_json::Valu
         }
         _ => {
             let written = scanner.clone().value()?;
-            if let Ok(int) = scanner.integer() {
+            // A floating-point number may be read as the integer that it is.
+            let is_int = !written.iter().any(|byte| b".eE".contains(byte));
+            if let Some(int) = scanner.clone().integer().ok().filter(|_| is_int) {
+                scanner.skip()?;
                 u64::try_from(int)
                     .map(Value::from)
                     .or_else(|_| i64::try_from(int).map(Value::from))
