@@ -111,13 +111,7 @@ fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; TEXTS] {
         process.team_id,
         process.cdhash,
     ];
-    texts.map(|text| {
-        text.map(|text| match text {
-            event::Text::Bytes(bytes) => (bytes, false),
-            event::Text::Json(json) => (json, true),
-            event::Text::Known(name) => (name.as_bytes(), false),
-        })
-    })
+    texts.map(|text| text.map(event::Text::written))
 }
 
 impl Text {

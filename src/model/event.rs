@@ -27,8 +27,31 @@ impl<'m> Text<'m> {
     pub fn bytes(self) -> Cow<'m, [u8]> {
         match self {
             Text::Bytes(bytes) => Cow::Borrowed(bytes),
-            Text::Json(json) => unescape(json),
+            Text::Json(json) if memchr::memchr(b'\\', json).is_none() => Cow::Borrowed(json),
+            Text::Json(json) => {
+                let mut bytes = Vec::with_capacity(json.len());
+                push_unescaped(json, &mut bytes);
+                Cow::Owned(bytes)
+            }
             Text::Known(name) => Cow::Borrowed(name.as_bytes()),
+        }
+    }
+
+    /// The bytes as they are written, and whether that is as in JSON.
+    pub fn written(self) -> (&'m [u8], bool) {
+        match self {
+            Text::Bytes(bytes) => (bytes, false),
+            Text::Json(json) => (json, true),
+            Text::Known(name) => (name.as_bytes(), false),
+        }
+    }
+
+    /// Appends the bytes themselves.
+    pub fn push_to(self, out: &mut Vec<u8>) {
+        match self {
+            Text::Bytes(bytes) => out.extend_from_slice(bytes),
+            Text::Json(json) => push_unescaped(json, out),
+            Text::Known(name) => out.extend_from_slice(name.as_bytes()),
         }
     }
 
@@ -54,13 +77,19 @@ impl From<&'static str> for Text<'_> {
     }
 }
 
-/// The bytes that the inside of a JSON string stands for.
-fn unescape(json: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr::memchr(b'\\', json) else {
-        return Cow::Borrowed(json);
-    };
-    let mut bytes = json[..first].to_vec();
-    let mut rest = &json[first..];
+/// Appends the bytes that the inside of a JSON string stands for.
+fn push_unescaped(json: &[u8], bytes: &mut Vec<u8>) {
+    let mut rest = json;
+    // Nearly every escape in eslogger's output is that of a slash.
+    while let Some(backslash) = memchr::memchr(b'\\', rest)
+        && rest.get(backslash + 1) == Some(&b'/')
+    {
+        bytes.extend_from_slice(&rest[..backslash]);
+        rest = &rest[backslash + 1..];
+    }
+    let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+    bytes.extend_from_slice(&rest[..plain]);
+    rest = &rest[plain..];
     while let [b'\\', escape, after @ ..] = rest {
         rest = after;
         match escape {
@@ -72,7 +101,7 @@ fn unescape(json: &[u8]) -> Cow<'_, [u8]> {
             b'u' => {
                 let (unit, after) = code_unit(rest);
                 rest = after;
-                push_code_point(unit, &mut rest, &mut bytes);
+                push_code_point(unit, &mut rest, bytes);
             }
             other => bytes.push(*other),
         }
@@ -80,7 +109,6 @@ fn unescape(json: &[u8]) -> Cow<'_, [u8]> {
         bytes.extend_from_slice(&rest[..plain]);
         rest = &rest[plain..];
     }
-    Cow::Owned(bytes)
 }
 
 /// The four hexadecimal digits that `text` begins with, and what follows them.
@@ -535,23 +563,26 @@ pub enum PathRole {
 impl<'m> Event<'m> {
     /// Gives every path of the event by its row, with directories joined with the names that they locate. The
     /// executable of the process that did it is none.
-    pub fn paths(&self, path: &mut dyn FnMut(PathRole, &[u8])) {
+    pub fn paths(&self, path: &mut dyn FnMut(PathRole, Text<'_>)) {
         let is_exec = matches!(self.event_type, EventType::Known(row) if row.name == "exec");
         for field in &self.fields {
             match &field.value {
                 Value::File(file) => match directory(field) {
                     Some("") => {}
-                    Some(name) => path(PathRole::Subject, &self.joined(*file, field, name)),
-                    None if is_exec => path(PathRole::Context, &file.path.bytes()),
-                    None => path(PathRole::Subject, &file.path.bytes()),
+                    Some(name) => {
+                        let joined = self.joined(*file, field, name);
+                        path(PathRole::Subject, Text::Bytes(&joined));
+                    }
+                    None if is_exec => path(PathRole::Context, file.path),
+                    None => path(PathRole::Subject, file.path),
                 },
                 Value::Process(target) if is_exec => {
                     if let Some(image) = target.image() {
-                        path(PathRole::Subject, &image.bytes());
+                        path(PathRole::Subject, image);
                     }
                 }
                 Value::Text(text) if is_path(field) => {
-                    path(PathRole::Subject, &text.bytes());
+                    path(PathRole::Subject, *text);
                 }
                 _ => {}
             }

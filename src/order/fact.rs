@@ -3,6 +3,8 @@
 //! Workers decode and format the pieces of a stream in any order. Where a stage asks for it, they leave a small owned
 //! fact an event; the writer, which has the pieces in order, shows each as a [`Fact`] to the stages.
 
+use std::ops::Range;
+
 use bitflags::bitflags;
 
 use crate::model::catalogue::ROWS;
@@ -22,6 +24,8 @@ bitflags! {
         const COMMAND = 1 << 2;
         /// `XPC_SERVICE_NAME` in the environment of an exec: the label of the launchd job.
         const JOB = 1 << 3;
+        /// Who is responsible for the process, and its parent by a token: [`Actor::responsible`], [`Actor::parent`].
+        const LINEAGE = 1 << 4;
     }
 }
 
@@ -58,17 +62,17 @@ impl ProcessId {
 }
 
 /// A process of an event, as far as its place among other processes needs it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// Its image.
     pub id: ProcessId,
     /// The pid of its parent now.
     pub ppid: Option<i32>,
-    /// The image of its parent, where the message has it (since message version 4).
+    /// The image of its parent, where it is asked for and the message has it (since message version 4).
     pub parent: Option<ProcessId>,
     /// Its parent at the time of the fork.
     pub original_ppid: Option<i32>,
-    /// The process that is responsible for it, where the message has it (since message version 4).
+    /// The process that is responsible for it, where that is asked for and the message has it (since message version 4).
     pub responsible: Option<ProcessId>,
     /// When it was forked, where the message has it (since message version 3).
     pub start: Option<Timestamp>,
@@ -94,13 +98,13 @@ impl Actor {
 
 /// What an event means for the life of its process.
 #[derive(Clone, Copy, Debug)]
-pub enum Life {
+pub enum Life<'p> {
     /// Nothing.
     None,
     /// It has this child.
-    Fork(Actor),
+    Fork(&'p Actor),
     /// It goes on as this image.
-    Exec(Actor),
+    Exec(&'p Actor),
     /// It has ended, with this wait status.
     Exit(Option<i128>),
 }
@@ -111,8 +115,6 @@ pub enum Life {
 pub enum Part {
     /// The name of an event that this build doesn't know.
     Name,
-    /// The executable of the process.
-    Image,
     /// The team of the process.
     Team,
     /// A file of the event.
@@ -133,9 +135,8 @@ pub enum Part {
     Job,
 }
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 10] = [
     Part::Name,
-    Part::Image,
     Part::Team,
     Part::File,
     Part::TargetImage,
@@ -155,11 +156,13 @@ pub struct Fact<'p> {
     /// When it happened; None where a recording doesn't say.
     pub time: Option<Timestamp>,
     /// The process that did it.
-    pub process: Option<Actor>,
+    pub process: Option<&'p Actor>,
+    /// The executable of the process, kept only if asked for.
+    pub image: Option<&'p [u8]>,
     /// The process on whose behalf it was done.
-    pub instigator: Option<Actor>,
+    pub instigator: Option<&'p Actor>,
     /// What it means for the life of the process.
-    pub life: Life,
+    pub life: Life<'p>,
     /// True if it was done: neither denied nor only asked for.
     pub done: bool,
     /// True if the conditions on the event hold (`-e`, `-P`, `-Z`, exclusions).
@@ -175,7 +178,7 @@ pub struct Fact<'p> {
 
 impl<'p> Fact<'p> {
     /// The texts of a part, as raw bytes, in their order. Kept only if asked for, see [`Asks`].
-    pub fn texts(&self, part: Part) -> impl Iterator<Item = &'p [u8]> + use<'p> {
+    pub fn texts(&self, part: Part) -> impl Iterator<Item = &'p [u8]> + Clone + use<'p> {
         Parts(self.parts).filter_map(move |(is, text)| (is == part).then_some(text))
     }
 
@@ -186,6 +189,7 @@ impl<'p> Fact<'p> {
 }
 
 /// The texts of a fact: a byte for what it is, four for its length, then the text.
+#[derive(Clone)]
 struct Parts<'p>(&'p [u8]);
 
 impl<'p> Iterator for Parts<'p> {
@@ -201,6 +205,15 @@ impl<'p> Iterator for Parts<'p> {
     }
 }
 
+/// A [`Life`], with the places of its processes.
+#[derive(Clone, Copy, Debug)]
+enum LifeAt {
+    None,
+    Fork(usize),
+    Exec(usize),
+    Exit(Option<i128>),
+}
+
 /// A fact without its texts.
 #[derive(Debug)]
 struct Head {
@@ -208,9 +221,11 @@ struct Head {
     row: Option<usize>,
     number: Option<i128>,
     time: Option<Timestamp>,
-    process: Option<Actor>,
-    instigator: Option<Actor>,
-    life: Life,
+    /// The places of its processes.
+    process: Option<usize>,
+    image: Option<Range<usize>>,
+    instigator: Option<usize>,
+    life: LifeAt,
     done: bool,
     selected: bool,
     chosen: Chosen,
@@ -225,7 +240,49 @@ struct Head {
 #[derive(Debug, Default)]
 pub struct Facts {
     heads: Vec<Head>,
+    actors: Vec<Actor>,
+    /// The place of the process of the last fact, which often is that of the next one.
+    last: Option<usize>,
+    images: Images,
     parts: Vec<u8>,
+}
+
+/// The executables of processes. The same one comes again and again.
+#[derive(Debug, Default)]
+struct Images {
+    bytes: Vec<u8>,
+    /// The last one, as it is written in the message, and where it is.
+    written: Vec<u8>,
+    is_json: bool,
+    place: Option<Range<usize>>,
+}
+
+impl Images {
+    fn place(&mut self, image: Text<'_>) -> Range<usize> {
+        let (written, is_json) = image.written();
+        match &self.place {
+            Some(place) if self.is_json == is_json && self.written == written => place.clone(),
+            _ => {
+                let start = self.bytes.len();
+                image.push_to(&mut self.bytes);
+                let place = start..self.bytes.len();
+                self.written.clear();
+                self.written.extend_from_slice(written);
+                self.is_json = is_json;
+                self.place = Some(place.clone());
+                place
+            }
+        }
+    }
+}
+
+/// How much room facts take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Room {
+    heads: usize,
+    actors: usize,
+    images: usize,
+    parts: usize,
 }
 
 /// Where the conditions of an event and what was written of it are.
@@ -248,6 +305,31 @@ fn is_done(event: &Event<'_>) -> bool {
 }
 
 impl Facts {
+    /// No facts, with as much room as others took.
+    pub fn with(room: Room) -> Facts {
+        let images = Images {
+            bytes: Vec::with_capacity(room.images),
+            ..Images::default()
+        };
+        Facts {
+            heads: Vec::with_capacity(room.heads),
+            actors: Vec::with_capacity(room.actors),
+            last: None,
+            images,
+            parts: Vec::with_capacity(room.parts),
+        }
+    }
+
+    /// How much room they take.
+    pub fn room(&self) -> Room {
+        Room {
+            heads: self.heads.len(),
+            actors: self.actors.len(),
+            images: self.images.bytes.len(),
+            parts: self.parts.len(),
+        }
+    }
+
     /// Appends the fact of an event of which that was written.
     pub fn push(&mut self, event: &Event<'_>, asks: Asks, written: Written) {
         let (row, number) = match event.event_type {
@@ -258,14 +340,19 @@ impl Facts {
             }
         };
         let life = self.life(event, asks);
+        let process = event.process.as_ref().and_then(Actor::of);
+        let process = process.map(|actor| self.actor(actor));
+        self.last = process.or(self.last);
+        let instigator = event.instigator();
+        let instigator = instigator.and_then(|process| Actor::of(&process));
+        let instigator = instigator.map(|actor| self.actor(actor));
+        let mut image = None;
         if let Some(process) = event
             .process
             .as_ref()
             .filter(|_| asks.contains(Asks::IMAGE))
         {
-            if let Some(image) = process.image() {
-                self.text(Part::Image, image);
-            }
+            image = process.image().map(|image| self.images.place(image));
             if let Some(team) = process.team_id {
                 self.text(Part::Team, team);
             }
@@ -273,7 +360,7 @@ impl Facts {
         if asks.contains(Asks::FILES) {
             event.paths(&mut |role, path| {
                 if role == PathRole::Subject {
-                    self.part(Part::File, path);
+                    self.text(Part::File, path);
                 }
             });
         }
@@ -281,8 +368,9 @@ impl Facts {
             row,
             number,
             time: event.time,
-            process: event.process.as_ref().and_then(Actor::of),
-            instigator: event.instigator().and_then(|process| Actor::of(&process)),
+            process,
+            image,
+            instigator,
             life,
             done: is_done(event),
             selected: written.selected,
@@ -294,34 +382,45 @@ impl Facts {
         });
     }
 
-    fn life(&mut self, event: &Event<'_>, asks: Asks) -> Life {
+    /// The place of a process, which is kept.
+    fn actor(&mut self, actor: Actor) -> usize {
+        match self.last {
+            Some(last) if self.actors.get(last) == Some(&actor) => last,
+            _ => {
+                self.actors.push(actor);
+                self.actors.len() - 1
+            }
+        }
+    }
+
+    fn life(&mut self, event: &Event<'_>, asks: Asks) -> LifeAt {
         let EventType::Known(row) = event.event_type else {
-            return Life::None;
+            return LifeAt::None;
         };
         if !is_done(event) {
-            return Life::None;
+            return LifeAt::None;
         }
         match row.name {
             "fork" => self
                 .other(event, "child", asks)
-                .map_or(Life::None, Life::Fork),
+                .map_or(LifeAt::None, LifeAt::Fork),
             "exec" => {
                 if asks.intersects(Asks::COMMAND | Asks::JOB) {
                     self.command(event, asks);
                 }
                 self.other(event, "target", asks)
-                    .map_or(Life::None, Life::Exec)
+                    .map_or(LifeAt::None, LifeAt::Exec)
             }
-            "exit" => Life::Exit(event.fields.iter().find_map(|field| match field.value {
+            "exit" => LifeAt::Exit(event.fields.iter().find_map(|field| match field.value {
                 Value::WaitStatus(status) => Some(status),
                 _ => None,
             })),
-            _ => Life::None,
+            _ => LifeAt::None,
         }
     }
 
-    /// The process in the member `label`, whose image is kept if it is asked for.
-    fn other(&mut self, event: &Event<'_>, label: &str, asks: Asks) -> Option<Actor> {
+    /// The place of the process in the member `label`, whose image is kept if it is asked for.
+    fn other(&mut self, event: &Event<'_>, label: &str, asks: Asks) -> Option<usize> {
         let process = event.process_of(label)?;
         if asks.contains(Asks::IMAGE) {
             if let Some(image) = process.image() {
@@ -336,7 +435,7 @@ impl Facts {
         {
             self.text(Part::SigningId, signing_id);
         }
-        Actor::of(process)
+        Actor::of(process).map(|actor| self.actor(actor))
     }
 
     fn command(&mut self, event: &Event<'_>, asks: Asks) {
@@ -356,7 +455,7 @@ impl Facts {
                 (Value::Env(env), _) if asks.contains(Asks::JOB) => {
                     for variable in env {
                         if let Some(job) = variable.bytes().strip_prefix(b"XPC_SERVICE_NAME=") {
-                            self.part(Part::Job, job);
+                            self.text(Part::Job, Text::Bytes(job));
                         }
                     }
                 }
@@ -366,15 +465,15 @@ impl Facts {
     }
 
     fn text(&mut self, part: Part, text: Text<'_>) {
-        self.part(part, &text.bytes());
-    }
-
-    fn part(&mut self, part: Part, text: &[u8]) {
-        // A text of more than 4 GiB can't come: objects of recordings and messages are far smaller.
-        let length = u32::try_from(text.len()).unwrap_or(0);
         self.parts.push(part as u8);
-        self.parts.extend_from_slice(&length.to_le_bytes());
-        self.parts.extend_from_slice(&text[..length as usize]);
+        let at = self.parts.len();
+        self.parts.extend_from_slice(&[0; 4]);
+        text.push_to(&mut self.parts);
+        let length = self.parts.len() - at - 4;
+        // A text of more than 4 GiB can't come: objects of recordings and messages are far smaller.
+        let length = u32::try_from(length).unwrap_or(0);
+        self.parts[at..at + 4].copy_from_slice(&length.to_le_bytes());
+        self.parts.truncate(at + 4 + length as usize);
     }
 
     /// The facts, each with its text and its record.
@@ -398,12 +497,19 @@ impl Facts {
                         .unwrap_or(Text::Known("unknown")),
                 },
             };
+            let actor = |at: usize| &self.actors[at];
             let fact = Fact {
                 event,
                 time: head.time,
-                process: head.process,
-                instigator: head.instigator,
-                life: head.life,
+                process: head.process.map(actor),
+                image: head.image.clone().map(|place| &self.images.bytes[place]),
+                instigator: head.instigator.map(actor),
+                life: match head.life {
+                    LifeAt::None => Life::None,
+                    LifeAt::Fork(at) => Life::Fork(actor(at)),
+                    LifeAt::Exec(at) => Life::Exec(actor(at)),
+                    LifeAt::Exit(status) => Life::Exit(status),
+                },
                 done: head.done,
                 selected: head.selected,
                 chosen: head.chosen,

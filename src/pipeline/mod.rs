@@ -28,7 +28,7 @@ use crate::exit::Exit;
 use crate::format::Style;
 use crate::model::event::Event;
 use crate::order::damage::Damage;
-use crate::order::fact::Facts;
+use crate::order::fact::{Facts, Room};
 use crate::order::loss::Stretch;
 use crate::order::stage::Stage;
 use crate::select::{Filter, Follow, Need};
@@ -213,6 +213,7 @@ fn pass<S: Source>(source: S, writer: &mut Writer, woken: &Receiver<()>) -> Resu
             decoder: source.decoder(&buffers),
             printer: Printer::new(&writer.run, control.clone()),
             buffers: buffers.clone(),
+            room: Room::default(),
         };
         thread::spawn(move || worker.run());
     }
@@ -237,6 +238,8 @@ struct Worker<P, D> {
     decoder: D,
     printer: Printer,
     buffers: Buffers,
+    /// How much room the facts of the last piece took.
+    room: Room,
 }
 
 impl<P: Piece, D: Decode<P>> Worker<P, D> {
@@ -249,15 +252,16 @@ impl<P: Piece, D: Decode<P>> Worker<P, D> {
 
     fn decode(&mut self, piece: P) -> Decoded {
         let size = piece.size();
-        let mut text = self.buffers.take();
+        let mut text = self.printer.buffer(&self.buffers);
         let mut record = Vec::new();
-        let mut facts = Facts::default();
+        let mut facts = Facts::with(self.room);
         let mut events = 0;
         let printer = &mut self.printer;
         let found = self.decoder.decode(piece, &mut |event| {
             let passes = printer.event(event, &mut text, &mut record, &mut facts);
             events += u64::from(passes);
         });
+        self.room = facts.room();
         Decoded {
             size,
             events,

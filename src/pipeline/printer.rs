@@ -1,6 +1,6 @@
 //! What becomes of an event: whether it is shown, how it looks, and whether it is recorded.
 
-use super::{Control, Run};
+use super::{Buffers, Control, Run};
 use crate::format::{Format, Json};
 use crate::model::event::Event;
 use crate::order::fact::{Asks, Facts, Written};
@@ -48,6 +48,14 @@ impl Printer {
             recorder: run.outputs.is_recording().then(|| run.style.recorder()),
             ordered,
             control,
+        }
+    }
+
+    /// A buffer for what is printed of a piece.
+    pub(super) fn buffer(&self, buffers: &Buffers) -> Vec<u8> {
+        match self.format {
+            Some(_) => buffers.take(),
+            None => Vec::new(),
         }
     }
 

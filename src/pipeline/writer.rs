@@ -161,7 +161,11 @@ impl Writer {
 
     /// Lets the stages look at the events of a piece, and keeps of it what they show.
     fn pass_stages(&mut self, decoded: &mut Decoded, missing: Option<&Missing>, buffers: &Buffers) {
-        let mut text = buffers.take();
+        let mut text = if self.run.formats() {
+            buffers.take()
+        } else {
+            Vec::new()
+        };
         let mut record = Vec::new();
         let hurries = self.control.hurries();
         let mut unshown = 0;

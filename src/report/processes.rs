@@ -1,6 +1,6 @@
 //! The processes of a trace, as far as its events tell: who they are, who started them, how they ended.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::model::event::{Text, Timestamp};
 use crate::model::wait::Wait;
@@ -197,7 +197,7 @@ impl<T: Default> Processes<T> {
         let time = fact.time;
         let actor = fact.process.as_ref()?;
         let place = self.find(actor).unwrap_or_else(|| self.add(actor, time));
-        self.all[place].update(actor, fact.text_of(Part::Image));
+        self.all[place].update(actor, fact.image);
         self.all[place].is_seen |= shown;
         match &fact.life {
             Life::None => {}

@@ -325,7 +325,8 @@ impl Kind<Place> {
     fn matches_in(&self, event: &Event<'_>, compare: Compare) -> bool {
         let mut any = false;
         event.paths(&mut |_, path| {
-            any |= self.matches(|place| place.contains(path, compare));
+            let path = path.bytes();
+            any |= self.matches(|place| place.contains(&path, compare));
         });
         any
     }

@@ -296,7 +296,7 @@ impl Follow {
                     self.join(
                         &Actor {
                             id: actor.id,
-                            ..*target
+                            ..**target
                         },
                         fact.time,
                     );

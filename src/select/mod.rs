@@ -63,6 +63,6 @@ impl Filter {
 /// Returns true if a file of the event is a terminal.
 fn concerns_terminal(event: &Event<'_>) -> bool {
     let mut any = false;
-    event.paths(&mut |_, path| any |= path.starts_with(b"/dev/tty"));
+    event.paths(&mut |_, path| any |= path.bytes().starts_with(b"/dev/tty"));
     any
 }

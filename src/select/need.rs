@@ -77,7 +77,7 @@ impl Filter {
             env: asks.contains(Asks::JOB),
             redact: false,
             json: false,
-            lineage: needs >= Needs::Lives,
+            lineage: follows || asks.contains(Asks::LINEAGE),
             verbose: false,
         }
     }

@@ -264,7 +264,7 @@ impl Timeline {
         if is_known && !is_replaced {
             return;
         }
-        let image = fact.text_of(Part::Image).unwrap_or_default();
+        let image = fact.image.unwrap_or_default();
         let mut span = image_span(actor, image, time);
         let team = fact.text_of(Part::Team).map(printed);
         span.details

@@ -30,24 +30,15 @@ pub enum By {
 impl By {
     /// Gives each name by which an event is counted, once. The process stands at `place`.
     pub(super) fn names(self, fact: &Fact<'_>, place: Option<usize>, each: &mut dyn FnMut(&[u8])) {
-        let mut each_once = |names: &mut dyn Iterator<Item = &[u8]>| {
-            let mut given: Vec<&[u8]> = Vec::new();
-            for name in names {
-                if !given.contains(&name) {
-                    each(name);
-                    given.push(name);
-                }
-            }
-        };
         match self {
             By::Event => each(&event_name(&fact.event)),
             By::Program => {
-                if let Some(image) = fact.text_of(Part::Image) {
+                if let Some(image) = fact.image {
                     each(image);
                 }
             }
-            By::File => each_once(&mut fact.texts(Part::File)),
-            By::Folder => each_once(&mut fact.texts(Part::File).map(folder)),
+            By::File => each_once(&fact.texts(Part::File), each),
+            By::Folder => each_once(&fact.texts(Part::File).map(folder), each),
             By::Process => {
                 if let Some(place) = place {
                     each(&place.to_le_bytes());
@@ -161,6 +152,18 @@ pub enum SortBy {
     Last,
     /// Alphabetical
     Name,
+}
+
+/// Gives each of the names once.
+fn each_once<'n, N>(names: &N, each: &mut dyn FnMut(&[u8]))
+where
+    N: Iterator<Item = &'n [u8]> + Clone,
+{
+    for (at, name) in names.clone().enumerate() {
+        if !names.clone().take(at).any(|other| other == name) {
+            each(name);
+        }
+    }
 }
 
 /// The folder that a path lies directly in.

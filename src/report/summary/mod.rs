@@ -5,7 +5,9 @@ mod lives;
 mod print;
 mod table;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
+
+use hashbrown::HashSet;
 
 use super::counts::Times;
 use super::page::{Look, Page};

@@ -1,7 +1,8 @@
 //! Counters by name, as many as memory is meant for.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+
+use hashbrown::{HashMap, HashSet};
 
 use super::super::counts::{Counts, Times};
 
@@ -51,26 +52,21 @@ pub struct Folded {
 /// Counters by name.
 #[derive(Debug, Default)]
 pub struct Table {
-    rows: HashMap<Box<[u8]>, Row>,
+    rows: HashMap<Vec<u8>, Row>,
     folded: Folded,
 }
 
 impl Table {
     /// The row of a name.
     pub fn row(&mut self, name: &[u8], ids: &mut Ids) -> &mut Row {
-        if !self.rows.contains_key(name) {
-            let row = Row {
-                id: ids.next(),
-                events: 0,
-                processes: 0,
-                failed: 0,
-                times: Times::default(),
-                counts: Counts::default(),
-            };
-            self.rows.insert(name.into(), row);
-        }
-        // It is there now; the closure is never called.
-        self.rows.get_mut(name).unwrap_or_else(|| unreachable!())
+        self.rows.entry_ref(name).or_insert_with(|| Row {
+            id: ids.next(),
+            events: 0,
+            processes: 0,
+            failed: 0,
+            times: Times::default(),
+            counts: Counts::default(),
+        })
     }
 
     /// The row of a name that is counted already.
@@ -112,6 +108,6 @@ impl Table {
 
     /// The names and their rows, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Row)> {
-        self.rows.iter().map(|(name, row)| (&**name, row))
+        self.rows.iter().map(|(name, row)| (name.as_slice(), row))
     }
 }

@@ -114,7 +114,7 @@ impl Stage for Tree {
     fn asks(&self) -> Asks {
         match self.nest_by {
             NestBy::Parent => Asks::IMAGE | Asks::COMMAND,
-            NestBy::Launched => Asks::IMAGE | Asks::COMMAND | Asks::JOB,
+            NestBy::Launched => Asks::IMAGE | Asks::COMMAND | Asks::JOB | Asks::LINEAGE,
         }
     }
 
