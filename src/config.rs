@@ -21,7 +21,7 @@ use crate::select::{
 use crate::source::recording::Input;
 use crate::text::escape;
 
-/// What the program is to do.
+/// The task of the program.
 pub enum Task {
     /// Print every event of the catalogue.
     ListEvents,
@@ -33,28 +33,28 @@ pub enum Task {
     Read(Vec<Input>, Run),
     /// Trace a command.
     Command {
-        /// Where the events come from.
+        /// The source of the events.
         choice: Choice,
         /// The command and its arguments.
         command: Vec<OsString>,
         /// The user that it runs as, if that isn't who runs this program.
         user: Option<String>,
-        /// What becomes of the events.
+        /// The run.
         run: Run,
     },
     /// Show events as they happen.
     Trace {
-        /// Where they come from.
+        /// The source of the events.
         choice: Choice,
         /// True if what the program itself and its pipeline do is shown, too.
         include_self: bool,
-        /// What becomes of them.
+        /// The run.
         run: Run,
     },
 }
 
 impl Task {
-    /// What the options ask for.
+    /// The task that the options ask for.
     ///
     /// # Errors
     /// They are wrong.
@@ -275,7 +275,7 @@ fn follow(cli: &Cli, who: &Who) -> anyhow::Result<Option<Follow>> {
         .then(|| Follow::new(cli.read.is_empty() && who.is_pids_only())))
 }
 
-/// What looks at the events in their order.
+/// The stages.
 fn stages(cli: &Cli) -> anyhow::Result<Stages> {
     let is_live = cli.read.is_empty();
     let mut stages = Stages::new();
@@ -320,7 +320,7 @@ fn inputs(cli: &Cli) -> anyhow::Result<Vec<Input>> {
     Ok(inputs)
 }
 
-/// When a live trace ends by itself.
+/// The time after which a live trace ends by itself.
 fn duration(cli: &Cli) -> anyhow::Result<Option<Duration>> {
     let Some(text) = &cli.duration else {
         return Ok(None);
@@ -418,7 +418,7 @@ fn reports(cli: &Cli, style: Style) -> anyhow::Result<Stages> {
     Ok(stages)
 }
 
-/// How often reports are printed meanwhile.
+/// The interval of reports while a trace goes on.
 fn report_every(cli: &Cli) -> anyhow::Result<Option<Duration>> {
     let Some(text) = &cli.summary_every else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! How a run ends, and what is said on standard error.
+//! Exit statuses, and warnings on standard error.
 
 use std::fmt::Arguments;
 use std::io::{self, Write as _};
@@ -44,14 +44,14 @@ impl Termination for Exit {
     }
 }
 
-/// Says something on standard error. That this fails is nothing that could be told anybody.
+/// Prints a warning on standard error. If that fails there is nowhere to report it.
 pub fn warn(message: Arguments<'_>) {
     // In one piece: others write there, too.
     let line = format!("proctracer: {message}\n");
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// What an error of the system says, without its number.
+/// The text of an error of the system, without its number.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {

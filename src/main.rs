@@ -118,7 +118,7 @@ fn make_safe(error: &mut clap::Error) {
         }
     }
     if !safe.is_empty() {
-        // Tips repeat what was typed, as styled text, which can't be told from clap's own.
+        // Tips repeat what was typed, as styled text, which can't be distinguished from clap's own.
         safe.push((ContextKind::Suggested, ContextValue::None));
     }
     for (kind, value) in safe {

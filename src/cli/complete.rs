@@ -19,7 +19,7 @@ pub fn run_if_asked() {
     CompleteEnv::with_factory(Cli::command).complete();
 }
 
-/// What a shell runs so that it asks this program for completions.
+/// The script by which a shell asks this program for completions.
 ///
 /// # Errors
 /// None: it is written to memory.

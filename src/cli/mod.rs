@@ -420,7 +420,7 @@ pub struct Cli {
     pub generate: Option<Generate>,
 }
 
-/// When to use colour.
+/// The use of colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set
@@ -432,7 +432,7 @@ pub enum Color {
     Never,
 }
 
-/// What `--generate` prints.
+/// The outputs of `--generate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Generate {
     /// The man page, proctracer(1)

@@ -7,9 +7,9 @@ use crate::text::redact;
 
 /// The JSON format: a recording's objects pass through as they came.
 pub struct Json {
-    /// Whether a terminal reads it: then nothing may be in it that a terminal acts on.
+    /// True if a terminal reads it: then nothing may be in it that a terminal acts on.
     pub terminal: bool,
-    /// Whether the values of environment variables are replaced.
+    /// True if the values of environment variables are replaced.
     pub redact: bool,
 }
 

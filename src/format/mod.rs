@@ -1,4 +1,4 @@
-//! How events look.
+//! Formats: text, line, JSON and timelines.
 //!
 //! A format appends an event to a buffer. What a value looks like is the same in all formats for people;
 //! they differ in how they arrange values.
@@ -30,7 +30,7 @@ pub trait Format: Send {
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize;
 }
 
-/// How events are printed.
+/// A format, as the option names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// A block of rows for each event
@@ -46,7 +46,7 @@ pub enum Kind {
     Chrome,
 }
 
-/// How events look, as the options say.
+/// The look of events, as the options say.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -65,7 +65,7 @@ pub struct Style {
     pub redact: bool,
     /// True if a terminal reads what is shown.
     pub terminal: bool,
-    /// How times are shown.
+    /// The style of times.
     pub time: TimeStyle,
     /// The number of characters after which a value is cut.
     pub string_limit: Option<usize>,
@@ -94,7 +94,7 @@ impl Style {
         }
     }
 
-    /// How values are written in a timeline: as in a line, and whole.
+    /// The writer of values in a timeline: as in a line, and whole.
     fn timeline_values(self) -> Values {
         Values {
             string_limit: None,
@@ -102,7 +102,7 @@ impl Style {
         }
     }
 
-    /// How values are written in a line.
+    /// The writer of values in a line.
     fn line_values(self) -> Values {
         Values {
             clock: Clock::new(self.utc),
@@ -158,14 +158,14 @@ impl Palette {
     }
 }
 
-/// How values are written.
+/// Writes values.
 struct Values {
     clock: Clock,
-    /// Whether the values of environment variables are replaced.
+    /// True if the values of environment variables are replaced.
     redact: bool,
-    /// Whether a name is followed by its number in parentheses.
+    /// True if a name is followed by its number in parentheses.
     numbers: bool,
-    /// What stands between the members of a structure and the elements of a list.
+    /// The separator of the members of a structure and of the elements of a list.
     separator: &'static [u8],
     /// The number of characters after which a text is cut.
     string_limit: Option<usize>,
@@ -444,7 +444,7 @@ fn image_of(token: AuditToken) -> Value<'static> {
     Value::Token(image)
 }
 
-/// What `-v` shows of a message besides, by name.
+/// The numbers of a message that `-v` adds, by name.
 fn message_details(event: &Event<'_>) -> [(&'static str, Option<u64>); 4] {
     [
         ("version", event.version.map(Into::into)),

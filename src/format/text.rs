@@ -19,10 +19,10 @@ pub struct Text {
     blocks: Vec<Block>,
 }
 
-/// How many process blocks are remembered.
+/// The number of process blocks that are remembered.
 const REMEMBERED: usize = 512;
 
-/// The block of a process that was written. To write it anew costs more than all else in an event, and the
+/// The block of a process that was written. To write it again costs more than all else in an event, and the
 /// same processes come again and again.
 #[derive(Clone, Default)]
 struct Block {
@@ -30,11 +30,11 @@ struct Block {
     numbers: Option<Numbers>,
     texts: [Option<(Vec<u8>, IsJson)>; TEXTS],
     text: Vec<u8>,
-    /// How long the rows are that come before the thread's.
+    /// The length of the rows that come before the thread's.
     ids: usize,
 }
 
-/// What is shown of a process that isn't text.
+/// The parts of a process that are shown and aren't text.
 #[derive(Clone, Copy, PartialEq)]
 struct Numbers {
     token: AuditToken,
@@ -42,7 +42,7 @@ struct Numbers {
     codesigning_flags: Option<u32>,
     flags: [Option<bool>; 3],
     start_time: Option<Timestamp>,
-    /// What only `-v` shows.
+    /// The parts that only `-v` shows.
     details: Option<Details>,
 }
 
@@ -53,7 +53,7 @@ struct Details {
     cs_validation_category: Option<u32>,
 }
 
-/// Whether a text is written as in JSON.
+/// True if a text is written as in JSON.
 type IsJson = bool;
 
 impl Block {
@@ -100,7 +100,7 @@ fn numbers(process: &Process<'_>, verbose: bool) -> Numbers {
     }
 }
 
-/// How many texts are shown of a process.
+/// The number of texts that are shown of a process.
 const TEXTS: usize = 5;
 
 fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; TEXTS] {

@@ -8,7 +8,7 @@ use crate::order::stage::{Needs, Stage, Verdict};
 use crate::text::clock::Clock;
 use crate::text::escape::push_fmt;
 
-/// How the time of an event is shown.
+/// The style in which the time of an event is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TimeStyle {
     /// Date and time of day
@@ -57,7 +57,7 @@ impl TimeStyle {
         })
     }
 
-    /// How many columns a line has for it.
+    /// The number of columns that a line has for it.
     pub(super) fn columns(self) -> usize {
         match self {
             TimeStyle::Full => 2,

@@ -21,19 +21,19 @@ use crate::source::eslogger::{self, Eslogger, Listed};
 use crate::source::native::{self, Native, spawn};
 use crate::source::refusal::Refusal;
 
-/// How long a source may take to show that it gives events.
+/// The time in which a source must show that it gives events.
 const READY: Duration = Duration::from_secs(10);
 
-/// How long the command's first exec may take to be seen before it runs all the same.
+/// The time that the command's first exec is waited for before the command runs all the same.
 const EXEC: Duration = Duration::from_secs(2);
 
-/// How long the end of what the command did may take to come.
+/// The time that the last events of the command are waited for.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// How long a command may take to end by a signal that was passed on to it.
+/// The time that a command has to end by a signal that was passed on to it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often a probe is started while the source isn't ready.
+/// The interval of probes while the source isn't ready.
 const PROBE_EVERY: Duration = Duration::from_millis(50);
 
 /// Traces a command that runs as `user`, and returns its exit status.
@@ -103,7 +103,7 @@ fn report(not_started: &NotStarted) -> Exit {
     Exit::Command(not_started.status)
 }
 
-/// What passes the first signal on to the command. If the command doesn't end by it, the trace does after a while, and
+/// Returns the function that passes the first signal on to the command. If the command doesn't end by it, the trace does after a while, and
 /// at once at the second.
 fn pass_on(
     pid: &Arc<AtomicI32>,
@@ -138,7 +138,7 @@ struct Running {
     pid: Arc<AtomicI32>,
 }
 
-/// What came of a command.
+/// The outcome of a command.
 enum Ended {
     /// It has run, and ended with this status.
     With(u8),

@@ -9,7 +9,7 @@ use crate::source::refusal::{Refusal, Surroundings};
 /// All bits that csrutil(8) clears to turn System Integrity Protection off.
 const SIP_OFF: u32 = 0x7f;
 
-/// What was found out about the Mac and this process.
+/// Findings about the Mac and this process.
 #[derive(Debug)]
 pub struct Findings {
     /// The running macOS.
@@ -18,7 +18,7 @@ pub struct Findings {
     pub root: bool,
     /// True if the program has the entitlement; None where macOS doesn't say.
     pub entitled: Option<bool>,
-    /// What came of the attempt to make a client.
+    /// The outcome of the attempt to make a client.
     pub client: Result<(), Refusal>,
     /// True if the process may read what needs Full Disk Access; None where that can't be known.
     pub full_disk: Option<bool>,
@@ -26,7 +26,7 @@ pub struct Findings {
     pub eslogger: bool,
     /// The configuration of System Integrity Protection: a bit for each part that is off.
     pub sip: Option<u32>,
-    /// Where the program runs.
+    /// The surroundings of the program.
     pub surroundings: Surroundings,
 }
 

@@ -14,7 +14,7 @@ pub use command::command;
 #[cfg(target_os = "macos")]
 pub use macos::{ASKING, doctor, ignored_signals, trace};
 
-/// Where the events of a live trace come from.
+/// The source of a live trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Choice {
     /// native; eslogger where macOS refuses that because the program isn't entitled

@@ -17,7 +17,7 @@ use Kind::{
 };
 
 bitflags! {
-    /// What `%CLASS` in `-e` stands for. Every event is in at least one class.
+    /// A class of events: `%CLASS` in `-e`. Every event is in at least one class.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Class: u32 {
         /// Files and directories by name or content.
@@ -42,13 +42,13 @@ bitflags! {
         const MOUNT = 1 << 9;
         /// The kernel, its drivers and its clock.
         const SYSTEM = 1 << 10;
-        /// Who may do what: authentication and authorization.
+        /// Rights: authentication and authorization.
         const AUTH = 1 << 11;
         /// Log-ins of every sort, and the sessions that they begin.
         const SESSION = 1 << 12;
         /// Users and groups in Open Directory.
         const DIRECTORY = 1 << 13;
-        /// What is started by itself, and configuration profiles.
+        /// Programs that start by themselves, and configuration profiles.
         const PERSISTENCE = 1 << 14;
         /// Malware, Gatekeeper, privacy and code signing.
         const SECURITY = 1 << 15;
@@ -81,7 +81,7 @@ impl Class {
     }
 }
 
-/// What a member is, and so how it is read and shown.
+/// The kind of a member, which says how it is read and shown.
 #[derive(Debug)]
 pub enum Kind {
     /// `bool`.
@@ -104,7 +104,7 @@ pub enum Kind {
     Mode,
     /// `dev_t`.
     Device,
-    /// What wait(2) gives.
+    /// A status as wait(2) gives it.
     WaitStatus,
     /// `struct timespec`.
     Time,
@@ -142,16 +142,16 @@ pub enum Kind {
     Json,
 }
 
-/// When a member is a detail: one that doesn't tell what happened, as strace abbreviates.
+/// The condition under which a member is a detail, which a line leaves out, as strace abbreviates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Never.
     No,
     /// Always.
     Yes,
-    /// Where it is 0: an attribute word in which no attribute is asked for.
+    /// If it is 0: an attribute word in which no attribute is asked for.
     Zero,
-    /// Where the member with this label is there, too: a token beside its process, a count beside its list.
+    /// If the member with this label is there, too: a token beside its process, a count beside its list.
     Beside(&'static str),
 }
 
@@ -160,13 +160,13 @@ pub enum Detail {
 pub struct Member {
     /// Its name in C and in eslogger's JSON.
     pub name: &'static str,
-    /// What it is called when it is shown.
+    /// Its label when it is shown.
     pub label: &'static str,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// The first message version that has it.
     pub since: u32,
-    /// When it is a detail.
+    /// The condition under which it is a detail.
     pub detail: Detail,
     /// Gets it from a message of EndpointSecurity.
     #[cfg(target_os = "macos")]
@@ -205,15 +205,15 @@ pub struct Row {
     pub classes: Class,
     /// The first macOS that has it.
     pub since: MacOs,
-    /// What it is, in a line.
+    /// Its description, in a line.
     pub doc: &'static str,
     /// Its members, in the order of the structure.
     pub members: &'static [Member],
-    /// What is worth knowing about when it comes and when it doesn't.
+    /// Notes on when it comes and when it doesn't.
     pub notes: &'static [&'static str],
 }
 
-/// How many events there are.
+/// The number of events.
 pub const COUNT: usize = ROWS.len();
 
 /// The row of the event `name`.
@@ -297,7 +297,7 @@ macro_rules! or {
     };
 }
 
-/// When a member is a detail, as `#[…]` before it says.
+/// The condition under which a member is a detail, as `#[…]` before it says.
 macro_rules! detail {
     () => {
         Detail::No
@@ -313,7 +313,7 @@ macro_rules! detail {
     };
 }
 
-/// How the EndpointSecurity backend gets a member from a message: see `source::native::c`. Nothing on other
+/// The way in which the native source gets a member from a message: see `source::native::c`. Nothing on other
 /// systems.
 macro_rules! member {
     ($of:tt $name:ident as $label:expr, $since:expr, $detail:expr, $kind:expr, [$($get:tt)*]) => {
@@ -332,7 +332,7 @@ macro_rules! member {
 /// `OF; [#[DETAIL]] NAME [as "LABEL"] [@ VERSION] [[GET]]: KIND, …`
 ///
 /// DETAIL is `detail`, `nonzero` or `beside(LABEL)`, see [`Detail`].
-/// OF is the C structure, or `event NAME [@ C_UNION]` for an event's own. GET tells how a member is got from
+/// OF is the C structure, or `event NAME [@ C_UNION]` for an event's own. GET says how a member is got from
 /// it where it isn't the member NAME: `|e| EXPRESSION`, or nothing where it is a union, whose arms are got
 /// from the structure that it is in.
 macro_rules! members {
@@ -496,7 +496,7 @@ events! {
     10 / 1 open FILE | DESC (10, 15, 0) "a file is opened" {
         fflag: flags(&tables::FFLAG), file as "filename": File,
     } [
-        "Only calls of open(2) and its kin give this event: the start of a program and the libraries that it is linked to don't. For libraries `lookup` tells.",
+        "Only calls of open(2) and its kin give this event: the start of a program and the libraries that it is linked to don't. Libraries give a `lookup`.",
         "Also comes when the process has no permission for the file, so that the call fails.",
         "`fflag` has the kernel's form: FREAD and FWRITE stand for O_RDONLY, O_WRONLY and O_RDWR.",
         "A client that authorises opens may have its answers cached, and opening a file for writing takes that file out of the cache; this event comes whether an answer was cached or not.",
@@ -589,7 +589,7 @@ events! {
     43 lookup FILE (10, 15, 0) "a path is looked up" {
         source_dir: Directory("relative_target"), relative_target: Text,
     } [
-        "Tells of the libraries that a program loads, for which no `open` comes.",
+        "Also comes for the libraries that a program loads, for which no `open` comes.",
     ]
     51 / 50 chdir FILE (10, 15, 1) "the working directory is changed" { target: File } [
         "Also comes when the process may not enter the directory, and when it is there already; not when there is no such directory.",
@@ -646,7 +646,7 @@ events! {
     97 remote_thread_create PROCESS (11, 0, 0) "a process makes a thread in another" {
         target: Process, thread_state: Struct(THREAD_STATE),
     }
-    99 / 98 remount MOUNT (11, 0, 0) "a file system is mounted anew" {
+    99 / 98 remount MOUNT (11, 0, 0) "a file system is remounted" {
         statfs: Struct(STATFS), remount_flags @ 8: flags(&tables::MOUNT_FLAGS),
         disposition @ 8: names(&tables::MOUNT_DISPOSITION),
     }
@@ -859,7 +859,7 @@ mod tests {
             }
             member.ctype = member.ctype.replace(['?', '*'], "")
                 + if member.ctype.contains('*') { "*" } else { "" };
-            // What tells whether there is a uid is not written; the uid is a union of its own in C.
+            // The flag that says whether there is a uid is not written; the uid is a union of its own in C.
             if let [name, "uid"] = member.path[..] {
                 member.path = vec![name];
             }
@@ -878,7 +878,7 @@ mod tests {
         }
     }
 
-    /// Whether a member of the C type may be of the kind.
+    /// Returns true if a member of the C type may be of the kind.
     fn fits(ctype: &str, kind: &Kind) -> bool {
         match ctype {
             "bool" => matches!(kind, Bool),

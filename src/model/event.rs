@@ -1,4 +1,4 @@
-//! What an event is, whichever source it came from and however it will be printed.
+//! Events, whichever source it came from and however it will be printed.
 //!
 //! Everything here borrows from the message or the line that the event came in. A source fills an
 //! [`Event`]; filters and formats read it. [`Value`] says what a member *is* (a file, a set of flags, a
@@ -55,7 +55,7 @@ impl<'m> Text<'m> {
         }
     }
 
-    /// What follows the last slash.
+    /// The part after the last slash.
     #[must_use]
     pub fn file_name(self) -> Text<'m> {
         let after_slash = |bytes: &'m [u8]| match memchr::memrchr(b'/', bytes) {
@@ -287,7 +287,7 @@ pub struct File<'m> {
 /// `es_process_t`, as far as it is printed. Natively nearly all of it is always there; a recording may lack any of it.
 #[derive(Clone, Debug, Default)]
 pub struct Process<'m> {
-    /// Who it is and as whom it runs.
+    /// Its identity, and the user that it runs as.
     pub audit_token: AuditToken,
     /// Parent now.
     pub ppid: Option<i32>,
@@ -315,7 +315,7 @@ pub struct Process<'m> {
     pub executable: Option<File<'m>>,
     /// Its controlling terminal.
     pub tty: Option<File<'m>>,
-    /// When it was forked; messages before version 3 don't have it.
+    /// The time of its fork; messages before version 3 don't have it.
     pub start_time: Option<Timestamp>,
     /// The code directory hash in hexadecimal; read only where it is asked for.
     pub cdhash: Option<Text<'m>>,
@@ -330,7 +330,7 @@ impl<'m> Process<'m> {
     }
 }
 
-/// What a member holds.
+/// The value of a member.
 #[derive(Clone, Debug)]
 pub enum Value<'m> {
     /// `bool`.
@@ -347,7 +347,7 @@ pub enum Value<'m> {
     Mode(i128),
     /// `dev_t`.
     Device(i128),
-    /// What wait(2) gives.
+    /// A status as wait(2) gives it.
     WaitStatus(i128),
     /// A point in time.
     Time(Timestamp),
@@ -369,11 +369,11 @@ pub enum Value<'m> {
     Ints(Vec<i128>),
     /// Structures in a row, each by its members.
     List(Vec<Vec<Field<'m>>>),
-    /// What the catalogue doesn't describe, as JSON.
+    /// A value that the catalogue doesn't describe, as JSON.
     Json(&'m [u8]),
 }
 
-/// What a member is called.
+/// The label of a member.
 #[derive(Clone, Copy, Debug)]
 pub struct Label<'m> {
     /// The structure that it is a part of, escaped; empty where it stands in the event itself.
@@ -422,11 +422,11 @@ fn path<'l>(within: &'l str, name: &'l str) -> impl Iterator<Item = u8> {
 /// A member of an event and what it holds. A member that is NULL is no field.
 #[derive(Clone, Debug)]
 pub struct Field<'m> {
-    /// What it is called.
+    /// Its label.
     pub label: Label<'m>,
-    /// What it holds.
+    /// Its value.
     pub value: Value<'m>,
-    /// What the catalogue says of it; None where it says nothing, or where the value has another type.
+    /// Its description in the catalogue; None where it says nothing, or where the value has another type.
     pub member: Option<&'static Member>,
 }
 
@@ -443,7 +443,7 @@ impl<'m> Field<'m> {
         }
     }
 
-    /// What the catalogue doesn't describe.
+    /// A member that the catalogue doesn't describe.
     pub fn other(within: &'m str, name: Text<'m>, value: Value<'m>) -> Self {
         Field {
             label: Label { within, name },
@@ -452,7 +452,7 @@ impl<'m> Field<'m> {
         }
     }
 
-    /// Returns true if it doesn't tell what happened, beside these fields.
+    /// Returns true if it is a detail beside these fields.
     pub fn is_detail(&self, fields: &[Field<'_>]) -> bool {
         match self.member.map_or(Detail::No, |member| member.detail) {
             Detail::No => false,
@@ -481,7 +481,7 @@ impl Value<'_> {
     }
 }
 
-/// Which event it is.
+/// The event.
 #[derive(Clone, Copy, Debug)]
 pub enum EventType<'m> {
     /// One of the catalogue.
@@ -490,12 +490,12 @@ pub enum EventType<'m> {
     Unknown {
         /// `es_event_type_t`.
         number: Option<i128>,
-        /// What the source calls it.
+        /// The name that the source gives it.
         name: Text<'m>,
     },
 }
 
-/// What was decided about an operation: `es_result_t`.
+/// The decision about an operation: `es_result_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// `es_auth_result_t`.
@@ -524,13 +524,13 @@ pub const NOTIFY: i128 = 1;
 /// A message.
 #[derive(Debug)]
 pub struct Event<'m> {
-    /// Which event it is.
+    /// The event.
     pub event_type: EventType<'m>,
     /// `es_action_type_t`: [`AUTH`] or [`NOTIFY`].
     pub action_type: Option<i128>,
-    /// What was decided about it. It is among the fields, too, where it wasn't fully allowed.
+    /// The decision about it. It is among the fields, too, where it wasn't fully allowed.
     pub decision: Option<Decision>,
-    /// When it happened; a recording may lack it.
+    /// The time at which it happened; a recording may lack it.
     pub time: Option<Timestamp>,
     /// Counts the messages of this type that were meant for the client, those that macOS dropped too.
     pub seq_num: Option<u64>,
@@ -539,7 +539,7 @@ pub struct Event<'m> {
     pub global_seq_num: Option<u64>,
     /// The version of `es_message_t`; read only where it is asked for.
     pub version: Option<u32>,
-    /// When it happened, in ticks of the machine; read only where it is asked for.
+    /// The time at which it happened, in ticks of the machine; read only where it is asked for.
     pub mach_time: Option<u64>,
     /// The thread that did it.
     pub thread_id: Option<u64>,
@@ -551,7 +551,7 @@ pub struct Event<'m> {
     pub json: &'m [u8],
 }
 
-/// What a path of an event is to it.
+/// The role of a path in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathRole {
     /// A file that the event is about; of an exec, the executable that runs.

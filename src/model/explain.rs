@@ -1,4 +1,4 @@
-//! What the catalogue says about events, for `--list-events`, `--explain` and `doc/EVENTS.md`.
+//! The catalogue in words, for `--list-events`, `--explain` and `doc/EVENTS.md`.
 
 use std::fmt::Write as _;
 
@@ -101,7 +101,7 @@ fn member_rows(members: &[Member], within: &str) -> Vec<(String, String)> {
     rows
 }
 
-/// What a member of this kind is, in words.
+/// The description of a kind of member.
 fn describe(kind: &Kind) -> String {
     match kind {
         Kind::Bool => "true or false".to_owned(),

@@ -1,4 +1,4 @@
-//! What an event is: the catalogue of all events, the names of their numbers, and an event as read from any source.
+//! The model: the catalogue of all events, the names of their numbers, and an event as read from any source.
 //!
 //! This room knows no other, except the leaf that gets a member from a message of EndpointSecurity, which the
 //! catalogue's rows name.

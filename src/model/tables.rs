@@ -32,7 +32,7 @@ impl Enum {
 /// A set of flags.
 #[derive(Debug)]
 pub struct Flags {
-    /// What the empty set is called, where it has a name (`PROT_NONE`).
+    /// The name of the empty set, where it has one (`PROT_NONE`).
     pub zero: Option<&'static str>,
     /// The members, larger sets before their parts.
     pub bits: &'static [Bits],

@@ -1,8 +1,8 @@
-//! What wait(2) gives, by `<sys/wait.h>` of macOS.
+//! The status that wait(2) gives, by `<sys/wait.h>` of macOS.
 
 use super::tables;
 
-/// How a process ended, as its wait status says.
+/// The end of a process, as its wait status says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// By itself, with this exit status.

@@ -1,4 +1,4 @@
-//! What was wrong with the input, as it is reported and counted.
+//! Damage of the input, as it is reported and counted.
 
 /// The number of warnings about a source after which further ones are only counted.
 pub const MAX_WARNINGS: u64 = 50;
@@ -8,10 +8,10 @@ pub const MAX_WARNINGS: u64 = 50;
 pub struct Damage {
     /// The line, counted from 1.
     pub line: u64,
-    /// What is wrong.
+    /// The reason.
     pub reason: String,
     /// True if an event was lost by it, and not only the type of a member.
     pub is_loss: bool,
-    /// How often something went wrong: more than once only for what comes after [`MAX_WARNINGS`] others.
+    /// The number of times that it happened: more than once only for what comes after [`MAX_WARNINGS`] others.
     pub count: u64,
 }

@@ -20,7 +20,7 @@ bitflags! {
         const IMAGE = 1;
         /// The files of the event, see [`Event::paths`].
         const FILES = 1 << 1;
-        /// What an exec runs: its arguments, working directory, script and signing identifier.
+        /// The command of an exec: its arguments, working directory, script and signing identifier.
         const COMMAND = 1 << 2;
         /// `XPC_SERVICE_NAME` in the environment of an exec: the label of the launchd job.
         const JOB = 1 << 3;
@@ -74,7 +74,7 @@ pub struct Actor {
     pub original_ppid: Option<i32>,
     /// The process that is responsible for it, where that is asked for and the message has it (since message version 4).
     pub responsible: Option<ProcessId>,
-    /// When it was forked, where the message has it (since message version 3).
+    /// The time of its fork, where the message has it (since message version 3).
     pub start: Option<Timestamp>,
     /// Effective user id.
     pub euid: Option<u32>,
@@ -96,7 +96,7 @@ impl Actor {
     }
 }
 
-/// What an event means for the life of its process.
+/// The part of an event in the life of its process.
 #[derive(Clone, Copy, Debug)]
 pub enum Life<'p> {
     /// Nothing.
@@ -109,7 +109,7 @@ pub enum Life<'p> {
     Exit(Option<i128>),
 }
 
-/// What a text of a fact is.
+/// The meaning of a text of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Part {
@@ -151,9 +151,9 @@ const PARTS: [Part; 10] = [
 /// An event, as the ordered side sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Fact<'p> {
-    /// Which event it is.
+    /// The event.
     pub event: EventType<'p>,
-    /// When it happened; None where a recording doesn't say.
+    /// The time at which it happened; None where a recording doesn't say.
     pub time: Option<Timestamp>,
     /// The process that did it.
     pub process: Option<&'p Actor>,
@@ -161,7 +161,7 @@ pub struct Fact<'p> {
     pub image: Option<&'p [u8]>,
     /// The process on whose behalf it was done.
     pub instigator: Option<&'p Actor>,
-    /// What it means for the life of the process.
+    /// Its part in the life of the process.
     pub life: Life<'p>,
     /// True if it was done: neither denied nor only asked for.
     pub done: bool,
@@ -171,7 +171,7 @@ pub struct Fact<'p> {
     pub chosen: Chosen,
     /// Its text as formatted; empty where it can't be shown.
     pub text: &'p [u8],
-    /// Where in the text the time belongs, for a format that leaves it to the ordered side.
+    /// The place in the text where the time belongs, for a format that leaves it to the ordered side.
     pub time_at: usize,
     parts: &'p [u8],
 }
@@ -230,7 +230,7 @@ struct Head {
     selected: bool,
     chosen: Chosen,
     time_at: usize,
-    /// Where its text, its record and its parts end.
+    /// The ends of its text, its record and its parts.
     text_end: usize,
     record_end: usize,
     parts_end: usize,
@@ -285,7 +285,7 @@ pub struct Room {
     parts: usize,
 }
 
-/// Where the conditions of an event and what was written of it are.
+/// The conditions of an event that hold, and the places of what was written of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Written {
     /// See [`Fact::selected`].
@@ -294,7 +294,7 @@ pub struct Written {
     pub chosen: Chosen,
     /// See [`Fact::time_at`].
     pub time_at: usize,
-    /// Where the piece's text ends after this event.
+    /// The end of the piece's text after this event.
     pub text_end: usize,
     /// Where the piece's record ends after this event.
     pub record_end: usize,

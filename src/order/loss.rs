@@ -1,4 +1,4 @@
-//! What is missing: gaps in the sequence numbers of a source.
+//! Missing events: gaps in the sequence numbers of a source.
 //!
 //! A client of EndpointSecurity counts the messages of each type (`seq_num`) and of all types
 //! (`global_seq_num`) that were meant for it. A message that macOS had to drop leaves a gap in both. A message
@@ -18,13 +18,13 @@ use crate::model::catalogue::{self, COUNT, ROWS, Row};
 use crate::model::event::{EventType, Text};
 use crate::text::escape;
 
-/// Losses are told as they happen, but not more often than this.
-const TOLD_EVERY: Duration = Duration::from_secs(1);
+/// Losses are reported as they happen, but not more often than this.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many types a line that is told meanwhile names.
+/// The number of types that a line names while a trace goes on.
 const NAMED: usize = 5;
 
-/// Of events that this build doesn't know, so many types are counted: a damaged recording can have any number.
+/// The number of types of events unknown to this build that are counted: a damaged recording can have any number.
 const MAX_UNKNOWN: usize = 256;
 
 /// The place of `write` in the catalogue.
@@ -49,7 +49,7 @@ impl Run {
         }
     }
 
-    /// Whether the number goes on with the run.
+    /// Returns true if the number continues the run.
     fn takes(&self, number: Option<u64>) -> bool {
         number.is_none_or(|number| number >= self.next)
     }
@@ -74,14 +74,14 @@ impl Run {
     }
 }
 
-/// Which counter it is.
+/// A counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Counter {
-    /// Of messages of all types.
+    /// The counter of messages of all types.
     Global,
-    /// Of an event's type, by its place in the catalogue; that of messages that ask for an answer comes [`COUNT`] later.
+    /// The counter of an event's type, by its place in the catalogue; that of messages that ask for an answer comes [`COUNT`] later.
     Known(usize),
-    /// Of a type that the catalogue doesn't have, by its name and whether its messages ask for an answer.
+    /// The counter of a type that the catalogue lacks: its name, and true if its messages ask for an answer.
     Unknown(Vec<u8>, bool),
 }
 
@@ -94,7 +94,7 @@ impl Counter {
     }
 }
 
-/// Where the counter of an event's type is: `es_event_type_t` has a number for messages that ask for an answer and
+/// The place of the counter of an event's type: `es_event_type_t` has a number for messages that ask for an answer and
 /// another for those on what has been done, and macOS counts by number.
 fn place(row: &Row, is_auth: bool) -> usize {
     row.index() + if is_auth { COUNT } else { 0 }
@@ -132,7 +132,7 @@ impl Counters {
         }
     }
 
-    /// Whether a run of this counter that begins with `first` goes on with the stream.
+    /// Returns true if a run of this counter that begins with `first` continues the stream.
     fn goes_on(&mut self, counter: &Counter, first: u64) -> bool {
         self.run(counter).is_none_or(|run| first >= run.next)
     }
@@ -172,7 +172,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Of no message.
+    /// A tally of no message.
     pub fn new() -> Tally {
         Tally {
             counters: Counters::new(),
@@ -222,7 +222,7 @@ impl Tally {
         self.messages += u64::from(seq_num.is_some());
     }
 
-    /// What has been taken; begins a new piece.
+    /// The numbers that have been taken; begins a new piece.
     pub fn take(&mut self) -> Vec<Stretch> {
         self.end_stretch();
         std::mem::take(&mut self.stretches)
@@ -240,7 +240,7 @@ impl Tally {
     }
 }
 
-/// Where the messages come from, and so what a gap means.
+/// The origin of messages, on which the meaning of a gap depends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A client of our own, every message of which is observed.
@@ -270,13 +270,13 @@ impl std::fmt::Display for Origin {
 }
 
 impl Origin {
-    /// Whether all messages of a client come, from its first on.
+    /// Returns true if all messages of a client come, from its first on.
     fn is_whole(&self) -> bool {
         !matches!(self, Origin::Recording(_))
     }
 }
 
-/// What a source has lost.
+/// The losses of a source.
 #[derive(Debug)]
 pub struct Losses {
     origin: Origin,
@@ -284,20 +284,20 @@ pub struct Losses {
     messages: u64,
     /// The sum over all types.
     missing: u64,
-    told: u64,
-    told_at: Option<Instant>,
+    reported: u64,
+    reported_at: Option<Instant>,
 }
 
 impl Losses {
-    /// Of a source that begins.
+    /// The losses of a source that begins: none.
     pub fn new(origin: Origin) -> Losses {
         Losses {
             origin,
             counters: Counters::new(),
             messages: 0,
             missing: 0,
-            told: 0,
-            told_at: None,
+            reported: 0,
+            reported_at: None,
         }
     }
 
@@ -321,7 +321,7 @@ impl Losses {
         }
     }
 
-    /// What is missing so far stays so; the numbers begin anew.
+    /// Keeps what is missing so far; the numbers begin again.
     fn begin_stream(&mut self) {
         let Counters {
             global,
@@ -333,7 +333,7 @@ impl Losses {
         }
     }
 
-    /// How many messages are missing.
+    /// The number of missing messages.
     pub fn lost(&self) -> u64 {
         if self.origin.is_whole() {
             // Gaps in the numbers of all types are also left by types of which nothing has come since.
@@ -344,13 +344,13 @@ impl Losses {
         }
     }
 
-    /// How many are missing of those whose type is known.
+    /// The number of missing messages whose type is known.
     fn by_type_missing(&self) -> u64 {
         let write = WRITE.map_or(0, |index| self.counters.known[index].missing);
         self.missing - write.min(self.own_writes())
     }
 
-    /// How many messages of a counter are missing, without what eslogger itself wrote.
+    /// The number of missing messages of a counter, without what eslogger itself wrote.
     fn missing_of(&self, counter: &Counter, run: Run) -> u64 {
         let has_own = match counter {
             Counter::Global => true,
@@ -370,20 +370,20 @@ impl Losses {
         }
     }
 
-    /// Tells of what has been lost since it was told last, if that is long enough ago.
-    pub fn tell(&mut self) {
+    /// Reports what has been lost since the last report, if that is long enough ago.
+    pub fn report(&mut self) {
         let lost = self.lost();
         // It can become less again: lines come later than the writes of eslogger that they explain.
-        if lost <= self.told {
+        if lost <= self.reported {
             return;
         }
         let now = Instant::now();
-        let is_soon = |last| now.duration_since(last) < TOLD_EVERY;
-        if self.told_at.is_some_and(is_soon) {
+        let is_soon = |last| now.duration_since(last) < REPORT_INTERVAL;
+        if self.reported_at.is_some_and(is_soon) {
             return;
         }
-        self.told = lost;
-        self.told_at = Some(now);
+        self.reported = lost;
+        self.reported_at = Some(now);
         let (count, by_type) = (Count(lost), self.by_type(NAMED, "not known yet which"));
         match &self.origin {
             #[cfg(target_os = "macos")]
@@ -402,7 +402,7 @@ impl Losses {
         }
     }
 
-    /// What is missing so far, by event.
+    /// The missing events so far, by event.
     pub fn missing(&self) -> Missing {
         let mut missing = Missing::default();
         for (counter, run) in self.counters.runs() {
@@ -415,8 +415,8 @@ impl Losses {
         missing
     }
 
-    /// Tells the totals, if anything was lost.
-    pub fn sum_up(&self) {
+    /// Reports the totals, if anything was lost.
+    pub fn report_totals(&self) {
         let lost = self.lost();
         let own = self.missing.max(self.counters.global.missing) - lost;
         if self.own_writes() > 0 && own > 0 {
@@ -479,12 +479,12 @@ impl Losses {
     }
 }
 
-/// What is missing, by event.
+/// Missing events, by event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Missing {
     /// The name of the event, escaped, and how many of it are missing.
     pub by_event: Vec<(String, u64)>,
-    /// How many are missing of which the type isn't known.
+    /// The number of missing events whose type isn't known.
     pub of_unknown_type: u64,
 }
 
@@ -495,7 +495,7 @@ impl Missing {
         known.fold(self.of_unknown_type, u64::saturating_add)
     }
 
-    /// What has turned out to be missing since it was `earlier`, by event.
+    /// The events that have turned out to be missing since `earlier`, by event.
     pub fn since(&self, earlier: &Missing) -> Vec<(String, u64)> {
         let before = |name: &str| {
             let known = earlier.by_event.iter().find(|(known, _)| known == name);
@@ -565,7 +565,7 @@ mod tests {
         EventType::Known(catalogue::by_name(name.as_bytes()).expect("a name"))
     }
 
-    /// What is lost of messages that are taken in pieces which end after `cuts` messages.
+    /// The losses of messages that are taken in pieces which end after `cuts` messages.
     fn losses(
         messages: &[(EventType<'_>, Option<u64>, Option<u64>)],
         cuts: &[usize],

@@ -1,4 +1,4 @@
-//! What is known of events in their order: facts, the stages that look at them, losses and damage.
+//! Events in their order: facts, the stages that look at them, losses and damage.
 
 pub mod damage;
 pub mod fact;

@@ -14,7 +14,7 @@ pub enum Needs {
     All,
 }
 
-/// What a stage says of an event.
+/// The verdict of a stage on an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is shown.

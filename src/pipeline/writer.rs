@@ -311,14 +311,14 @@ impl Stream {
             self.warnings.report(&self.name, damage);
         }
         if self.is_live {
-            self.losses.tell();
+            self.losses.report();
         }
     }
 
     /// Reports the totals and returns the exit status.
     fn end(self, result: &io::Result<()>, exit: Exit, fail_on_drop: bool) -> Exit {
         self.warnings.report_totals(&self.name);
-        self.losses.sum_up();
+        self.losses.report_totals();
         if let Err(error) = result {
             warn(format_args!("{}: {}", self.name, reason(error)));
         }

@@ -1,4 +1,4 @@
-//! The processes of a trace, as far as its events tell: who they are, who started them, how they ended.
+//! The processes of a trace, as far as its events show: who they are, who started them, how they ended.
 
 use hashbrown::HashMap;
 

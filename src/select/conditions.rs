@@ -10,7 +10,7 @@ use crate::order::fact::Chosen;
 /// An alternative of a condition, as it was typed, and whether it has ever matched.
 #[derive(Clone, Debug)]
 pub struct Alternative<T> {
-    /// What is compared.
+    /// The value that is compared.
     pub value: T,
     /// The option and its value as typed.
     typed: String,
@@ -44,7 +44,7 @@ impl<T> Kind<T> {
         self.0.is_empty()
     }
 
-    /// What is compared.
+    /// The value that is compared.
     pub fn values(&self) -> Vec<T>
     where
         T: Clone,
@@ -223,7 +223,7 @@ fn is_signed_as(process: &Process<'_>, id: &Pattern) -> bool {
         .is_some_and(|own| id.matches(&own.bytes(), Compare::Exact))
 }
 
-/// What is left out, whatever else holds.
+/// The exclusions, which win over all else.
 #[derive(Clone, Debug, Default)]
 pub struct Excluded {
     /// `--not-pid`, `--not-name` and the like: any alternative of any kind.
@@ -241,9 +241,9 @@ pub struct Conditions {
     pub targets: Kind<Place>,
     /// `-Z`: only events that report a failure.
     pub failed: bool,
-    /// What is left out.
+    /// The exclusions.
     pub excluded: Excluded,
-    /// How paths are compared.
+    /// The way in which paths are compared.
     pub compare: Compare,
 }
 

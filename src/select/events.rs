@@ -10,9 +10,9 @@ use crate::text::escape;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     known: [bool; COUNT],
-    /// Whether events that this build doesn't know are selected: they are where `all` is the base.
+    /// True if events unknown to this build are selected: they are where `all` is the base.
     unknown: bool,
-    /// Those that were selected by their own names: that one isn't there has to be told.
+    /// The events that were selected by their own names: a missing one has to be reported.
     named: [bool; COUNT],
 }
 
@@ -89,7 +89,7 @@ impl Selection {
         }
     }
 
-    /// Whether the event is selected by its own name, and not only as one of a class, a pattern or all.
+    /// Returns true if the event is selected by its own name, and not only as one of a class, a pattern or all.
     #[cfg(any(target_os = "macos", test))]
     fn is_named(&self, row: &Row) -> bool {
         self.named[row.index()]
@@ -102,10 +102,10 @@ impl Selection {
     }
 }
 
-/// Tells whether an event is one of those that a name stands for.
+/// Returns true if an event is one of those that a name stands for.
 type Matcher<'n> = Box<dyn Fn(&Row) -> bool + 'n>;
 
-/// What tells whether an event is one that `name` stands for.
+/// The test whether an event is one that `name` stands for.
 fn matcher(name: &str) -> Result<Matcher<'_>> {
     if name.is_empty() {
         bail!("an event's name is missing in the list of events");
@@ -171,7 +171,7 @@ fn suggest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
         })
 }
 
-/// Whether `name` matches `pattern`, in which `*` stands for any bytes.
+/// Returns true if `name` matches `pattern`, in which `*` stands for any bytes.
 fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     match pattern.split_first() {
         None => name.is_empty(),

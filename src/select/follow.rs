@@ -19,11 +19,11 @@ use crate::order::loss::Count;
 struct Member {
     /// Its first image that was seen, and the one now: those between them are its own, too. None until one is seen.
     versions: Option<(i64, i64)>,
-    /// When it was forked.
+    /// The time of its fork.
     start: Option<Timestamp>,
-    /// When it became a member.
+    /// The time at which it became a member.
     since: Option<Timestamp>,
-    /// When it exited.
+    /// The time of its exit.
     exited: Option<Timestamp>,
 }
 
@@ -34,11 +34,11 @@ pub struct Running {
     pub pid: i32,
     /// Its parent.
     pub ppid: i32,
-    /// When it was started, to the microsecond.
+    /// The time of its start, to the microsecond.
     pub start: Timestamp,
 }
 
-/// What the thread that runs a command and the side that sees events in their order know of each other.
+/// Shared by the thread that runs a command and the side that sees events in their order.
 #[derive(Debug)]
 pub struct Link {
     state: Mutex<LinkState>,
@@ -157,7 +157,7 @@ impl Link {
 struct Command {
     link: Arc<Link>,
     root: Option<i32>,
-    /// How many execs of the root still come before that of the command itself.
+    /// The number of execs of the root that still come before that of the command itself.
     hidden_execs: usize,
 }
 
@@ -165,9 +165,9 @@ struct Command {
 #[derive(Debug, Default)]
 pub struct Follow {
     members: HashMap<i32, Member>,
-    /// How many members have not exited.
+    /// The number of members that have not exited.
     alive: usize,
-    /// How many were adopted because their fork is missing.
+    /// The number of processes that were adopted because their fork is missing.
     adopted: u64,
     /// True if the trace ends when all members have exited.
     ends: bool,

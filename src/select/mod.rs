@@ -1,4 +1,4 @@
-//! Which events are shown, and what is asked of the source for it.
+//! The selection of events, and what is asked of the source for it.
 
 mod conditions;
 mod events;
@@ -17,7 +17,7 @@ pub use span::{Limit, Point, Span, duration_of};
 use crate::model::event::Event;
 use crate::order::fact::Chosen;
 
-/// What an event must be to be shown.
+/// The conditions under which an event is shown.
 #[derive(Clone, Debug)]
 pub struct Filter {
     /// `-e`

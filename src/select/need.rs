@@ -1,22 +1,22 @@
-//! What is asked of a source, which can be more than what is shown.
+//! The demands on a source, which can be more than what is shown.
 
 use super::{Compare, Conditions, Filter, Place, Selection, Tree};
 use crate::order::fact::Asks;
 use crate::order::stage::{Needs, Stage};
 
-/// What a source has to give. It may give more, which is filtered again, but never less.
+/// The demands on a source. It may give more, which is filtered again, but never less.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Need {
     /// The events.
     pub events: Selection,
-    /// Where the images of the processes lie, or those of whom they act for. None: anywhere.
+    /// The places of the images of the processes, or of those they act for. None: anywhere.
     pub images: Vec<Tree>,
-    /// Where the images of processes lie whose events aren't needed, but for an exec.
+    /// The places of the images of processes whose events aren't needed, except for an exec.
     pub excluded_images: Vec<Tree>,
-    /// Where a file of an event lies. None: anywhere, or no file.
+    /// The places of a file of an event. None: anywhere, or no file.
     pub targets: Vec<Place>,
-    /// Where no file of an event may lie.
+    /// The places in which no file of an event may lie.
     pub excluded_targets: Vec<Place>,
     /// The process groups of the pipeline that a live trace prints into, which it leaves out.
     pub excluded_groups: Vec<i32>,
@@ -33,7 +33,7 @@ pub struct Need {
 }
 
 impl Filter {
-    /// What has to be asked of the source so that nothing is missing of what is shown and of what the stages look at.
+    /// The demands on the source, so that nothing is missing of what is shown and of what the stages look at.
     pub fn need(&self, stages: &[Box<dyn Stage>], follows: bool) -> Need {
         let mut events = self.selection.clone();
         let Conditions {

@@ -9,7 +9,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quic
 
 use crate::text::escape;
 
-/// How names are compared: APFS takes names that differ only in Unicode normalisation for the same, and by default
+/// The way in which names are compared: APFS takes names that differ only in Unicode normalisation for the same, and by default
 /// those that differ only in case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compare {
@@ -356,7 +356,7 @@ impl Pattern {
         })
     }
 
-    /// What every path that matches begins with; None where that is anything.
+    /// The beginnings of all paths that match; None where that is anything.
     fn heads(&self) -> Option<Vec<(&[u8], bool)>> {
         let heads = self.heads.iter().map(|head| (head.as_slice(), false));
         (!self.heads.is_empty()).then(|| heads.collect())

@@ -21,7 +21,7 @@ use crate::text::escape;
 pub const HELPER: &str = "--become-user";
 const HELPER_ARGUMENT: &CStr = c"--become-user";
 
-/// Where programs are looked for if PATH isn't set.
+/// The folders in which programs are looked for if PATH isn't set.
 const DEFAULT_PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
 /// Why a command can't be started.
@@ -47,10 +47,10 @@ impl NotStarted {
 #[derive(Debug)]
 pub struct Ready {
     image: Image,
-    /// What the shell runs instead, where the file turns out to be a script without `#!`.
+    /// The shell that runs it instead, where the file turns out to be a script without `#!`.
     by_shell: Option<Image>,
     name: OsString,
-    /// How many programs its process runs before the command.
+    /// The number of programs that its process runs before the command.
     pub hidden_execs: usize,
 }
 
@@ -280,7 +280,7 @@ fn target(user: Option<&str>) -> Result<Option<User>, String> {
     }
 }
 
-/// Who called sudo, if that is a user other than root.
+/// The user who called sudo, if that is one other than root.
 fn caller_of_sudo() -> Option<User> {
     let uid: u32 = std::env::var("SUDO_UID").ok()?.parse().ok()?;
     User::by_uid(uid).filter(|user| user.uid != 0)

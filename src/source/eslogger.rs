@@ -3,7 +3,7 @@
 //!
 //! It writes to a pseudo-terminal in raw mode: into a pipe it would write in blocks, so that events came late and
 //! the last ones never, and a terminal that isn't raw cuts long lines. It gets a process group of its own: what it
-//! leaves out, the events of its group, is missing in the sequence numbers, and would be told as lost if it were
+//! leaves out, the events of its group, is missing in the sequence numbers, and would be reported as lost if it were
 //! what our pipeline does. When we are killed a shell in that group ends it: by itself it would notice at its next
 //! event that the terminal has closed, if at all.
 
@@ -246,7 +246,7 @@ impl Guard {
         self.0.id().cast_signed()
     }
 
-    /// Tells it whom to end.
+    /// Names the process to end.
     fn watch(&mut self, pid: u32) -> io::Result<()> {
         match &mut self.0.stdin {
             Some(stdin) => writeln!(stdin, "{pid}"),

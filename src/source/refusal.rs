@@ -21,7 +21,7 @@ pub enum Refusal {
     Other(String),
 }
 
-/// Where the program runs, as far as advice depends on it.
+/// The surroundings of the program, as far as advice depends on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// The app that macOS asks for the permissions of this process.
@@ -92,7 +92,7 @@ impl Refusal {
         }
     }
 
-    /// What is refused and how to fix it.
+    /// The reason of the refusal, and how to fix it.
     pub fn advice(&self, surroundings: &Surroundings) -> Cow<'_, str> {
         Cow::Borrowed(match self {
             Refusal::NotPrivileged => "a live trace needs root: use sudo",
@@ -110,7 +110,7 @@ impl Refusal {
     }
 }
 
-/// How to allow Full Disk Access.
+/// Advice on Full Disk Access.
 fn full_disk_access(surroundings: &Surroundings) -> String {
     let Surroundings { app, ssh, tmux } = surroundings;
     let mut advice = if *ssh {

@@ -1,4 +1,4 @@
-//! What the rows of the catalogue make of what a source read, the same for every source.
+//! Values by the rows of the catalogue, the same for every source.
 
 use crate::model::catalogue::{Kind, Member, Row};
 use crate::model::event::{Decision, Field, NOTIFY, Text, Value};

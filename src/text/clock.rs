@@ -9,7 +9,7 @@ use crate::text::zone::Local;
 /// `YYYY-MM-DD hh:mm:ss`
 type Second = [u8; 19];
 
-/// How many seconds are remembered. Start times of processes come again and again.
+/// The number of seconds that are remembered. Start times of processes come again and again.
 const REMEMBERED: u16 = 512;
 
 /// Writes times, in the local time zone (that of `TZ` where it is set) or in UTC.

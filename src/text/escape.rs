@@ -1,6 +1,6 @@
 //! Text made safe to print, in one place.
 //!
-//! What leaves here never moves a terminal's cursor, never forges a line of output and never loses a
+//! Escaped text never moves a terminal's cursor, never forges a line of output and never loses a
 //! byte: control characters, DEL, line separators, characters that can't be seen for what they are and bytes
 //! that aren't UTF-8 are written as `\n`, `\x1b`, `\u{202e}`, a backslash as `\\`, all else as it is.
 
@@ -119,7 +119,7 @@ pub fn is_unseen(c: char) -> bool {
         ) || is_blank(c))
 }
 
-/// What can't be seen although its category doesn't say so: the rest of `Default_Ignorable_Code_Point` (Unicode's
+/// The characters that can't be seen although their category doesn't say so: the rest of `Default_Ignorable_Code_Point` (Unicode's
 /// DerivedCoreProperties.txt), and two symbols that are blank.
 fn is_blank(c: char) -> bool {
     matches!(c,
@@ -138,7 +138,7 @@ fn is_blank(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}') // tags, more variation selectors
 }
 
-/// Whether every byte is printable ASCII and no backslash, so that nothing need be escaped.
+/// Returns true if every byte is printable ASCII and no backslash, so that nothing need be escaped.
 fn is_plain(bytes: &[u8]) -> bool {
     // Eight bytes at a time and without a way out of the middle: most texts are short and plain.
     let (words, rest) = bytes.as_chunks();

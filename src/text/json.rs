@@ -20,14 +20,14 @@ use wide::u8x16;
 use super::escape::push_fmt;
 use crate::model::event::Text;
 
-/// What is wrong with a text, and where.
+/// An error in a text, and its place.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Error {
     /// The offset in the text.
     pub at: usize,
-    /// What was expected there, or what is wrong.
+    /// The expectation there, or the error.
     pub what: &'static str,
-    /// Whether the value that was read is JSON all the same, and only of another type than was asked for.
+    /// True if the value that was read is JSON all the same, and only of another type than was asked for.
     pub mismatch: bool,
 }
 
@@ -56,16 +56,16 @@ pub type Result<T> = std::result::Result<T, Box<Error>>;
 pub struct Scanner<'m> {
     text: &'m [u8],
     at: usize,
-    /// Where keys are put that are written with escapes.
+    /// The buffer for keys that are written with escapes.
     keys: Option<&'m Bump>,
 }
 
 /// The inside of a string, as it is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Str<'m> {
-    /// What stands between the quotes.
+    /// The text between the quotes.
     pub inside: &'m [u8],
-    /// Whether there is an escape in it.
+    /// True if there is an escape in it.
     pub escaped: bool,
 }
 
@@ -321,7 +321,7 @@ impl<'m> Scanner<'m> {
         }
     }
 
-    /// Reads `null` if it is next, and tells.
+    /// Reads `null` if it is next, and returns true then.
     #[inline]
     pub fn null(&mut self) -> Result<bool> {
         if self.peek() == b'n' {
@@ -475,7 +475,7 @@ impl Block {
         Some(Block(u8x16::new(*bytes)))
     }
 
-    /// How many bytes it begins with that are no quote, no backslash and no control character.
+    /// The number of bytes that it begins with which are no quote, no backslash and no control character.
     #[inline]
     fn plain(&self) -> usize {
         let Block(bytes) = *self;
@@ -485,7 +485,7 @@ impl Block {
         before_first(special)
     }
 
-    /// How many digits it begins with.
+    /// The number of digits that it begins with.
     #[inline]
     fn digits(&self) -> usize {
         let values = self.0 - u8x16::splat(b'0');
@@ -493,20 +493,20 @@ impl Block {
     }
 }
 
-/// How many bytes come before the first that is set.
+/// The number of bytes before the first that is set.
 #[inline]
 fn before_first(set: u8x16) -> usize {
     (set.to_bitmask() | 1 << 16).trailing_zeros() as usize
 }
 
-/// Where the string whose inside begins at `start` ends, if it is short and without escapes, as keys are.
+/// The end of the string whose inside begins at `start`, if it is short and without escapes, as keys are.
 #[inline(always)]
 fn short_string(text: &[u8], start: usize) -> Option<usize> {
     let end = start + Block::at(text, start)?.plain();
     (text.get(end) == Some(&b'"')).then_some(end)
 }
 
-/// How many bytes `text` begins with that are no quote, no backslash and no control character.
+/// The number of bytes that `text` begins with which are no quote, no backslash and no control character.
 #[inline]
 pub fn plain_bytes(text: &[u8]) -> usize {
     let mut at = 0;
@@ -520,7 +520,7 @@ pub fn plain_bytes(text: &[u8]) -> usize {
     at + text[at..].iter().take_while(is_plain).count()
 }
 
-/// How many digits there are from `at` on.
+/// The number of digits from `at` on.
 #[inline]
 fn digits(text: &[u8], at: usize) -> usize {
     match Block::at(text, at).map(|block| block.digits()) {
@@ -566,7 +566,7 @@ fn is_hex(digits: &[u8]) -> bool {
     digits.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// How deep the keys of objects are sorted: those of each level are read once more for it.
+/// The depth to which the keys of objects are sorted: those of each level are read once more for it.
 const SORTED: usize = 8;
 
 /// Appends a JSON value that has been read, in a form that doesn't depend on how it was written: without

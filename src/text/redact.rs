@@ -3,7 +3,7 @@
 use crate::model::event::Text;
 use crate::text::json::{Error, Result, Scanner};
 
-/// What stands for a value.
+/// The replacement of a value.
 pub const REDACTED: &str = "<redacted>";
 
 /// The name in `NAME=VALUE`; none where there is no `=`.
@@ -30,7 +30,7 @@ pub fn name(variable: Text<'_>) -> Option<Text<'_>> {
     }
 }
 
-/// Whether an escape's digits are those of `=`.
+/// Returns true if an escape's digits are those of `=`.
 fn is_equals(unit: &[u8]) -> bool {
     unit.first_chunk::<4>()
         .is_some_and(|unit| unit.eq_ignore_ascii_case(b"003d"))
@@ -46,7 +46,7 @@ pub fn is_env(name: Text<'_>) -> bool {
     }
 }
 
-/// How deep JSON may be nested: deeper than a message that can be read.
+/// The depth to which JSON may be nested: deeper than a message that can be read.
 const MAX_DEPTH: usize = 512;
 
 /// Appends JSON with the values in every member called `env` replaced, wherever it is; nothing else changes.
@@ -68,7 +68,7 @@ pub fn push_json(out: &mut Vec<u8>, json: &[u8]) -> Result<()> {
 struct Redaction<'j> {
     json: &'j [u8],
     out: &'j mut Vec<u8>,
-    /// How much has been copied, or replaced.
+    /// The number of bytes that have been copied or replaced.
     copied: usize,
 }
 

@@ -21,7 +21,7 @@ pub use endpoint_sec_sys::*;
 
 use crate::model::event::{Decision, Timestamp};
 
-/// What a member of a C structure holds.
+/// The value of a member of a C structure.
 #[derive(Clone, Copy)]
 pub enum Raw<'m> {
     /// Nothing, because it is in an arm of a union that isn't set.
@@ -72,7 +72,7 @@ impl<'m> ProcessRef<'m> {
         NonNull::new(process.cast_mut()).map(|process| ProcessRef(process, PhantomData))
     }
 
-    /// What all messages have of it.
+    /// The part of it that all messages have.
     pub fn get(self) -> &'m es_process_t {
         // SAFETY: whoever made it promised that it is there for 'm.
         unsafe { self.0.as_ref() }
@@ -97,7 +97,7 @@ pub type Get = unsafe fn(Base) -> Raw<'static>;
 /// Elements in a row.
 #[derive(Clone, Copy)]
 pub struct List {
-    /// How many there are.
+    /// The number of elements.
     pub count: usize,
     base: Base,
     at: unsafe fn(Base, usize) -> Raw<'static>,
@@ -107,7 +107,7 @@ impl List {
     /// The elements.
     ///
     /// # Safety
-    /// What the list was got from must still be there, and stay for `'m`.
+    /// The structure of the list must still be there, and stay for `'m`.
     pub unsafe fn iter<'m>(self) -> impl Iterator<Item = Raw<'m>> {
         // SAFETY: `at` and `base` belong together, and the index is below the count.
         (0..self.count).map(move |index| unsafe { (self.at)(self.base, index) })
@@ -171,7 +171,7 @@ pub(crate) use getter;
 
 /// An arm of `es_events_t`: a structure, or a pointer to one for events since macOS 13.
 pub trait Arm<T> {
-    /// Where the structure is; NULL where the arm is a pointer that is.
+    /// The address of the structure; NULL where the arm is a pointer that is.
     ///
     /// # Safety
     /// It must be the arm that is set.
@@ -198,12 +198,12 @@ impl<T> Arm<T> for *const T {
     }
 }
 
-/// What a member holds, by its C type.
+/// The value of a member, by its C type.
 pub trait IntoRaw<'m> {
-    /// What it holds.
+    /// The value.
     ///
     /// # Safety
-    /// What it points to must be there for `'m`.
+    /// The memory that it points to must be there for `'m`.
     unsafe fn raw(self) -> Raw<'m>;
 }
 
@@ -335,9 +335,9 @@ impl<'m> IntoRaw<'m> for &'m acl_t {
     }
 }
 
-/// What a pointer to a structure gives.
+/// The value behind a pointer to a structure.
 pub trait Pointee<'m>: Sized + 'm {
-    /// What it is.
+    /// The value.
     ///
     /// # Safety
     /// It must be there for `'m`.
@@ -405,7 +405,7 @@ impl<'m, T: Pointee<'m>> IntoRaw<'m> for &'m ShouldNotBeNull<T> {
 /// The text of a token; None where there is none, which isn't the same as an empty one.
 ///
 /// # Safety
-/// What the token points to must be there for `'m`.
+/// The memory that the token points to must be there for `'m`.
 pub unsafe fn text<'m>(token: &es_string_token_t) -> Option<&'m [u8]> {
     if token.data.is_null() {
         return None;
@@ -434,7 +434,7 @@ pub unsafe fn arm<'m>(is_set: bool, member: impl IntoRaw<'m>) -> Raw<'m> {
     unsafe { member.raw() }
 }
 
-/// A member that has a flag beside it which tells whether it is there.
+/// A member that has a flag beside it which says whether it is there.
 ///
 /// # Safety
 /// As for [`IntoRaw::raw`], if it is there.
@@ -490,7 +490,7 @@ pub fn list<'m, T>(array: *const T, count: usize) -> Raw<'m> {
     list_of(array.cast(), count, at::<T>)
 }
 
-/// What the functions for an exec give.
+/// The lists that the functions for an exec give.
 macro_rules! of_exec {
     ($($(#[$doc:meta])* $name:ident: $count:ident $each:ident($token:ident) => $raw:expr;)*) => {$(
         $(#[$doc])*
@@ -612,7 +612,7 @@ pub union es_events_v27_t {
     pub bootstrap_look_up: *const es_event_bootstrap_look_up_t,
 }
 
-/// What was decided about an operation that has been done: `es_message_t.action.notify`. None in a message that asks for
+/// The decision about an operation that has been done: `es_message_t.action.notify`. None in a message that asks for
 /// an answer, which has an id there.
 pub fn decision(message: &es_message_t) -> Option<Decision> {
     if message.action_type != es_action_type_t::ES_ACTION_TYPE_NOTIFY {

@@ -19,7 +19,7 @@ pub struct Client(NonNull<c::es_client_t>);
 // es_delete_client from any that has it for itself, as who drops it has.
 unsafe impl Send for Client {}
 
-/// What a muted path is the path of.
+/// The role of a muted path.
 #[derive(Clone, Copy, Debug)]
 pub enum What {
     /// The executable of the process that did it.
@@ -28,7 +28,7 @@ pub enum What {
     Target,
 }
 
-/// Which paths are muted.
+/// The paths that are muted.
 #[derive(Clone, Copy, Debug)]
 pub enum Paths<'p> {
     /// This one.
@@ -216,7 +216,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // SAFETY: the client is one, and nobody else has it. What this returns can't be mended.
+        // SAFETY: the client is one, and nobody else has it. If this fails there is nothing to do.
         let _ = unsafe { c::es_delete_client(self.0.as_ptr()) };
     }
 }

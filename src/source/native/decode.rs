@@ -14,11 +14,11 @@ use crate::source::values;
 /// Reads messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Decoder {
-    /// Whether the environment of programs is wanted.
+    /// True if the environment of programs is wanted.
     pub env: bool,
-    /// Whether the JSON that eslogger would write is wanted.
+    /// True if the JSON that eslogger would write is wanted.
     pub json: bool,
-    /// Whether what only `-v` shows is wanted.
+    /// True if what only `-v` shows is wanted.
     pub verbose: bool,
 }
 
@@ -77,14 +77,14 @@ impl Decoder {
     }
 }
 
-/// An empty vector with the memory of one that was used, so that none is asked for anew with each message.
+/// An empty vector with the memory of one that was used, so that none is allocated for each message.
 pub fn emptied<'m>(mut fields: Vec<Field<'_>>) -> Vec<Field<'m>> {
     fields.clear();
     // To collect what had elements of the same layout takes over its memory.
     fields.into_iter().map(|_| unreachable!()).collect()
 }
 
-/// Which event a message is of.
+/// The event of a message.
 pub fn event_type<'m>(number: u32) -> EventType<'m> {
     match catalogue::by_number(number) {
         Some(row) => EventType::Known(row),
@@ -95,7 +95,7 @@ pub fn event_type<'m>(number: u32) -> EventType<'m> {
     }
 }
 
-/// What comes together while a message is read.
+/// The parts of a message while it is read.
 struct Fields<'m, 'f> {
     decoder: Decoder,
     version: u32,
@@ -196,7 +196,7 @@ impl<'m> Fields<'m, '_> {
         })
     }
 
-    /// What is shown as text.
+    /// The text of a value that is shown as text.
     fn text(&self, raw: Raw<'m>) -> Option<Text<'m>> {
         let made = |text: &[u8]| Some(Text::Bytes(self.arena.alloc_slice_copy(text)));
         match raw {
@@ -245,7 +245,7 @@ impl Decoder {
     }
 }
 
-/// When a process was forked, since message version 3.
+/// The time at which a process was forked, since message version 3.
 pub fn start_time(raw: &c::es_process_t, version: u32) -> Option<Timestamp> {
     (version >= 3).then(|| Timestamp {
         seconds: raw.start_time.tv_sec,

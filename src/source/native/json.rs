@@ -164,7 +164,7 @@ impl Json<'_> {
         self.out.extend_from_slice(b"Z\"");
     }
 
-    /// What was decided.
+    /// The decision.
     fn action(&mut self, message: &c::es_message_t) {
         self.object(|json| {
             let Some(decision) = c::decision(message) else {

@@ -91,7 +91,7 @@ pub struct Structure<'m> {
     message: PhantomData<&'m c::es_message_t>,
 }
 
-/// What a member of a structure is.
+/// A part of a structure.
 pub enum Part<'m> {
     /// Not there: NULL.
     Null,
@@ -107,7 +107,7 @@ pub enum Part<'m> {
     List(Elements<'m>),
 }
 
-/// What stands in a row in a message; it is read when it is asked for.
+/// Elements in a row in a message, read when they are asked for.
 pub struct Elements<'m> {
     list: List,
     kind: &'static Kind,
@@ -115,7 +115,7 @@ pub struct Elements<'m> {
 }
 
 impl<'m> Elements<'m> {
-    /// How many they are.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         self.list.count
     }
@@ -136,7 +136,7 @@ impl<'m> Elements<'m> {
 }
 
 impl<'m> Structure<'m> {
-    /// What the catalogue says of it.
+    /// Its description in the catalogue.
     pub fn members(&self) -> &'static [Member] {
         self.members
     }
@@ -184,7 +184,7 @@ impl<'m> Structure<'m> {
     }
 }
 
-/// What a process points to.
+/// The parts that a process points to.
 impl<'m> ProcessRef<'m> {
     /// The identifier in the code signature.
     pub fn signing_id(self) -> Option<&'m [u8]> {
@@ -236,7 +236,7 @@ impl<'m> ProcessRef<'m> {
     }
 }
 
-/// What a file of a message points to. Only a message has such structures.
+/// The parts that a file of a message points to. Only a message has such structures.
 pub trait FileParts {
     /// Its path.
     fn path(&self) -> &[u8];

@@ -46,13 +46,13 @@ use decode::Decoder;
 use message::Message;
 use tree::Members;
 
-/// How many messages may wait to be printed. A message is some kilobytes.
+/// The number of messages that may wait to be printed. A message is some kilobytes.
 const QUEUE: usize = 1 << 18;
 
-/// How many messages a piece has at the most.
+/// The number of messages that a piece has at most.
 const PIECE: usize = 1024;
 
-/// How long after a piece the next one begins at the earliest, unless it is full: to print each event by
+/// The time after a piece before the next one begins, unless it is full: to print each event by
 /// itself would cost more than all else when many come.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
@@ -69,7 +69,7 @@ pub fn try_client() -> Result<(), Refusal> {
     Client::new(|_| {}).map(drop)
 }
 
-/// What comes out of the queue.
+/// An item of the queue.
 #[derive(Debug)]
 enum Item {
     /// A message.
@@ -276,7 +276,7 @@ impl Decode<Batch> for Messages {
     }
 }
 
-/// What macOS calls with every message.
+/// The function that macOS calls with every message.
 fn handler(
     need: &Need,
     members: Option<Members>,

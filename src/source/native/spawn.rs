@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int, c_short};
 use std::io;
 use std::ptr;
 
-/// What a program is started as.
+/// A program with its arguments and environment.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// The file that is executed.

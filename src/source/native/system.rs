@@ -1,4 +1,4 @@
-//! What the running system and this process are.
+//! The running system and this process.
 
 use std::ffi::{CStr, CString, OsStr, c_int, c_void};
 use std::fs::File;
@@ -138,7 +138,7 @@ pub fn is_ignored(signal: i32) -> bool {
 }
 
 /// The path of the app that macOS asks the permissions of this process of: the terminal, the program that lets
-/// users in over the network, or this program itself. None where macOS doesn't tell.
+/// users in over the network, or this program itself. None where macOS doesn't say.
 fn responsible_app() -> Option<String> {
     let function = symbol(c"responsibility_get_pid_responsible_for_pid")?;
     // SAFETY: `pid_t responsibility_get_pid_responsible_for_pid(pid_t)`, which has no header, but which Activity
@@ -168,14 +168,14 @@ fn bundle(path: &[u8]) -> &[u8] {
     }
 }
 
-/// What dlsym(3) finds by this name.
+/// The address that dlsym(3) finds by this name.
 pub fn symbol(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: the name ends in NUL.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!address.is_null()).then_some(address)
 }
 
-/// Whether macOS lets this process read what only Full Disk Access lets be read.
+/// Returns true if macOS lets this process read what needs Full Disk Access.
 pub fn has_full_disk_access(root: bool) -> Option<bool> {
     match File::open("/Library/Application Support/com.apple.TCC/TCC.db") {
         Ok(_) => Some(true),
@@ -243,7 +243,7 @@ pub fn ancestors() -> Vec<(i32, CString)> {
     all
 }
 
-/// Where this program runs, as far as advice depends on it. sudo may have removed the variables that say so, so that
+/// The surroundings of this program, as far as advice depends on them. sudo may have removed the variables that say so, so that
 /// the names of the processes above count, too.
 pub fn surroundings() -> Surroundings {
     let names: Vec<_> = ancestors().into_iter().map(|(_, name)| name).collect();

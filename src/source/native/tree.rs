@@ -1,7 +1,7 @@
 //! The tree of a command, kept in the handler, so that what all others do is not even retained.
 //!
 //! This is more than what is shown: all that this process starts, and whatever may have been done on somebody's behalf.
-//! What belongs to the command's tree is decided where the events are in order.
+//! The command's tree itself is decided where the events are in order.
 
 use std::collections::HashSet;
 

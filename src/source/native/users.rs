@@ -20,7 +20,7 @@ pub struct User {
     pub shell: CString,
 }
 
-/// How long what is known of a user may be, in bytes.
+/// The size of the buffer for the entry of a user, in bytes.
 const MAX_ENTRY: usize = 16 << 10;
 
 impl User {
