@@ -231,16 +231,12 @@ impl Follow {
         let narrows = self.command.is_some();
         self.watch_command(fact);
         if let Some(actor) = &fact.process {
-            if fact.chosen.contains(Chosen::PROCESS) && !narrows {
-                self.join(actor, time);
-            }
-            belongs |= self.recognise(actor);
+            let is_chosen = fact.chosen.contains(Chosen::PROCESS) && !narrows;
+            belongs |= self.takes(actor, is_chosen, time);
         }
         if let Some(instigator) = &fact.instigator {
-            if fact.chosen.contains(Chosen::INSTIGATOR) && !narrows {
-                self.join(instigator, time);
-            }
-            belongs |= self.recognise(instigator);
+            let is_chosen = fact.chosen.contains(Chosen::INSTIGATOR) && !narrows;
+            belongs |= self.takes(instigator, is_chosen, time);
         }
         let other_is_chosen = fact.chosen.contains(Chosen::OTHER) && !narrows;
         match &fact.life {
@@ -350,6 +346,16 @@ impl Follow {
         if !self.is_member(actor) {
             self.insert(actor.id.pid, Some(actor.id.version), actor.start, time);
         }
+    }
+
+    /// Returns true if the process is a member, maybe from now on. A child of a member is one since its start, whether
+    /// it meets the conditions or not.
+    fn takes(&mut self, actor: &Actor, is_chosen: bool, time: Option<Timestamp>) -> bool {
+        let is_known = self.recognise(actor);
+        if is_chosen && !is_known {
+            self.join(actor, time);
+        }
+        is_known || is_chosen
     }
 
     /// Returns true if the process is a member, or is adopted as one.

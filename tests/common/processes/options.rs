@@ -202,6 +202,10 @@ impl Options {
         options.failed = random.percent(10);
         if random.percent(50) {
             options.events = lists(random);
+            // A live trace of nothing is refused.
+            if is_live && !EVENTS.iter().any(|(_, event)| options.selects(event)) {
+                options.events.clear();
+            }
         }
         if random.percent(15) {
             options.limit = Some(random.below(30));

@@ -161,30 +161,39 @@ fn is_hidden(options: &Options, message: &Message, folds: bool) -> bool {
     is_met(&message.process) && target
 }
 
-/// The processes that `-f` follows, by who they really are, and when each became a member, in microseconds.
+/// The processes that `-f` follows, by who they really are.
 #[derive(Default)]
 struct Tree {
+    /// The members, and when each became one, in microseconds.
     members: HashMap<usize, u64>,
     /// Who was seen last under a pid.
     seen: HashMap<i32, usize>,
+    /// When those exited whose exit was seen, in microseconds.
+    exited: HashMap<usize, u64>,
 }
 
 impl Tree {
     /// Takes note of an event, and returns true if one of its processes is a member.
     fn belongs(&mut self, message: &Message, chosen: &[&Process]) -> bool {
+        let now = message.time / 1000;
         let mut belongs = false;
         for who in processes(message) {
             let process = who.process;
             let is_child =
                 matches!(message.other, Other::Child(_)) && process.key != message.process.key;
             let is_chosen = chosen.iter().any(|chosen| chosen.key == process.key);
-            if is_chosen || is_child && self.members.contains_key(&message.process.key) {
-                self.join(process, message.time / 1000);
-            } else if !is_child && !who.is_token && self.is_orphan(process) {
+            if !is_child && !who.is_token && self.is_orphan(process) {
                 self.join(process, process.start);
+            } else if is_chosen || is_child && self.members.contains_key(&message.process.key) {
+                self.join(process, now);
             }
-            self.seen.insert(process.pid, process.key);
+            if !who.is_token {
+                self.seen.insert(process.pid, process.key);
+            }
             belongs |= self.members.contains_key(&process.key);
+        }
+        if message.event == "exit" {
+            self.exited.insert(message.process.key, now);
         }
         belongs
     }
@@ -193,19 +202,18 @@ impl Tree {
         self.members.entry(process.key).or_insert(since);
     }
 
-    /// Returns true if the fork of the process is missing, and its parent was a member by then. The parent is known
-    /// by its pid alone, so that it must not be another's by now.
+    /// Returns true if the fork of the process is missing, and its parent was a member by then. A parent is known by
+    /// its pid; launchd takes over the children of others.
     fn is_orphan(&self, process: &Process) -> bool {
-        [process.parent, process.original_parent]
-            .iter()
-            .any(|parent| {
-                let is_adopted_by_launchd = *parent == 0 && process.original_parent != 0;
-                let since = self.members.get(parent);
-                let is_known = self.seen.values().any(|key| key == parent);
-                !is_adopted_by_launchd
-                    && is_known
-                    && since.is_some_and(|since| process.start >= *since)
-            })
+        let parent = (process.ppid != 1).then_some(process.ppid);
+        let parents = parent.into_iter().chain([process.original_ppid]);
+        let mut parents = parents.filter_map(|pid| self.seen.get(&pid));
+        parents.any(|parent| {
+            let since = self.members.get(parent);
+            let exited = self.exited.get(parent);
+            since.is_some_and(|since| process.start >= *since)
+                && exited.is_none_or(|exited| process.start <= *exited)
+        })
     }
 }
 

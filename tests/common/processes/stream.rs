@@ -124,18 +124,17 @@ pub const BEGIN: u64 = 10 * 3600 * 1_000_000_000 + 1_234_567;
 pub struct Process {
     /// Its number among all processes of the stream: pids are used again.
     pub key: usize,
-    /// The process that forked it.
-    pub original_parent: usize,
-    /// Its parent now, which is launchd where the first has exited.
-    pub parent: usize,
     pub pid: i32,
+    /// Its parent now, which is launchd where the first has exited.
+    pub ppid: i32,
+    /// The process that forked it.
     pub original_ppid: i32,
     /// When it was forked, in microseconds of the day.
     pub start: u64,
     pub euid: u32,
     pub image: &'static Image,
+    parent: usize,
     version: u32,
-    ppid: i32,
     parent_version: u32,
 }
 
@@ -250,7 +249,6 @@ impl Stream {
         self.lives.push(Life {
             now: Process {
                 key,
-                original_parent: parent,
                 parent,
                 pid,
                 original_ppid,
