@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Random;
-use super::stream::{BEGIN, EVENTS, Stream, clock, day};
+use super::stream::{BEGIN, DAEMON_PID, EVENTS, Stream, clock, day};
 
 /// A point in time: as typed, and in nanoseconds of the day.
 #[derive(Clone, Debug)]
@@ -162,7 +162,7 @@ impl Options {
             is_live,
             ..Options::default()
         };
-        let pids: Vec<_> = [1, 100, 4242]
+        let pids: Vec<_> = [1, DAEMON_PID, 99_999]
             .into_iter()
             .chain(stream.messages.iter().map(|message| message.process.pid))
             .collect();
@@ -228,6 +228,15 @@ impl Options {
             && self.paths.is_empty()
             && self.names.is_empty()
             && self.signing_ids.is_empty())
+    }
+
+    /// Returns true if the trace ends with its processes: a live one of pids alone, and what they start.
+    pub fn ends(&self) -> bool {
+        let others = Options {
+            pids: Vec::new(),
+            ..self.clone()
+        };
+        self.is_live && self.follows && !self.pids.is_empty() && !others.has_who()
     }
 
     /// Returns true if `-e` selects the event.

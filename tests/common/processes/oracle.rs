@@ -37,6 +37,8 @@ fn matching(stream: &Stream, options: &Options, folds: bool) -> Vec<u64> {
             .map(|who| who.process);
         let belongs = if !options.follows {
             chosen.count() > 0
+        } else if options.ends() && tree.is_over() {
+            false
         } else if is_selected || LIVES.contains(&message.event) {
             // Which others come depends on where they come from.
             tree.belongs(message, &chosen.collect::<Vec<_>>())
@@ -196,6 +198,12 @@ impl Tree {
             self.exited.insert(message.process.key, now);
         }
         belongs
+    }
+
+    /// Returns true if all members have exited.
+    fn is_over(&self) -> bool {
+        let has_exited = |member| self.exited.contains_key(member);
+        !self.members.is_empty() && self.members.keys().all(has_exited)
     }
 
     fn join(&mut self, process: &Process, since: u64) {

@@ -111,8 +111,9 @@ pub const FILES: [&str; 20] = [
     "/System/Library/CoreServices/SystemVersion.plist",
 ];
 
-/// The pids that are used, and used again.
-const PIDS: std::ops::Range<i32> = 300..345;
+/// The pids that are used, and used again: some that the system of a test hardly has.
+const PIDS: std::ops::Range<i32> = 99_300..99_345;
+pub const DAEMON_PID: i32 = 99_100;
 const TEST: u32 = 501;
 /// The day of the stream: its begin.
 const DAY: &str = "2026-05-01";
@@ -228,11 +229,11 @@ impl Stream {
     /// What runs when the stream begins.
     fn begin(&mut self) {
         self.start(0, 1, 0, &LAUNCHD);
-        for (pid, daemon) in (100..).zip(&DAEMONS) {
+        for (pid, daemon) in (DAEMON_PID..).zip(&DAEMONS) {
             self.start(0, pid, 0, daemon);
         }
-        for pid in 300..306 {
-            let parent = if pid < 303 { 0 } else { 4 };
+        for pid in PIDS.take(6) {
+            let parent = if pid < PIDS.start + 3 { 0 } else { 4 };
             let image = self.random.pick(&IMAGES);
             self.start(parent, pid, TEST, image);
         }
