@@ -223,7 +223,8 @@ impl Follow {
     /// Takes note of an event, and returns true if it belongs to the tree.
     pub fn belongs(&mut self, fact: &Fact<'_>) -> bool {
         // Other events come for the sake of a stage, which must not change what is shown, or not from every source.
-        if !fact.selected && matches!(fact.life, Life::None) {
+        let is_for_a_stage = !fact.selected && matches!(fact.life, Life::None);
+        if is_for_a_stage || self.is_over() {
             return false;
         }
         let time = fact.time;
@@ -315,9 +316,15 @@ impl Follow {
             ));
         }
         if self.adopted > 0 {
+            let (count, were) = match self.adopted {
+                1 => ("1 process".to_owned(), "was recognised by its parent"),
+                count => (
+                    format!("{} processes", Count(count)),
+                    "were recognised by their parents",
+                ),
+            };
             warn(format_args!(
-                "fork events are missing: {} processes were taken in by their parents, others may be missing",
-                Count(self.adopted)
+                "fork events are missing: {count} {were}, others may be missing"
             ));
         }
     }
