@@ -152,7 +152,7 @@ fn conditions(cli: &Cli) -> anyhow::Result<Conditions> {
             _ => None,
         },
         teams: kind("--team", &cli.team, |team| Ok(team.clone().into_bytes()))?,
-        images: kind("-p", &Shown::of(&cli.path), |path| tree(&path.0))?,
+        images: kind("-p", &cli.path, |path| tree(path))?,
         names: kind("--name", &globs(&cli.name), |name| Pattern::of_name(name))?,
         signing_ids: kind("--signing-id", &globs(&cli.signing_id), |id| {
             Pattern::of_name(id)
@@ -165,9 +165,7 @@ fn conditions(cli: &Cli) -> anyhow::Result<Conditions> {
         teams: kind("--not-team", &cli.not_team, |team| {
             Ok(team.clone().into_bytes())
         })?,
-        images: kind("--not-path", &Shown::of(&cli.not_path), |path| {
-            tree(&path.0)
-        })?,
+        images: kind("--not-path", &cli.not_path, |path| tree(path))?,
         names: kind("--not-name", &globs(&cli.not_name), |name| {
             Pattern::of_name(name)
         })?,
@@ -177,30 +175,36 @@ fn conditions(cli: &Cli) -> anyhow::Result<Conditions> {
     };
     Ok(Conditions {
         who,
-        targets: kind("-P", &Shown::of(&cli.target), |path| place(&path.0))?,
+        targets: kind("-P", &cli.target, |path| place(path))?,
         failed: cli.failed,
         excluded: Excluded {
             who: not_who,
-            targets: kind("--not-target", &Shown::of(&cli.not_target), |path| {
-                place(&path.0)
-            })?,
+            targets: kind("--not-target", &cli.not_target, |path| place(path))?,
         },
         compare: Compare::default(),
     })
 }
 
-/// A path that can be shown in a message.
-struct Shown(PathBuf);
+/// A value of an option, as it is shown in a message.
+trait Typed {
+    fn typed(&self) -> String;
+}
 
-impl Shown {
-    fn of(paths: &[PathBuf]) -> Vec<Shown> {
-        paths.iter().cloned().map(Shown).collect()
+impl Typed for i32 {
+    fn typed(&self) -> String {
+        self.to_string()
     }
 }
 
-impl std::fmt::Display for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&escape::name(&self.0))
+impl Typed for String {
+    fn typed(&self) -> String {
+        escape::name(self)
+    }
+}
+
+impl Typed for PathBuf {
+    fn typed(&self) -> String {
+        escape::name(self)
     }
 }
 
@@ -228,13 +232,16 @@ fn globs(lists: &[String]) -> Vec<String> {
 }
 
 /// The alternatives of an option.
-fn kind<V: ToString, T>(
+fn kind<V: Typed, T>(
     option: &str,
     values: &[V],
     parse: impl Fn(&V) -> anyhow::Result<T>,
 ) -> anyhow::Result<Kind<T>> {
     let alternative = |value: &V| {
-        let typed = format!("{option} {}", escape::name(value.to_string()));
+        let typed = match value.typed() {
+            empty if empty.is_empty() => format!("{option} ''"),
+            typed => format!("{option} {typed}"),
+        };
         let parsed = parse(value).with_context(|| typed.clone())?;
         Ok(Alternative::new(parsed, typed))
     };

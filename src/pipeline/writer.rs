@@ -176,6 +176,9 @@ impl Writer {
             }
         }
         for (fact, its_record) in decoded.facts.iter(&decoded.text, &decoded.record) {
+            if stages.iter().any(|stage| stage.is_over()) {
+                break;
+            }
             let belongs = match follow {
                 Some(follow) => follow.belongs(&fact),
                 None => !fact.chosen.is_empty(),
@@ -277,8 +280,13 @@ impl Writer {
             ));
         }
         if self.is_over.is_none() && self.has_begun {
-            for typed in self.run.filter.conditions.unmatched() {
-                warn(format_args!("{typed} matched nothing"));
+            for (typed, is_narrowed) in self.run.filter.conditions.unmatched() {
+                let of_what = if is_narrowed {
+                    " that the other options select"
+                } else {
+                    ""
+                };
+                warn(format_args!("{typed} matched nothing{of_what}"));
             }
         }
         if let Some(follow) = &self.run.follow {

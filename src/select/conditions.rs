@@ -165,37 +165,20 @@ impl Who {
             || self.signing_ids.matches(|id| is_signed_as(process, id))
     }
 
-    /// The alternatives that never matched, as typed, up to the first kind of which none did: what comes after it was
-    /// never asked.
-    fn unmatched(&self) -> Vec<&str> {
-        let kinds: [(bool, Vec<&str>); 6] = [
-            (self.pids.is_empty(), self.pids.unmatched().collect()),
-            (self.users.is_empty(), self.users.unmatched().collect()),
-            (self.teams.is_empty(), self.teams.unmatched().collect()),
-            (self.images.is_empty(), self.images.unmatched().collect()),
-            (self.names.is_empty(), self.names.unmatched().collect()),
-            (
-                self.signing_ids.is_empty(),
-                self.signing_ids.unmatched().collect(),
-            ),
-        ];
-        let counts = [
-            self.pids.0.len(),
-            self.users.0.len(),
-            self.teams.0.len(),
-            self.images.0.len(),
-            self.names.0.len(),
-            self.signing_ids.0.len(),
-        ];
-        let mut all = Vec::new();
-        for ((is_empty, unmatched), count) in kinds.into_iter().zip(counts) {
-            let is_dead_end = !is_empty && unmatched.len() == count;
-            all.extend(unmatched);
-            if is_dead_end {
-                break;
-            }
+    /// Of each kind in the order in which they are asked: how many alternatives there are, and those that never matched,
+    /// as typed.
+    fn unmatched(&self) -> [(usize, Vec<&str>); 6] {
+        fn of<T>(kind: &Kind<T>) -> (usize, Vec<&str>) {
+            (kind.0.len(), kind.unmatched().collect())
         }
-        all
+        [
+            of(&self.pids),
+            of(&self.users),
+            of(&self.teams),
+            of(&self.images),
+            of(&self.names),
+            of(&self.signing_ids),
+        ]
     }
 }
 
@@ -277,9 +260,18 @@ impl Conditions {
         }
     }
 
+    /// Returns true if the event is left out, and then takes note of the conditions that it would meet.
+    fn exclude(&self, event: &Event<'_>) -> bool {
+        let is_excluded = self.is_excluded(event);
+        if is_excluded {
+            let _ = self.choose(event);
+        }
+        is_excluded
+    }
+
     /// Returns true if the event is left out. Exclusions look at the event's process alone, and hide an exec only where
     /// both images match.
-    fn exclude(&self, event: &Event<'_>) -> bool {
+    fn is_excluded(&self, event: &Event<'_>) -> bool {
         let Excluded { who, targets } = &self.excluded;
         if !targets.is_empty() && targets.matches_in(event, self.compare) {
             return true;
@@ -294,11 +286,19 @@ impl Conditions {
         meets(event.process.as_ref()) && (!is_exec || meets(event.process_of("target")))
     }
 
-    /// The conditions that never matched anything, as typed.
-    pub fn unmatched(&self) -> Vec<&str> {
-        let mut all = self.who.unmatched();
-        if all.is_empty() || self.who.is_empty() {
-            all.extend(self.targets.unmatched());
+    /// The conditions that never matched anything, as typed, each with whether it was asked only where others hold. They
+    /// end with the first kind of which none matched: what comes after it wasn't asked at all.
+    pub fn unmatched(&self) -> Vec<(&str, bool)> {
+        let targets = (self.targets.0.len(), self.targets.unmatched().collect());
+        let mut is_narrowed = self.failed;
+        let mut all = Vec::new();
+        for (count, unmatched) in std::iter::once(targets).chain(self.who.unmatched()) {
+            let is_dead_end = count > 0 && unmatched.len() == count;
+            all.extend(unmatched.into_iter().map(|typed| (typed, is_narrowed)));
+            if is_dead_end {
+                break;
+            }
+            is_narrowed |= count > 0;
         }
         all
     }

@@ -142,19 +142,16 @@ fn matcher(name: &str) -> Result<Matcher<'_>> {
 /// # Errors
 /// None is.
 pub fn named(name: &str) -> Result<&'static Row> {
-    let header_name = || {
-        let short = name.strip_prefix("ES_EVENT_TYPE_").unwrap_or(name);
-        let short = short.strip_prefix("NOTIFY_").unwrap_or(short);
-        let is_upper = !short.contains(|c: char| c.is_ascii_lowercase());
-        is_upper.then(|| short.to_ascii_lowercase())
-    };
-    let row = catalogue::by_name(name.as_bytes())
-        .or_else(|| catalogue::by_name(header_name()?.as_bytes()));
+    let short = name.strip_prefix("ES_EVENT_TYPE_").unwrap_or(name);
+    let short = short.strip_prefix("NOTIFY_").unwrap_or(short);
+    let is_upper = !short.contains(|c: char| c.is_ascii_lowercase());
+    let by_header = || catalogue::by_name(short.to_ascii_lowercase().as_bytes());
+    let row = catalogue::by_name(name.as_bytes()).or_else(|| is_upper.then(by_header).flatten());
     row.ok_or_else(|| {
         anyhow!(
             "unknown event '{}'{}; --list-events prints them all",
             escape::name(name),
-            suggest(name, ROWS.iter().map(|row| row.name))
+            suggest(short, ROWS.iter().map(|row| row.name))
         )
     })
 }
