@@ -274,6 +274,10 @@ fn ordered(cli: &Cli, filter: &Filter, style: Style) -> anyhow::Result<(Option<F
 
 /// The tree of processes that is followed.
 fn follow(cli: &Cli, who: &Who) -> anyhow::Result<Option<Follow>> {
+    if !cli.command.is_empty() {
+        // It is followed anyway, from its start on.
+        return Ok(None);
+    }
     if cli.follow && who.is_empty() {
         bail!("-f follows what a selected process starts: select one, as with --pid, --name or -p");
     }

@@ -56,7 +56,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
         "EXIT STATUS",
         &[
             "0: done. 1: it ran, but something failed, or input was damaged. 2: wrong usage. 3: events are missing and \
-             --fail-on-drop was given. 4: macOS does not permit a live trace. With COMMAND: its own, 128+n if signal n ended \
+             --fail-on-drop was given. 4: macOS does not permit a live trace. With COMMAND: its own where that is not 0, 128+n if signal n ended \
              it, 127 if it was not found, 126 if it could not be executed.",
         ],
     ),

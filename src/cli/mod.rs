@@ -464,4 +464,5 @@ Examples:
   proctracer -r hour.jsonl --tree               who started whom, and what came of it
 
 Exit status: 0 done, 1 something failed or a line of the input was damaged, 2 wrong usage,
-3 events are missing and --fail-on-drop was given, 4 macOS doesn't permit a live trace; with COMMAND, its own.";
+3 events are missing and --fail-on-drop was given, 4 macOS doesn't permit a live trace. With COMMAND, its own
+where that is not 0.";

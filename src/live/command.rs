@@ -4,12 +4,13 @@
 //! of its own starts it, waits for its end, and then for the end of a probe: all that the command did came before.
 
 use std::ffi::OsString;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
+use signal_hook::consts::{SIGINT, SIGQUIT};
 
 use super::Choice;
 use super::macos::{explain, falls_back, report_lacking, start_native};
@@ -38,25 +39,25 @@ const PROBE_EVERY: Duration = Duration::from_millis(50);
 
 /// Traces a command that runs as `user`, and returns its exit status.
 pub fn command(choice: Choice, command: &[OsString], user: Option<&str>, mut run: Run) -> Exit {
+    spawn::keep_ended_children();
     let ready = match Ready::new(command, user) {
         Ok(ready) => ready,
         Err(not_started) => return report(&not_started),
     };
-    let link = Link::new(std::process::id().cast_signed());
+    let link = Link::new(std::process::id().cast_signed(), spawn::is_there);
     run.follow = Some(Follow::of_command(Arc::clone(&link), ready.hidden_execs));
     let need = run.need();
     let traced = start(choice, &need, &run).and_then(|started| {
         let running = Running {
             ready,
             link,
-            pid: Arc::default(),
+            phase: Arc::default(),
         };
         match started {
-            Started::Native(source) => Ok(running.trace(source, run)),
+            Started::Native(source) => running.trace(source, run, || Ok(())),
             Started::Eslogger(started) => {
                 let (source, handle) = *started;
-                let exit = running.trace(source, run);
-                handle.end().map(|()| exit)
+                running.trace(source, run, || handle.end())
             }
         }
     });
@@ -103,26 +104,51 @@ fn report(not_started: &NotStarted) -> Exit {
     Exit::Command(not_started.status)
 }
 
-/// Returns the function that passes the first signal on to the command. If the command doesn't end by it, the trace does after a while, and
-/// at once at the second.
-fn pass_on(
-    pid: &Arc<AtomicI32>,
+/// How far a command is.
+#[derive(Clone, Copy, Debug, Default)]
+enum Phase {
+    /// It doesn't run yet.
+    #[default]
+    Waits,
+    /// It runs, with this pid, or will as soon as its exec has been seen.
+    Runs(i32),
+    /// It has ended.
+    Over,
+}
+
+fn lock(phase: &Mutex<Phase>) -> MutexGuard<'_, Phase> {
+    phase.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the function that a signal calls. Before the command runs, it ends the program. Then SIGINT and SIGQUIT are
+/// the command's affair: a terminal sends them to the command, too. The first of the others is passed on to it; if it
+/// doesn't end by that, the trace does after a while. A second one ends the program at once.
+fn on_signal(
+    phase: &Arc<Mutex<Phase>>,
     end: Sender<Ended>,
     stop: &Arc<dyn Fn() -> bool + Send + Sync>,
 ) -> Arc<dyn Fn(i32) + Send + Sync> {
-    let (pid, stop) = (Arc::clone(pid), Arc::clone(stop));
+    let (phase, stop) = (Arc::clone(phase), Arc::clone(stop));
     let is_first = AtomicBool::new(true);
     Arc::new(move |signal| {
-        let running = pid.load(Ordering::Relaxed);
-        if running == 0 || !is_first.swap(false, Ordering::Relaxed) {
-            // A command that is suspended is killed by its guard.
+        // While the command is being started, its pid isn't known: that is waited for.
+        let now = *lock(&phase);
+        let is_of_terminal = matches!(signal, SIGINT | SIGQUIT);
+        if is_of_terminal && matches!(now, Phase::Runs(_)) {
+            return;
+        }
+        // When the command has ended, the one that ended it may still come, and what is left is soon shown.
+        if matches!(now, Phase::Waits) || !is_first.swap(false, Ordering::Relaxed) {
             std::process::exit(128 + signal);
         }
-        spawn::kill(running, signal);
-        let (pid, stop, end) = (Arc::clone(&pid), Arc::clone(&stop), end.clone());
+        let Phase::Runs(pid) = now else {
+            return;
+        };
+        spawn::kill(pid, signal);
+        let (phase, stop, end) = (Arc::clone(&phase), Arc::clone(&stop), end.clone());
         thread::spawn(move || {
             thread::sleep(PATIENCE);
-            if pid.load(Ordering::Relaxed) != 0 {
+            if let Phase::Runs(_) = *lock(&phase) {
                 let _ = end.try_send(Ended::Lives(signal));
                 stop();
             }
@@ -134,8 +160,7 @@ fn pass_on(
 struct Running {
     ready: Ready,
     link: Arc<Link>,
-    /// Its pid while it runs, else 0.
-    pid: Arc<AtomicI32>,
+    phase: Arc<Mutex<Phase>>,
 }
 
 /// The outcome of a command.
@@ -153,20 +178,44 @@ enum Ended {
 }
 
 impl Running {
-    /// Traces it by a source that has been started.
-    fn trace<S: Source>(self, source: S, mut run: Run) -> Exit {
+    /// Traces it by a source that has been started. `end_source` makes sure that the source has ended.
+    ///
+    /// # Errors
+    /// The command has not run, because the source ended by itself, and why.
+    fn trace<S: Source>(
+        self,
+        source: S,
+        mut run: Run,
+        end_source: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<Exit, Refusal> {
         let stop: Arc<dyn Fn() -> bool + Send + Sync> = source.stopper().into();
         let (end, ended) = bounded(2);
-        run.command_signals = Some(pass_on(&self.pid, end.clone(), &stop));
-        let link = Arc::clone(&self.link);
+        run.command_signals = Some(on_signal(&self.phase, end.clone(), &stop));
+        let fail_on_drop = run.fail_on_drop;
+        let (link, phase) = (Arc::clone(&self.link), Arc::clone(&self.phase));
         thread::spawn(move || {
             // Somebody may not have wanted to wait for it.
             let _ = end.send(self.control());
             stop();
         });
-        let exit = pipeline::run(source, run);
+        let mut exit = pipeline::run(source, run);
         link.close();
-        match ended.recv() {
+        let source_ended = end_source();
+        let is_cut = source_ended.is_err() && !matches!(*lock(&phase), Phase::Waits);
+        if let (true, Err(refusal)) = (is_cut, &source_ended) {
+            explain(refusal);
+            warn(format_args!(
+                "the command is not traced any more; it is waited for"
+            ));
+            exit = if fail_on_drop {
+                Exit::Dropped
+            } else {
+                Exit::Failed
+            };
+        }
+        Ok(match ended.recv() {
+            // What was wrong with the trace must not hide what was wrong with the command.
+            Ok(Ended::With(0)) => exit,
             Ok(Ended::With(status)) => Exit::Command(status),
             Ok(Ended::NotStarted(not_started)) => report(&not_started),
             Ok(Ended::Silent) => {
@@ -179,9 +228,15 @@ impl Running {
                 warn(format_args!("the command is still running"));
                 Exit::Command(u8::try_from(128 + signal).unwrap_or(1))
             }
-            Ok(Ended::Never) if exit == Exit::Done => Exit::Failed,
-            Ok(Ended::Never) | Err(_) => exit,
-        }
+            Ok(Ended::Never) | Err(_) => {
+                source_ended?;
+                if exit == Exit::Done {
+                    Exit::Failed
+                } else {
+                    exit
+                }
+            }
+        })
     }
 
     /// Starts it when the source is ready, and waits for its end.
@@ -194,6 +249,7 @@ impl Running {
             };
         }
         let mut suspended = None;
+        let mut phase = lock(&self.phase);
         let started = self.link.start(|| {
             let started = self.ready.start()?;
             let pid = started.pid;
@@ -204,13 +260,15 @@ impl Running {
             Ok(pid) => pid,
             Err(not_started) => return Ended::NotStarted(not_started),
         };
+        *phase = Phase::Runs(pid);
+        drop(phase);
         self.link.wait_for_exec(EXEC);
         if let Some(suspended) = suspended {
             suspended.resume();
         }
-        self.pid.store(pid, Ordering::Relaxed);
         let status = spawn::wait_for(pid).unwrap_or(1);
-        self.pid.store(0, Ordering::Relaxed);
+        *lock(&self.phase) = Phase::Over;
+        self.link.command_ended();
         if let Ok(probe) = probe() {
             self.link.wait_for_end(&[probe], DRAIN);
         }

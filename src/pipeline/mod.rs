@@ -109,7 +109,7 @@ pub struct Run {
     pub report_every: Option<Duration>,
     /// True if a run in which events were lost has failed.
     pub fail_on_drop: bool,
-    /// What passes a signal on to the command that is traced: then signals don't end the trace.
+    /// What gets the signals that ask for the end where a command is traced: they don't end the trace by themselves.
     pub command_signals: Option<Arc<dyn Fn(i32) + Send + Sync>>,
     /// The signals that were ignored when the program started, and stay so.
     pub ignored_signals: Vec<i32>,

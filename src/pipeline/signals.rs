@@ -33,8 +33,7 @@ pub(super) fn watch(ignored: &[i32], stop: impl FnOnce(i32) + Send + 'static) {
     });
 }
 
-/// Calls `pass` with every signal that asks a command for its end: the trace goes on until the command has ended. What a
-/// terminal sends reaches the command by itself.
+/// Calls `pass` with every signal that asks for the end, and with SIGQUIT: what they do depends on the command.
 pub(super) fn pass_on(ignored: &[i32], pass: Arc<dyn Fn(i32) + Send + Sync>) {
     let watched = ENDING.iter().chain(&[SIGQUIT]);
     let Ok(mut signals) = Signals::new(watched.filter(|signal| !ignored.contains(signal))) else {
@@ -42,9 +41,7 @@ pub(super) fn pass_on(ignored: &[i32], pass: Arc<dyn Fn(i32) + Send + Sync>) {
     };
     thread::spawn(move || {
         for signal in signals.forever() {
-            if matches!(signal, SIGTERM | SIGHUP) {
-                pass(signal);
-            }
+            pass(signal);
         }
     });
 }

@@ -44,16 +44,33 @@ pub struct Link {
     state: Mutex<LinkState>,
     changed: Condvar,
     own_pid: i32,
+    /// Returns true if there is a process with this pid.
+    is_there: fn(i32) -> bool,
+}
+
+/// How far the command is.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Course {
+    /// It isn't started yet.
+    #[default]
+    Before,
+    /// It is being started: its pid isn't known yet, but its events may come.
+    Starting,
+    /// It was started.
+    Started,
+    /// It has ended.
+    Ended,
 }
 
 #[derive(Debug, Default)]
 struct LinkState {
-    /// True while the command is being started: its pid isn't known yet, but its events may come.
-    is_starting: bool,
+    course: Course,
     /// The pid of the command.
     root: Option<i32>,
     /// The first exec of the command has been seen.
     has_run: bool,
+    /// The command runs, though its first exec hasn't been seen.
+    exec_is_missing: bool,
     /// Our own children whose ends have been seen.
     ended: Vec<i32>,
     /// No event is looked at any more.
@@ -61,12 +78,14 @@ struct LinkState {
 }
 
 impl Link {
-    /// A link of the process with this pid, which starts the command.
-    pub fn new(own_pid: i32) -> Arc<Link> {
+    /// A link of the process with this pid, which starts the command. `is_there` returns true if there is a process with
+    /// a pid.
+    pub fn new(own_pid: i32, is_there: fn(i32) -> bool) -> Arc<Link> {
         Arc::new(Link {
             state: Mutex::default(),
             changed: Condvar::new(),
             own_pid,
+            is_there,
         })
     }
 
@@ -75,19 +94,26 @@ impl Link {
     /// # Errors
     /// Those of `start`.
     pub fn start<E>(&self, start: impl FnOnce() -> Result<i32, E>) -> Result<i32, E> {
-        self.lock().is_starting = true;
+        self.lock().course = Course::Starting;
         let started = start();
         let mut state = self.lock();
-        state.is_starting = false;
+        state.course = Course::Started;
         state.root = started.as_ref().ok().copied();
         drop(state);
         self.changed.notify_all();
         started
     }
 
-    /// Waits until the first exec of the command has been seen. Returns false where it wasn't, in that time or at all.
-    pub fn wait_for_exec(&self, patience: Duration) -> bool {
-        self.wait(patience, |state| state.has_run)
+    /// Waits until the first exec of the command has been seen. Where it wasn't, in that time or at all, the tree begins
+    /// with whatever the command does next.
+    pub fn wait_for_exec(&self, patience: Duration) {
+        let is_seen = self.wait(patience, |state| state.has_run);
+        self.lock().exec_is_missing = !is_seen;
+    }
+
+    /// Takes note of the command's end.
+    pub fn command_ended(&self) {
+        self.lock().course = Course::Ended;
     }
 
     /// Waits until the end of one of these children of ours has been seen. Returns false where it wasn't, in that time
@@ -126,13 +152,17 @@ impl Link {
     fn root(&self, actor: &Actor) -> Option<i32> {
         let is_ours = actor.ppid == Some(self.own_pid) || actor.original_ppid == Some(self.own_pid);
         let mut state = self.lock();
-        while is_ours && state.is_starting {
+        while is_ours && state.course == Course::Starting {
             state = self
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
         state.root
+    }
+
+    fn exec_is_missing(&self) -> bool {
+        self.lock().exec_is_missing
     }
 
     fn has_run(&self) {
@@ -159,6 +189,10 @@ struct Command {
     root: Option<i32>,
     /// The number of execs of the root that still come before that of the command itself.
     hidden_execs: usize,
+    /// The image of the last program before it.
+    hidden: Option<i64>,
+    /// The command is a member.
+    has_begun: bool,
 }
 
 /// The tree of processes that is followed.
@@ -192,6 +226,8 @@ impl Follow {
                 link,
                 root: None,
                 hidden_execs,
+                hidden: None,
+                has_begun: false,
             }),
             ..Follow::default()
         }
@@ -275,39 +311,52 @@ impl Follow {
         belongs && (!narrows || !fact.chosen.is_empty())
     }
 
-    /// Looks for the command's own exec, with which its tree begins, and for the ends of our children.
+    /// Looks for the command's own exec, with which its tree begins, and for the ends of our children. Where that exec is
+    /// missing, the tree begins with whatever the command does next.
     fn watch_command(&mut self, fact: &Fact<'_>) {
         let (Some(command), Some(actor)) = (&mut self.command, &fact.process) else {
             return;
         };
-        match &fact.life {
-            Life::Exec(target) => {
-                command.root = command.root.or_else(|| command.link.root(actor));
-                if command.root != Some(actor.id.pid) {
-                    return;
-                }
-                command.link.has_run();
-                if let Some(left) = command.hidden_execs.checked_sub(1) {
-                    command.hidden_execs = left;
-                } else {
-                    self.join(
-                        &Actor {
-                            id: actor.id,
-                            ..**target
-                        },
-                        fact.time,
-                    );
-                }
+        if let Life::Exit(_) = &fact.life {
+            command.link.has_ended(actor);
+        }
+        if command.has_begun {
+            return;
+        }
+        command.root = command.root.or_else(|| command.link.root(actor));
+        if command.root != Some(actor.id.pid) {
+            return;
+        }
+        let root = match &fact.life {
+            Life::Exec(target) if command.hidden_execs > 0 => {
+                command.hidden_execs -= 1;
+                command.hidden = Some(target.id.version);
+                None
             }
-            Life::Exit(_) => command.link.has_ended(actor),
-            _ => {}
+            Life::Exec(target) => Some(Actor {
+                id: actor.id,
+                ..**target
+            }),
+            _ => {
+                let is_other = |version| version != actor.id.version;
+                let begins = command.hidden.is_some_and(is_other) || command.link.exec_is_missing();
+                begins.then_some(**actor)
+            }
+        };
+        if let Life::Exec(_) = &fact.life {
+            command.link.has_run();
+        }
+        if let Some(root) = root {
+            command.has_begun = true;
+            self.join(&root, fact.time);
         }
     }
 
     /// Reports what the tree lacks.
     pub fn end(&self) {
-        if self.command.is_some() && self.alive > 0 {
-            let (count, are) = match self.alive {
+        let left = self.left_running();
+        if left > 0 {
+            let (count, are) = match left {
                 1 => ("1 process".to_owned(), "is"),
                 count => (format!("{} processes", Count(count as u64)), "are"),
             };
@@ -327,6 +376,19 @@ impl Follow {
                 "fork events are missing: {count} {were}, others may be missing"
             ));
         }
+    }
+
+    /// The number of processes that have outlived the command. The system is asked, too, because exits may be missing.
+    fn left_running(&self) -> usize {
+        let Some(Command { link, .. }) = &self.command else {
+            return 0;
+        };
+        if link.lock().course != Course::Ended {
+            return 0;
+        }
+        let runs =
+            |(pid, member): &(&i32, &Member)| member.exited.is_none() && (link.is_there)(**pid);
+        self.members.iter().filter(runs).count()
     }
 
     fn insert(

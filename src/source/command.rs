@@ -7,10 +7,11 @@
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use rustix::fs::Access;
 
 use super::native::spawn::{self, Image};
 use super::native::users::{self, User};
@@ -253,14 +254,10 @@ fn find(name: &OsStr) -> io::Result<PathBuf> {
 }
 
 fn executable(path: &Path) -> io::Result<()> {
-    let metadata = path.metadata()?;
-    if metadata.is_dir() {
+    if path.metadata()?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    if metadata.permissions().mode() & 0o111 == 0 {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    Ok(())
+    Ok(rustix::fs::access(path, Access::EXEC_OK)?)
 }
 
 /// The user that a command runs as, where that isn't who runs this program.

@@ -94,7 +94,10 @@ impl Native {
     /// # Errors
     /// macOS refuses it, or has none of the events.
     pub fn start(need: &Need) -> Result<Native, Refusal> {
-        Native::start_by(need, |queue| Client::new(handler(need, None, queue)))
+        let mutes_self = !need.excluded_groups.is_empty();
+        Native::start_by(need, mutes_self, |queue| {
+            Client::new(handler(need, None, queue))
+        })
     }
 
     /// Begins a trace of what this process starts, as [`Native::start`] does.
@@ -103,7 +106,7 @@ impl Native {
     /// macOS refuses it, or has none of the events.
     pub fn start_below(need: &Need) -> Result<Native, Refusal> {
         let members = Members::below(std::process::id().cast_signed());
-        Native::start_by(need, |queue| {
+        Native::start_by(need, true, |queue| {
             Client::new(handler(need, Some(members), queue))
         })
     }
@@ -113,13 +116,14 @@ impl Native {
         if !Client::has_descendants() {
             return None;
         }
-        Some(Native::start_by(need, |queue| {
+        Some(Native::start_by(need, true, |queue| {
             Client::for_descendants(handler(need, None, queue))
         }))
     }
 
     fn start_by(
         need: &Need,
+        mutes_self: bool,
         new: impl FnOnce(Arc<Queue<Item, Tally>>) -> Result<Client, Refusal>,
     ) -> Result<Native, Refusal> {
         let version = macos_version().unwrap_or(OLDEST);
@@ -137,10 +141,9 @@ impl Native {
         let queue = Arc::new(Queue::new(QUEUE, Tally::new()));
         let client = new(Arc::clone(&queue))?;
         let subscribed = client.unmute_all_paths().and_then(|()| {
-            if !need.excluded_groups.is_empty()
-                && let Some(token) = system::own_audit_token()
-            {
-                client.mute_process(&token)?;
+            if mutes_self && let Some(token) = system::own_audit_token() {
+                // A client for descendants may refuse it. It only saves work: our own events aren't shown anyway.
+                let _ = client.mute_process(&token);
             }
             push_down::push_down(&client, need, &events)?;
             client.subscribe(&events)

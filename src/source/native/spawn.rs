@@ -96,6 +96,22 @@ pub fn kill(pid: i32, signal: i32) {
     let _ = unsafe { libc::kill(pid, signal) };
 }
 
+/// Returns true if there is a process with this pid.
+pub fn is_there(pid: i32) -> bool {
+    // SAFETY: numbers alone; the signal 0 only asks.
+    let result = unsafe { libc::kill(pid, 0) };
+    result == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+}
+
+/// Makes children that have ended wait until they are waited for, even if SIGCHLD was ignored when this program started.
+pub fn keep_ended_children() {
+    // SAFETY: a handler, a mask and flags, of which all may be 0.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = libc::SIG_DFL;
+    // SAFETY: the action is a whole one. It fails only for signals that can't be caught.
+    let _ = unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, ptr::null_mut()) };
+}
+
 /// Lets a suspended program run.
 pub fn resume(pid: i32) {
     kill(pid, libc::SIGCONT);
