@@ -3,9 +3,7 @@
 use super::{
     Format, Palette, Style, TimeStyle, Values, image_of, message_details, push_int, push_label,
 };
-use crate::model::event::{
-    self, AuditToken, Event, EventType, Field, Process, Timestamp, Value, Word,
-};
+use crate::model::event::{self, Event, EventType, Field, File, Process, Value, Word};
 use crate::model::tables;
 use crate::text::clock::Clock;
 use crate::text::escape::{self, push_fmt};
@@ -22,35 +20,16 @@ pub struct Text {
 /// The number of process blocks that are remembered.
 const REMEMBERED: usize = 512;
 
-/// The block of a process that was written. To write it again costs more than all else in an event, and the
-/// same processes come again and again.
+/// The block of a process that was written. Writing it again costs more than all else in an event, and the same
+/// processes come again and again.
 #[derive(Clone, Default)]
 struct Block {
-    /// Whose it is.
-    numbers: Option<Numbers>,
+    /// Whose it is, without what is text.
+    process: Option<Process<'static>>,
     texts: [Option<(Vec<u8>, IsJson)>; TEXTS],
     text: Vec<u8>,
     /// The length of the rows that come before the thread's.
     ids: usize,
-}
-
-/// The parts of a process that are shown and aren't text.
-#[derive(Clone, Copy, PartialEq)]
-struct Numbers {
-    token: AuditToken,
-    ids: [Option<i32>; 4],
-    codesigning_flags: Option<u32>,
-    flags: [Option<bool>; 3],
-    start_time: Option<Timestamp>,
-    /// The parts that only `-v` shows.
-    details: Option<Details>,
-}
-
-/// The numbers of a process that only `-v` shows.
-#[derive(Clone, Copy, PartialEq)]
-struct Details {
-    tokens: [Option<AuditToken>; 2],
-    cs_validation_category: Option<u32>,
 }
 
 /// True if a text is written as in JSON.
@@ -65,39 +44,57 @@ impl Block {
             }
             _ => false,
         };
-        self.numbers == Some(numbers(process, verbose))
+        let own = self.process.as_ref();
+        own.is_some_and(|own| has_numbers_of(own, process, verbose))
             && self.texts.iter().zip(texts(process)).all(is_same)
     }
 
-    fn become_of(&mut self, process: &Process<'_>, verbose: bool) {
-        self.numbers = Some(numbers(process, verbose));
+    fn become_of(&mut self, process: &Process<'_>) {
+        self.process = Some(Process {
+            signing_id: None,
+            team_id: None,
+            executable: process.executable.map(|file| File {
+                path: event::Text::Known(""),
+                ..file
+            }),
+            tty: None,
+            cdhash: None,
+            audit_token: process.audit_token,
+            ppid: process.ppid,
+            original_ppid: process.original_ppid,
+            group_id: process.group_id,
+            session_id: process.session_id,
+            codesigning_flags: process.codesigning_flags,
+            parent_audit_token: process.parent_audit_token,
+            responsible_audit_token: process.responsible_audit_token,
+            is_platform_binary: process.is_platform_binary,
+            is_es_client: process.is_es_client,
+            start_time: process.start_time,
+            cs_validation_category: process.cs_validation_category,
+        });
         self.texts =
             texts(process).map(|text| text.map(|(text, is_json)| (text.to_vec(), is_json)));
         self.text.clear();
     }
 }
 
-fn numbers(process: &Process<'_>, verbose: bool) -> Numbers {
-    Numbers {
-        token: process.audit_token,
-        ids: [
-            process.ppid,
-            process.original_ppid,
-            process.group_id,
-            process.session_id,
-        ],
-        codesigning_flags: process.codesigning_flags,
-        flags: [
-            process.is_platform_binary,
-            process.is_es_client,
-            process.executable.map(|file| file.path_truncated),
-        ],
-        start_time: process.start_time,
-        details: verbose.then_some(Details {
-            tokens: [process.parent_audit_token, process.responsible_audit_token],
-            cs_validation_category: process.cs_validation_category,
-        }),
-    }
+/// Returns true if what is shown of two processes is the same but for texts.
+fn has_numbers_of(own: &Process<'_>, process: &Process<'_>, verbose: bool) -> bool {
+    let is_truncated = |process: &Process<'_>| process.executable.map(|file| file.path_truncated);
+    own.audit_token == process.audit_token
+        && own.ppid == process.ppid
+        && own.original_ppid == process.original_ppid
+        && own.group_id == process.group_id
+        && own.session_id == process.session_id
+        && own.codesigning_flags == process.codesigning_flags
+        && own.is_platform_binary == process.is_platform_binary
+        && own.is_es_client == process.is_es_client
+        && is_truncated(own) == is_truncated(process)
+        && own.start_time == process.start_time
+        && (!verbose
+            || own.parent_audit_token == process.parent_audit_token
+                && own.responsible_audit_token == process.responsible_audit_token
+                && own.cs_validation_category == process.cs_validation_category)
 }
 
 /// The number of texts that are shown of a process.
@@ -138,7 +135,7 @@ impl Text {
         let place = (pid ^ token.pidversion().unwrap_or(0)) as usize % REMEMBERED;
         if !self.blocks[place].is_of(process, self.verbose) {
             let mut block = std::mem::take(&mut self.blocks[place]);
-            block.become_of(process, self.verbose);
+            block.become_of(process);
             self.render(&mut block, process);
             self.blocks[place] = block;
         }

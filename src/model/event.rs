@@ -151,7 +151,7 @@ fn push_char(point: u32, bytes: &mut Vec<u8>) {
 }
 
 /// A point in time, in seconds and nanoseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     /// Whole seconds.
     pub seconds: i64,

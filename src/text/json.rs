@@ -338,6 +338,17 @@ impl<'m> Scanner<'m> {
         Ok(())
     }
 
+    /// Reads past the value that is next if it is written just so.
+    #[inline]
+    pub fn is(&mut self, value: &[u8]) -> bool {
+        self.peek();
+        let is_so = self.text[self.at..].starts_with(value);
+        if is_so {
+            self.at += value.len();
+        }
+        is_so
+    }
+
     /// Reads any value and returns it as it is written.
     pub fn value(&mut self) -> Result<&'m [u8]> {
         self.peek();
