@@ -162,7 +162,7 @@ fn the_sample_is_read_whole() {
 #[test]
 fn made_up_macs_are_read_whole() {
     let Some(ui) = ui() else { return };
-    for (seed, pids, events) in [(1, 1000, 20_000), (2, 70, 3000), (3, 70, 3000)] {
+    for (seed, pids, events) in [(1, 1000, 8000), (2, 70, 3000), (3, 70, 3000)] {
         let mut world = World::new(seed, pids);
         world.live(events);
         check(&ui, &world.lines);

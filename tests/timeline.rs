@@ -803,6 +803,11 @@ fn only_what_is_shown_is_drawn_with_those_above() {
     let limited = draw_lines(&world.lines, &["-F", "perfetto", "-n", "3"]);
     let drawing = perfetto(&limited);
     assert_eq!(drawing.events().len(), 3);
+    assert_eq!(
+        drawing.named("ls").len(),
+        0,
+        "nothing is drawn after the limit"
+    );
     let recorded = tempfile::NamedTempFile::new().expect("a file");
     let path = recorded.path().to_str().expect("UTF-8");
     draw_lines(&world.lines, &["-F", "perfetto", "-e", "open", "-w", path]);

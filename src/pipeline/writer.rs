@@ -198,6 +198,9 @@ impl Writer {
                     (false, false) => text.extend_from_slice(fact.text),
                 }
             }
+            if stages.iter().any(|stage| stage.is_over()) {
+                break;
+            }
         }
         buffers.give(std::mem::replace(&mut decoded.text, text));
         decoded.record = record;
