@@ -43,6 +43,8 @@ fn main() -> std::io::Result<()> {
     let json = ["-F", "json", "-r", file];
     let perfetto = ["-F", "perfetto", "-r", file];
     let chrome = ["-F", "chrome", "-r", file];
+    let summary = ["-c", "-r", file];
+    let tree = ["--tree", "-r", file];
     let exec = ["-e", "exec", "-F", "json", "-r", file];
     println!("| proctracer | seconds | MB/s | peak memory, MiB |");
     println!("|---|---|---|---|");
@@ -52,6 +54,8 @@ fn main() -> std::io::Result<()> {
         ("to json", &json),
         ("to perfetto", &perfetto),
         ("to chrome", &chrome),
+        ("`-c`", &summary),
+        ("`--tree`", &tree),
         ("`-e exec -F json`", &exec),
     ] {
         let run = Measured::of(RUNS, || proctracer(args));
@@ -75,8 +79,13 @@ fn main() -> std::io::Result<()> {
         pair(
             "to text, and DuckDB's `read_json`, 12 columns",
             &text,
-            || duckdb(file),
+            || duckdb(COLUMNS, file),
         );
+        pair("`-c`, and to text", &summary, || Some(proctracer(&text)));
+        pair("`--tree`, and to text", &tree, || Some(proctracer(&text)));
+        pair("`-c`, and DuckDB's same three tables", &summary, || {
+            duckdb(TABLES, file)
+        });
         pair("to perfetto, and to text", &perfetto, || {
             Some(proctracer(&text))
         });
@@ -187,24 +196,47 @@ fn peak_mib(id: u32) -> f64 {
     peak
 }
 
-/// DuckDB reading twelve columns, through its shell or its Python module. Its own time only.
-fn duckdb(file: &str) -> Option<Run> {
-    const SCRIPT: &str = r"
+/// Twelve columns, read by DuckDB.
+const COLUMNS: &str = r"
+ints = 'version seq_num global_seq_num mach_time event_type action_type schema_version'.split()
+columns = {name: 'BIGINT' for name in ints} | {name: 'JSON' for name in 'process event thread action'.split()} | {'time': 'VARCHAR'}
+names = ', '.join(f'max({name}::VARCHAR)' for name in columns)
+query(f'select {names} from read_json(?, format=$$newline_delimited$$, columns={columns})', [sys.argv[1]])
+";
+
+/// The tables of a summary by DuckDB: by event, by program, by file, each with its processes.
+const TABLES: &str = r"
+columns = {'process': 'JSON', 'event': 'JSON', 'time': 'VARCHAR'}
+paths = ['file.path', 'target.path', 'source.path', 'target.executable.path']
+files = ', '.join(f'json_extract_string(event, $$$.$$ || name || $$.{path}$$)' for path in paths)
+query(f'''create temp table events as select
+    json_keys(event)[1] as name,
+    time,
+    process->>'$.executable.path' as program,
+    (process->>'$.audit_token.pid') || ' ' || (process->>'$.start_time') as actor,
+    (event->>'$.exit.stat')::BIGINT as status,
+    list_distinct(list_filter([{files}], lambda path: path is not null)) as files
+    from read_json(?, format='newline_delimited', columns={columns})''', [sys.argv[1]])
+query('select name, count(*), count(distinct actor), min(time), max(time) from events group by name order by 2 desc')
+query('select program, count(*), count(distinct actor), count(distinct case when status <> 0 then actor end) from events group by program order by 2 desc')
+query('select file, count(*), count(distinct actor) from (select unnest(files) as file, actor from events) group by file order by 2 desc')
+";
+
+/// Runs queries of DuckDB, through its Python module. Their own time only.
+fn duckdb(queries: &str, file: &str) -> Option<Run> {
+    const BEGIN: &str = r"
 import sys, time
 try:
     import duckdb
 except ImportError:
     sys.exit(1)
-ints = 'version seq_num global_seq_num mach_time event_type action_type schema_version'.split()
-columns = {name: 'BIGINT' for name in ints} | {name: 'JSON' for name in 'process event thread action'.split()} | {'time': 'VARCHAR'}
 connection = duckdb.connect()
+query = lambda *args: connection.execute(*args).fetchall()
 start = time.perf_counter()
-names = ', '.join(f'max({name}::VARCHAR)' for name in columns)
-connection.execute(f'select {names} from read_json(?, format=$$newline_delimited$$, columns={columns})', [sys.argv[1]]).fetchall()
-print(time.perf_counter() - start)
 ";
+    let script = format!("{BEGIN}{queries}print(time.perf_counter() - start)\n");
     let mut child = Command::new("python3")
-        .args(["-c", SCRIPT, file])
+        .args(["-c", &script, file])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -79,17 +79,7 @@ impl From<&'static str> for Text<'_> {
 
 /// Appends the bytes that the inside of a JSON string stands for.
 fn push_unescaped(json: &[u8], bytes: &mut Vec<u8>) {
-    let mut rest = json;
-    // Nearly every escape in eslogger's output is that of a slash.
-    while let Some(backslash) = memchr::memchr(b'\\', rest)
-        && rest.get(backslash + 1) == Some(&b'/')
-    {
-        bytes.extend_from_slice(&rest[..backslash]);
-        rest = &rest[backslash + 1..];
-    }
-    let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-    bytes.extend_from_slice(&rest[..plain]);
-    rest = &rest[plain..];
+    let mut rest = push_unescaping_slashes(json, bytes);
     while let [b'\\', escape, after @ ..] = rest {
         rest = after;
         match escape {
@@ -109,6 +99,21 @@ fn push_unescaped(json: &[u8], bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&rest[..plain]);
         rest = &rest[plain..];
     }
+}
+
+/// Appends the inside of a JSON string without the backslashes before slashes, up to the first other escape, and returns
+/// what is left. Nearly every escape in eslogger's output is that of a slash.
+pub fn push_unescaping_slashes<'j>(json: &'j [u8], out: &mut Vec<u8>) -> &'j [u8] {
+    let mut from = 0;
+    for backslash in memchr::memchr_iter(b'\\', json) {
+        out.extend_from_slice(&json[from..backslash]);
+        if json.get(backslash + 1) != Some(&b'/') {
+            return &json[backslash..];
+        }
+        from = backslash + 1;
+    }
+    out.extend_from_slice(&json[from..]);
+    &[]
 }
 
 /// The four hexadecimal digits that `text` begins with, and what follows them.

@@ -9,7 +9,7 @@ use std::io::Write as _;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
-use crate::model::event::Text;
+use crate::model::event::{Text, push_unescaping_slashes};
 
 /// Appends `text`, escaped.
 pub fn push(out: &mut Vec<u8>, text: Text<'_>) {
@@ -19,7 +19,7 @@ pub fn push(out: &mut Vec<u8>, text: Text<'_>) {
         Text::Json(json) => {
             let start = out.len();
             // Nearly every escape in eslogger's output is that of a slash; those are dropped on the way.
-            if !push_unescaping_slashes(out, json) || !is_plain(&out[start..]) {
+            if !push_unescaping_slashes(json, out).is_empty() || !is_plain(&out[start..]) {
                 out.truncate(start);
                 push_bytes(out, &text.bytes());
             }
@@ -159,20 +159,6 @@ fn special(word: u64) -> u64 {
     let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
     let backslash = below(word ^ (ONES * 0x5c), 1);
     (below(word, 0x20) | backslash | word | word.wrapping_add(ONES)) & HIGH
-}
-
-/// Appends the inside of a JSON string without the backslashes before slashes; false at any other escape.
-fn push_unescaping_slashes(out: &mut Vec<u8>, json: &[u8]) -> bool {
-    let mut from = 0;
-    for backslash in memchr::memchr_iter(b'\\', json) {
-        if json.get(backslash + 1) != Some(&b'/') {
-            return false;
-        }
-        out.extend_from_slice(&json[from..backslash]);
-        from = backslash + 1;
-    }
-    out.extend_from_slice(&json[from..]);
-    true
 }
 
 /// Appends one line of JSON in which a terminal finds nothing to act on: in strings, what [`is_unseen`] or DEL says is
