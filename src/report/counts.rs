@@ -9,9 +9,12 @@ pub struct Counts(Vec<(u32, u64)>);
 impl Counts {
     /// Counts one of a kind.
     pub fn add(&mut self, kind: u32) {
-        match self.0.iter_mut().find(|(own, _)| *own == kind) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((kind, 1)),
+        if let Some((_, count)) = self.0.iter_mut().find(|(own, _)| *own == kind) {
+            *count += 1;
+        } else {
+            // Most have few kinds, and there are many of them.
+            self.0.reserve_exact(1);
+            self.0.push((kind, 1));
         }
     }
 

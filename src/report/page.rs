@@ -62,12 +62,15 @@ impl Page {
         Some(width.unwrap_or(USUAL).max(NARROWEST))
     }
 
-    /// Appends JSON; on a terminal, with nothing in it that a terminal acts on.
-    pub fn push_json(self, out: &mut Vec<u8>, json: &[u8]) {
+    /// On a terminal, leaves nothing in the JSON from `start` on that a terminal acts on.
+    pub fn make_json_safe(self, out: &mut Vec<u8>, start: usize) {
         if self.terminal.is_some() {
-            escape::push_json_for_terminal(out, json);
-        } else {
-            out.extend_from_slice(json);
+            let json = out.split_off(start);
+            for line in json.split_inclusive(|byte| *byte == b'\n') {
+                let (object, end) = line.split_at(line.len() - usize::from(line.ends_with(b"\n")));
+                escape::push_json_for_terminal(out, object);
+                out.extend_from_slice(end);
+            }
         }
     }
 }

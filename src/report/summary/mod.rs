@@ -19,6 +19,7 @@ use crate::order::stage::{Stage, Verdict};
 use print::View;
 use table::{Ids, Row, Table};
 
+use by::Cell;
 pub use by::{By, SortBy};
 
 /// What a summary shows.
@@ -37,7 +38,7 @@ pub struct Options {
 }
 
 /// How many pairs of a process and a name are remembered before those of processes that have ended are forgotten.
-const MAX_PAIRS: usize = 1 << 20;
+const MAX_PAIRS: usize = 1 << 19;
 
 /// The names that a process had to do with, by the ids of their rows.
 #[derive(Debug, Default)]
@@ -93,9 +94,12 @@ impl Summary {
             .and_then(|place| self.processes.get_mut(place))
             .map(|process| &mut process.data);
         let mut pairs = 0;
-        let mut count = |row: &mut Row| {
+        let sorts_by_time = matches!(self.options.sort_by, SortBy::First | SortBy::Last);
+        let mut count = |by: By, row: &mut Row| {
             row.events += 1;
-            row.times.add(time);
+            if sorts_by_time || by.columns().contains(&Cell::First) {
+                row.add_time(time);
+            }
             if let Some(met) = &mut met
                 && !met.is_forgotten
                 && met.ids.insert(row.id)
@@ -106,11 +110,11 @@ impl Summary {
             row.id
         };
         let name = event_name(&fact.event);
-        let event = count(self.by_event.row(&name, &mut self.ids));
+        let event = count(By::Event, self.by_event.row(&name, &mut self.ids));
         for (by, table) in &mut self.tables {
             by.names(fact, process, &mut |name| {
                 let row = table.row(name, &mut self.ids);
-                count(row);
+                count(*by, row);
                 if *by == By::File {
                     row.counts.add(event);
                 }
@@ -174,9 +178,9 @@ impl Summary {
     fn write(&self, missing: &Missing, page: Page, out: &mut Vec<u8>) {
         let view = View::new(self, page);
         if self.look.json {
-            let mut json = Vec::new();
-            view.push_json(missing, &mut json);
-            page.push_json(out, &json);
+            let start = out.len();
+            view.push_json(missing, out);
+            page.make_json_safe(out, start);
         } else {
             view.push_text(missing, out);
         }

@@ -1,7 +1,8 @@
 //! A summary in text and in JSON.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::HashMap;
+
+use hashbrown::HashMap;
 
 use super::super::columns::Columns;
 use super::super::counts::Counts;
@@ -34,13 +35,21 @@ pub(super) struct View<'s> {
     events: HashMap<u32, String>,
 }
 
-/// A row of a table with what is shown of its name.
+/// A row of a table.
 struct Line<'s> {
     row: &'s Row,
     name: &'s [u8],
-    shown: String,
-    process: Option<&'s Process<Met>>,
-    files: u64,
+    /// Where the names are processes, the process and its command.
+    process: Option<(&'s Process<Met>, String)>,
+}
+
+/// The rows of a table that are shown, in their order.
+struct Top<'s> {
+    lines: Vec<Line<'s>>,
+    /// How many names there are besides.
+    more: u64,
+    /// How many events those have.
+    more_events: u64,
 }
 
 fn push_line(out: &mut Vec<u8>, line: &str) {
@@ -122,94 +131,92 @@ impl<'s> View<'s> {
         })
     }
 
-    /// The rows of a table in their order.
-    fn lines(&self, by: By) -> Vec<Line<'s>> {
-        let Some(table) = self.summary.table(by) else {
-            return Vec::new();
+    /// The first rows of a table, as many as are asked for.
+    fn top(&self, by: By) -> Option<Top<'s>> {
+        let table = self.summary.table(by)?;
+        let process = |name: &[u8]| {
+            let place = name.try_into().map(usize::from_le_bytes).ok();
+            let process = self.summary.processes.get(place?)?;
+            Some((process, process.command(false)))
         };
-        let mut files: HashMap<&[u8], u64> = HashMap::new();
-        if by == By::Folder
-            && let Some(table) = self.summary.table(By::File)
+        let line = |(name, row): (&'s [u8], &'s Row)| Line {
+            row,
+            name,
+            process: (by == By::Process).then(|| process(name)).flatten(),
+        };
+        let mut lines: Vec<_> = table.iter().map(line).collect();
+        let folded = table.folded();
+        let mut top = Top {
+            lines: Vec::new(),
+            more: folded.names,
+            more_events: folded.events,
+        };
+        if let Some(count) = self.summary.options.top
+            && count < lines.len()
         {
+            lines.select_nth_unstable_by(count, |a, b| self.compare(a, b));
+            top.more += (lines.len() - count) as u64;
+            let events = lines[count..].iter().map(|line| line.row.events);
+            top.more_events += events.sum::<u64>();
+            lines.truncate(count);
+        }
+        lines.sort_unstable_by(|a, b| self.compare(a, b));
+        top.lines = lines;
+        (!top.lines.is_empty()).then_some(top)
+    }
+
+    /// How many files lie directly in each folder.
+    fn files(&self) -> HashMap<&'s [u8], u64> {
+        let mut files = HashMap::new();
+        if let Some(table) = self.summary.table(By::File) {
             for (name, _) in table.iter() {
                 *files.entry(folder(name)).or_default() += 1;
             }
         }
-        let line = |(name, row): (&'s [u8], &'s Row)| Line {
-            row,
-            name,
-            shown: String::new(),
-            process: None,
-            files: files.get(name).copied().unwrap_or(0),
-        };
-        let mut lines: Vec<_> = table.iter().map(line).collect();
-        if by == By::Process {
-            for line in &mut lines {
-                let place = line.name.try_into().map(usize::from_le_bytes).ok();
-                line.process = place.and_then(|place| self.summary.processes.get(place));
-                line.shown = line.process.map_or_else(String::new, |p| p.command(false));
-            }
-        }
-        lines.sort_unstable_by(|a, b| self.compare(a, b));
-        for line in &mut lines {
-            if line.process.is_none() {
-                line.shown = shown(line.name);
-            }
-        }
-        lines
+        files
     }
 
     fn compare(&self, a: &Line<'_>, b: &Line<'_>) -> Ordering {
-        let by_number = |key: fn(&Row) -> u64| Reverse(key(a.row)).cmp(&Reverse(key(b.row)));
-        let by_name = || match (a.process, b.process) {
-            (Some(one), Some(other)) => a
-                .shown
-                .cmp(&b.shown)
+        let by_number = |key: fn(&Row) -> u64| key(b.row).cmp(&key(a.row));
+        let by_name = || match (&a.process, &b.process) {
+            (Some((one, command)), Some((other, others))) => command
+                .cmp(others)
                 .then_with(|| (one.pid, a.row.id).cmp(&(other.pid, b.row.id))),
             _ => a.name.cmp(b.name),
         };
         match self.summary.options.sort_by {
             SortBy::Events => by_number(|row| row.events),
-            SortBy::Procs => by_number(|row| row.processes),
-            SortBy::Failed => by_number(|row| row.failed),
-            SortBy::First => a.row.times.first().cmp(&b.row.times.first()),
-            SortBy::Last => b.row.times.last().cmp(&a.row.times.last()),
+            SortBy::Procs => by_number(|row| row.processes.into()),
+            SortBy::Failed => by_number(|row| row.failed.into()),
+            SortBy::First => a.row.times().first().cmp(&b.row.times().first()),
+            SortBy::Last => b.row.times().last().cmp(&a.row.times().last()),
             SortBy::Name => Ordering::Equal,
         }
         .then_with(by_name)
     }
 
     fn push_table(&self, out: &mut Vec<u8>, by: By, clock: &mut Clock) {
-        let lines = self.lines(by);
-        let folded = self.summary.table(by).map(Table::folded);
-        let folded = folded.unwrap_or_default();
-        if lines.is_empty() {
+        let Some(top) = self.top(by) else {
             return;
-        }
-        let (top, rest) = match self.summary.options.top {
-            Some(top) if top < lines.len() => lines.split_at(top),
-            _ => (&lines[..], &[][..]),
         };
         let kinds = by.columns();
         let column = |kind: &Cell| kind.column();
         let mut columns = Columns::new(kinds.iter().map(column).collect(), by.head());
-        let with_dates = self.is_longer_than_a_day();
-        let mut cells_of = |line: &Line<'_>| -> Vec<String> {
-            let text = |kind: &Cell| self.cell(*kind, line, with_dates, clock);
-            kinds.iter().map(text).collect()
+        let mut cells = Cells {
+            files: if by == By::Folder {
+                self.files()
+            } else {
+                HashMap::new()
+            },
+            events: self.summary.events,
+            with_dates: self.is_longer_than_a_day(),
+            clock,
         };
-        let rows: Vec<_> = top.iter().map(&mut cells_of).collect();
-        let more = rest.len() as u64 + folded.names;
-        let more_events = rest.iter().map(|line| line.row.events).sum::<u64>() + folded.events;
-        let more_cells = kinds.iter().map(|kind| match kind {
-            Cell::Events if kinds.contains(&Cell::Percent) => Count(more_events).to_string(),
-            Cell::Percent => percent(more_events, self.summary.events),
-            _ => String::new(),
-        });
-        let more_cells: Vec<_> = more_cells.collect();
-        for texts in rows.iter().chain([&more_cells]) {
-            columns.fit(texts);
+        for line in &top.lines {
+            columns.fit(&cells.of(kinds, line));
         }
+        let more = cells.of_more(kinds, top.more_events);
+        columns.fit(&more);
         let room = self
             .width
             .map(|width| width.saturating_sub(columns.indent()));
@@ -217,36 +224,37 @@ impl<'s> View<'s> {
             |_: usize, text: &str, out: &mut Vec<u8>| out.extend_from_slice(text.as_bytes());
         out.push(b'\n');
         columns.push_head(out);
-        for (line, texts) in top.iter().zip(&rows) {
-            columns.push(out, texts, plain);
+        for line in &top.lines {
+            columns.push(out, &cells.of(kinds, line), plain);
             push_line(out, &self.name(by, line, room));
         }
-        if more > 0 {
-            columns.push(out, &more_cells, plain);
-            push_line(out, &format!("{} more", Count(more)));
+        if top.more > 0 {
+            columns.push(out, &more, plain);
+            push_line(out, &format!("{} more", Count(top.more)));
         }
     }
 
     /// The name of a row in so much room, of a file with its events.
     fn name(&self, by: By, line: &Line<'_>, room: Option<usize>) -> String {
-        let name = match by {
-            By::Team if line.name.is_empty() => "-",
-            _ => &line.shown,
+        let name = match (&line.process, by) {
+            (Some((_, command)), _) => command.clone(),
+            (None, By::Team) if line.name.is_empty() => "-".to_owned(),
+            (None, _) => shown(line.name),
         };
         let Some(room) = room else {
-            return name.to_owned() + &self.events(by, &line.row.counts, NAMED);
+            return name + &self.events(by, &line.row.counts, NAMED);
         };
         match by {
             By::File => {
                 // Two events stay; a third is named where there is room for it.
                 let mut events = self.events(by, &line.row.counts, NAMED);
-                if cells(name) + cells(&events) > room {
+                if cells(&name) + cells(&events) > room {
                     events = self.events(by, &line.row.counts, NAMED - 1);
                 }
-                cut_path(name, room.saturating_sub(cells(&events))) + &events
+                cut_path(&name, room.saturating_sub(cells(&events))) + &events
             }
-            By::Program | By::Folder => cut_path(name, room),
-            _ => cut(name, room),
+            By::Program | By::Folder => cut_path(&name, room),
+            _ => cut(&name, room),
         }
     }
 
@@ -280,28 +288,6 @@ impl<'s> View<'s> {
         let times = &self.summary.times;
         let span = times.first().zip(times.last());
         span.is_some_and(|(first, last)| nanos_between(first, last) > DAY)
-    }
-
-    fn cell(&self, kind: Cell, line: &Line<'_>, with_dates: bool, clock: &mut Clock) -> String {
-        let mut time = |time: Option<Timestamp>| {
-            let text = time.map_or_else(String::new, |time| second(clock, time));
-            match text.split_once(' ') {
-                Some((_, time)) if !with_dates => time.to_owned(),
-                _ => text,
-            }
-        };
-        match kind {
-            Cell::Events => Count(line.row.events).to_string(),
-            Cell::Percent => percent(line.row.events, self.summary.events),
-            Cell::Processes => Count(line.row.processes).to_string(),
-            Cell::Failed if line.row.failed == 0 => String::new(),
-            Cell::Failed => Count(line.row.failed).to_string(),
-            Cell::Files => Count(line.files).to_string(),
-            Cell::First => time(line.row.times.first()),
-            Cell::Last => time(line.row.times.last()),
-            Cell::Pid => line.process.map_or_else(String::new, |p| p.pid.to_string()),
-            Cell::Exit => line.process.map_or_else(String::new, exit_of),
-        }
     }
 
     pub(super) fn push_json(&self, missing: &Missing, out: &mut Vec<u8>) {
@@ -340,15 +326,22 @@ impl<'s> View<'s> {
     }
 
     fn push_json_table(&self, json: &mut Writer<'_>, by: By, clock: &mut Clock) {
-        let lines = self.lines(by);
+        let top = self.top(by);
+        let files = if by == By::Folder {
+            self.files()
+        } else {
+            HashMap::new()
+        };
         json.key(&format!("by_{}", by.one()));
         json.array(|json| {
-            for line in lines
-                .iter()
-                .take(self.summary.options.top.unwrap_or(usize::MAX))
-            {
+            for line in top.iter().flat_map(|top| &top.lines) {
                 json.element();
-                json.object(|json| self.push_json_row(json, by, line, clock));
+                json.object(|json| {
+                    self.push_json_row(json, by, line, clock);
+                    if let Some(files) = files.get(line.name) {
+                        json.number("files", files);
+                    }
+                });
             }
         });
         let folded = self.summary.table(by).map(Table::folded);
@@ -364,24 +357,21 @@ impl<'s> View<'s> {
 
     fn push_json_row(&self, json: &mut Writer<'_>, by: By, line: &Line<'_>, clock: &mut Clock) {
         let row = line.row;
-        match by {
-            By::Process => {
-                if let Some(process) = line.process {
-                    json.number("pid", process.pid);
-                    push_process(json, process, clock);
-                }
+        match (&line.process, by) {
+            (Some((process, _)), _) => {
+                json.number("pid", process.pid);
+                push_process(json, process, clock);
             }
-            By::User => json.number("euid", &line.shown),
-            By::Team if line.name.is_empty() => json.null(by.one()),
-            _ => json.string(by.one(), line.name),
+            (None, By::User) => json.number("euid", shown(line.name)),
+            (None, By::Team) if line.name.is_empty() => json.null(by.one()),
+            (None, _) => json.string(by.one(), line.name),
         }
         json.number("events", row.events);
         for kind in by.columns() {
             match kind {
                 Cell::Processes => json.number("processes", row.processes),
                 Cell::Failed => json.number("failed", row.failed),
-                Cell::Files => json.number("files", line.files),
-                Cell::First => push_times(json, &row.times, clock),
+                Cell::First => push_times(json, &row.times(), clock),
                 _ => {}
             }
         }
@@ -392,6 +382,56 @@ impl<'s> View<'s> {
                     json.number(event, count);
                 }
             });
+        }
+    }
+}
+
+/// Makes the cells of rows.
+struct Cells<'s, 'c> {
+    files: HashMap<&'s [u8], u64>,
+    /// How many events there are in all.
+    events: u64,
+    with_dates: bool,
+    clock: &'c mut Clock,
+}
+
+impl Cells<'_, '_> {
+    fn of(&mut self, kinds: &[Cell], line: &Line<'_>) -> Vec<String> {
+        kinds.iter().map(|kind| self.cell(*kind, line)).collect()
+    }
+
+    /// The cells of what isn't shown one by one, which has so many events.
+    fn of_more(&self, kinds: &[Cell], events: u64) -> Vec<String> {
+        let cell = |kind: &Cell| match kind {
+            Cell::Events if kinds.contains(&Cell::Percent) => Count(events).to_string(),
+            Cell::Percent => percent(events, self.events),
+            _ => String::new(),
+        };
+        kinds.iter().map(cell).collect()
+    }
+
+    fn cell(&mut self, kind: Cell, line: &Line<'_>) -> String {
+        let row = line.row;
+        let process = line.process.as_ref().map(|(process, _)| process);
+        match kind {
+            Cell::Events => Count(row.events).to_string(),
+            Cell::Percent => percent(row.events, self.events),
+            Cell::Processes => Count(row.processes.into()).to_string(),
+            Cell::Failed if row.failed == 0 => String::new(),
+            Cell::Failed => Count(row.failed.into()).to_string(),
+            Cell::Files => Count(self.files.get(line.name).copied().unwrap_or(0)).to_string(),
+            Cell::First => self.time(row.times().first()),
+            Cell::Last => self.time(row.times().last()),
+            Cell::Pid => process.map_or_else(String::new, |process| process.pid.to_string()),
+            Cell::Exit => process.map_or_else(String::new, |process| exit_of(process)),
+        }
+    }
+
+    fn time(&mut self, time: Option<Timestamp>) -> String {
+        let text = time.map_or_else(String::new, |time| second(self.clock, time));
+        match text.split_once(' ') {
+            Some((_, time)) if !self.with_dates => time.to_owned(),
+            _ => text,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use hashbrown::{HashMap, HashSet};
 
 use super::super::counts::{Counts, Times};
+use crate::model::event::Timestamp;
 
 /// How many names a table counts one by one. Beyond that the rarest are folded together.
 pub const LIMIT: usize = 100_000;
@@ -14,16 +15,28 @@ pub const LIMIT: usize = 100_000;
 pub struct Row {
     /// Stands for the name; unique among the rows of all tables that share a [`Ids`].
     pub id: u32,
+    /// The processes that its events are of.
+    pub processes: u32,
+    /// The processes that failed.
+    pub failed: u32,
     /// Its events.
     pub events: u64,
-    /// The processes that they are of.
-    pub processes: u64,
-    /// The processes that failed.
-    pub failed: u64,
-    /// When they happened.
-    pub times: Times,
+    /// When they happened, where that is asked for.
+    times: Option<Box<Times>>,
     /// How many of each event, where that is asked for.
     pub counts: Counts,
+}
+
+impl Row {
+    /// Takes the time of another event in.
+    pub fn add_time(&mut self, time: Option<Timestamp>) {
+        self.times.get_or_insert_default().add(time);
+    }
+
+    /// When its events happened, where that was asked for.
+    pub fn times(&self) -> Times {
+        self.times.as_deref().copied().unwrap_or_default()
+    }
 }
 
 /// Gives rows their ids.
@@ -61,10 +74,10 @@ impl Table {
     pub fn row(&mut self, name: &[u8], ids: &mut Ids) -> &mut Row {
         self.rows.entry_ref(name).or_insert_with(|| Row {
             id: ids.next(),
-            events: 0,
             processes: 0,
             failed: 0,
-            times: Times::default(),
+            events: 0,
+            times: None,
             counts: Counts::default(),
         })
     }

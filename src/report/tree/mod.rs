@@ -101,9 +101,9 @@ impl Tree {
         let rows = Rows::of(&self.processes, self.nest_by);
         let view = View::new(self, page);
         if self.look.json {
-            let mut json = Vec::new();
-            view.push_json(&rows, &mut json);
-            page.push_json(out, &json);
+            let start = out.len();
+            view.push_json(&rows, out);
+            page.make_json_safe(out, start);
         } else {
             view.push_text(&rows, out);
         }
