@@ -391,6 +391,7 @@ fn reports(cli: &Cli, style: Style) -> anyhow::Result<Stages> {
     let look = Look {
         json: is_json,
         utc: style.utc,
+        is_set_off: cli.summary && style.kind == format::Kind::Line,
         end: Page {
             terminal: style.terminal.then_some(shown),
             palette: style.palette,
@@ -422,7 +423,6 @@ fn reports(cli: &Cli, style: Style) -> anyhow::Result<Stages> {
             sort_by: cli.summary_sort_by,
             top: (top > 0).then_some(top),
             with_events,
-            after_others: cli.tree.is_some() || with_events && style.kind == format::Kind::Line,
         };
         stages.push(Box::new(Summary::new(options, look)));
     }

@@ -517,7 +517,7 @@ fn a_tree_and_a_summary() {
     let events = printed(&["-F", "line"], &messages);
     assert_same(
         &printed(&["--tree", "-C", "-F", "line"], &messages),
-        &[events + &tree, summary].join("\n"),
+        &[events, tree, summary].join("\n"),
     );
     let json = |args: &[&str]| printed(&[&["-F", "json"], args].concat(), &messages);
     assert_eq!(json(&["--tree", "-c"]), json(&["--tree"]) + &json(&["-c"]));

@@ -20,10 +20,21 @@ pub struct Look {
     pub json: bool,
     /// True for times in UTC.
     pub utc: bool,
+    /// True if a line is left free between the events and the first report.
+    pub is_set_off: bool,
     /// What the report at the end is printed on.
     pub end: Page,
     /// What a report is printed on for somebody who asks meanwhile.
     pub meanwhile: Page,
+}
+
+impl Look {
+    /// Leaves a line free before a report, where another one or events come before it.
+    pub fn push_gap(&self, out: &mut Vec<u8>, after_events: bool) {
+        if !self.json && (!out.is_empty() || after_events && self.is_set_off) {
+            out.push(b'\n');
+        }
+    }
 }
 
 /// Which terminal reads a report.

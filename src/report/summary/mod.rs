@@ -33,8 +33,6 @@ pub struct Options {
     pub top: Option<usize>,
     /// True if the events are shown, too.
     pub with_events: bool,
-    /// True if a line is left free before it.
-    pub after_others: bool,
 }
 
 /// How many pairs of a process and a name are remembered before those of processes that have ended are forgotten.
@@ -218,10 +216,12 @@ impl Stage for Summary {
     }
 
     fn report(&mut self, missing: &Missing, out: &mut Vec<u8>) {
+        self.look.push_gap(out, false);
         self.write(missing, self.look.meanwhile, out);
     }
 
     fn end(&mut self, missing: &Missing, out: &mut Vec<u8>) {
+        self.look.push_gap(out, self.events > 0);
         self.write(missing, self.look.end, out);
     }
 }

@@ -69,9 +69,6 @@ impl<'s> View<'s> {
     }
 
     pub(super) fn push_text(&self, missing: &Missing, out: &mut Vec<u8>) {
-        if self.summary.options.after_others {
-            out.push(b'\n');
-        }
         let mut clock = Clock::new(self.summary.look.utc);
         push_line(out, &self.head(missing, &mut clock));
         if let Some(lives) = self.lives.line() {

@@ -59,6 +59,7 @@ pub struct Tree {
     times: Times,
     /// When the first event was.
     begin: Option<Timestamp>,
+    has_shown: bool,
     kinds: Vec<String>,
     kind_of: HashMap<Box<[u8]>, u32>,
 }
@@ -74,6 +75,7 @@ impl Tree {
             processes: Processes::default(),
             times: Times::default(),
             begin: None,
+            has_shown: false,
             kinds: Vec::new(),
             kind_of: HashMap::new(),
         }
@@ -129,6 +131,7 @@ impl Stage for Tree {
         if !shown {
             return Verdict::Hide;
         }
+        self.has_shown = true;
         let is_life = matches!(fact.event, EventType::Known(row) if ["fork", "exec", "exit"].contains(&row.name));
         let kind = (!is_life).then(|| self.kind(&fact.event));
         if let Some(process) = process.and_then(|place| self.processes.get_mut(place)) {
@@ -153,6 +156,7 @@ impl Stage for Tree {
     }
 
     fn end(&mut self, _: &Missing, out: &mut Vec<u8>) {
+        self.look.push_gap(out, self.has_shown);
         self.write(self.look.end, out);
     }
 }
