@@ -3,6 +3,9 @@
 /// The number of warnings about a source after which further ones are only counted.
 pub const MAX_WARNINGS: u64 = 50;
 
+/// What is wrong with a line that has nothing that could be a message.
+pub const NO_OBJECT: &str = "no JSON object";
+
 /// Something in the input that was not as it should be.
 #[derive(Debug)]
 pub struct Damage {

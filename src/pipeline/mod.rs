@@ -82,6 +82,8 @@ pub struct Found {
     pub damage: Vec<Damage>,
     /// The numbers of its messages, shown or not.
     pub stretches: Vec<Stretch>,
+    /// True if there is a message in it, shown or not.
+    pub has_messages: bool,
 }
 
 /// What looks at the events in their order, one after the other.

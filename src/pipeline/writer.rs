@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, select};
 use super::feed::{InFlight, Item};
 use super::{Buffers, Control, Decoded, Found, Run};
 use crate::exit::{Exit, reason, warn};
-use crate::order::damage::{Damage, MAX_WARNINGS};
+use crate::order::damage::{Damage, MAX_WARNINGS, NO_OBJECT};
 use crate::order::loss::{Count, Losses, Missing, Origin};
 use crate::order::stage::Verdict;
 use crate::select::Follow;
@@ -319,7 +319,11 @@ struct Stream {
 impl Stream {
     fn report(&mut self, found: &Found) {
         for damage in &found.damage {
-            self.warnings.report(&self.name, damage);
+            self.warnings.take(damage);
+        }
+        self.warnings.has_messages |= found.has_messages;
+        if self.warnings.has_messages {
+            self.warnings.report(&self.name);
         }
         if self.is_live {
             self.losses.report();
@@ -327,7 +331,7 @@ impl Stream {
     }
 
     /// Reports the totals and returns the exit status.
-    fn end(self, result: &io::Result<()>, exit: Exit, fail_on_drop: bool) -> Exit {
+    fn end(mut self, result: &io::Result<()>, exit: Exit, fail_on_drop: bool) -> Exit {
         self.warnings.report_totals(&self.name);
         self.losses.report_totals();
         if let Err(error) = result {
@@ -343,29 +347,54 @@ impl Stream {
     }
 }
 
+/// The number of damaged lines that are reported one by one where there is no message at all.
+const FEW: u64 = 3;
+
 /// Counts damage in a stream.
 #[derive(Default)]
 struct Warnings {
     damaged: u64,
     lost: u64,
+    /// True if there was a message: before, it may be no recording at all.
+    has_messages: bool,
+    /// What is still to be reported: lines and reasons.
+    held: Vec<(u64, String)>,
+    /// How many have been reported.
+    reported: u64,
 }
 
 impl Warnings {
-    fn report(&mut self, name: &str, damage: &Damage) {
-        let before = self.damaged;
+    fn take(&mut self, damage: &Damage) {
+        if self.damaged < MAX_WARNINGS {
+            self.held.push((damage.line, damage.reason.clone()));
+        }
         self.damaged += damage.count;
         self.lost += if damage.is_loss { damage.count } else { 0 };
-        if before < MAX_WARNINGS {
-            warn(format_args!("{name}:{}: {}", damage.line, damage.reason));
+    }
+
+    fn report(&mut self, name: &str) {
+        for (line, reason) in self.held.drain(..) {
+            warn(format_args!("{name}:{line}: {reason}"));
+            self.reported += 1;
         }
-        if before <= MAX_WARNINGS && self.damaged > MAX_WARNINGS {
+        if self.reported == MAX_WARNINGS && self.damaged > MAX_WARNINGS {
             warn(format_args!("{name}: further warnings are only counted"));
+            self.reported += 1;
         }
     }
 
-    fn report_totals(&self, name: &str) {
-        if self.damaged > 0 {
-            let Warnings { damaged, lost } = self;
+    fn report_totals(&mut self, name: &str) {
+        let is_text = self.held.iter().all(|(_, reason)| reason == NO_OBJECT);
+        if let Some((line, reason)) = self.held.first()
+            && !self.has_messages
+            && (is_text || self.damaged > FEW)
+        {
+            warn(format_args!(
+                "{name}: not a recording: no message in it (line {line}: {reason})"
+            ));
+        } else if self.damaged > 0 {
+            self.report(name);
+            let Warnings { damaged, lost, .. } = self;
             warn(format_args!(
                 "{name}: {damaged} damaged, {lost} of them skipped"
             ));

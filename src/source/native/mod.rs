@@ -275,6 +275,7 @@ impl Decode<Batch> for Messages {
         Found {
             damage: Vec::new(),
             stretches: batch.stretches,
+            has_messages: true,
         }
     }
 }

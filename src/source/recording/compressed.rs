@@ -1,9 +1,11 @@
-//! Compressed recordings: gzip members and Zstandard frames, one after the other.
+//! Compressed recordings: gzip members, Zstandard frames and bzip2 streams, one after the other.
 
 use std::io::{self, BufRead, Read};
 
+use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 
+use super::encoding::Order;
 use crate::exit::warn;
 
 /// How something is compressed.
@@ -13,44 +15,71 @@ pub enum Compression {
     Gzip,
     /// A Zstandard frame (RFC 8878).
     Zstd,
+    /// A bzip2 stream.
+    Bzip2,
+    /// In a way that isn't read here: its name, and the command that decompresses a file to standard output.
+    Other(&'static str, &'static str),
 }
 
-/// How many bytes say how something is compressed.
-pub const BEGINNING: usize = 4;
+/// What begins so is compressed in this way.
+const BEGINNINGS: [(&[u8], Compression); 15] = [
+    (b"\x1f\x8b", Compression::Gzip),
+    (b"\x28\xb5\x2f\xfd", Compression::Zstd),
+    (b"BZh", Compression::Bzip2),
+    (b"\xfd7zXZ\0", Compression::Other("xz", "xz -dc")),
+    (b"\x04\x22\x4d\x18", Compression::Other("lz4", "lz4 -dc")),
+    (b"\x02\x21\x4c\x18", Compression::Other("lz4", "lz4 -dc")),
+    (b"PK\x03\x04", Compression::Other("zip", "unzip -p")),
+    (b"PK\x05\x06", Compression::Other("zip", "unzip -p")),
+    (b"7z\xbc\xaf\x27\x1c", Compression::Other("7-Zip", "7z x -so")),
+    (b"LZIP", Compression::Other("lzip", "lzip -dc")),
+    (b"\x1f\x9d", Compression::Other("compress", "uncompress -c")),
+    (b"bvx1", LZFSE),
+    (b"bvx2", LZFSE),
+    (b"bvxn", LZFSE),
+    (b"bvx-", LZFSE),
+];
+
+const LZFSE: Compression = Compression::Other("LZFSE", "compression_tool -decode -i");
+
+/// The end of the first four bytes of a Zstandard frame to skip, which other tools put before or between others; the
+/// first of them is 0x50 to 0x5f.
+const SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
+
+/// How many bytes say how something is compressed, at most.
+pub const BEGINNING: usize = 6;
 
 impl Compression {
     /// How something is compressed that begins so.
     pub fn of(beginning: &[u8]) -> Option<Compression> {
-        match beginning {
-            [0x1f, 0x8b, ..] => Some(Compression::Gzip),
-            // A frame, or one to skip, which other tools put before or between them.
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-                Some(Compression::Zstd)
-            }
-            _ => None,
+        if let [0x50..=0x5f, rest @ ..] = beginning
+            && rest.starts_with(SKIPPABLE)
+        {
+            return Some(Compression::Zstd);
         }
+        let mut all = BEGINNINGS.into_iter();
+        all.find_map(|(magic, compression)| beginning.starts_with(magic).then_some(compression))
     }
 
     /// Returns true if it depends on more bytes.
     pub fn is_undecided(beginning: &[u8]) -> bool {
-        matches!(
-            beginning,
-            [] | [0x1f | 0x28 | 0x50..=0x5f]
-                | [0x28, 0xb5]
-                | [0x28, 0xb5, 0x2f]
-                | [0x50..=0x5f, 0x2a]
-                | [0x50..=0x5f, 0x2a, 0x4d]
-        )
+        let goes_on = |magic: &[u8], beginning: &[u8]| {
+            magic.len() > beginning.len() && magic.starts_with(beginning)
+        };
+        BEGINNINGS
+            .iter()
+            .any(|(magic, _)| goes_on(magic, beginning))
+            || matches!(beginning, [0x50..=0x5f, rest @ ..] if goes_on(SKIPPABLE, rest))
     }
 }
 
-/// The first bytes of what `reader` gives, as many as say how it is compressed.
+/// The first bytes of what `reader` gives, as many as say how it is compressed, and whether it is UTF-16.
 ///
 /// # Errors
 /// Those of `reader`.
 pub fn beginning(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    while Compression::is_undecided(&head) {
+    while Compression::is_undecided(&head) || Order::is_undecided(&head) {
         let mut byte = [0];
         match reader.read(&mut byte) {
             Ok(0) => break,
@@ -75,6 +104,7 @@ pub struct Decompressed<R: BufRead> {
 enum State<R: BufRead> {
     Gzip(Box<GzDecoder<Returned<R>>>),
     Zstd(zstd::Decoder<'static, Returned<R>>),
+    Bzip2(Box<BzDecoder<Returned<R>>>),
     Between(Returned<R>),
     Over,
 }
@@ -116,7 +146,8 @@ impl<R: BufRead> Decompressed<R> {
             Some(Compression::Zstd) => {
                 State::Zstd(zstd::Decoder::with_buffer(reader)?.single_frame())
             }
-            None => {
+            Some(Compression::Bzip2) => State::Bzip2(Box::new(BzDecoder::new(reader))),
+            Some(Compression::Other(..)) | None => {
                 let what = if has_padding {
                     "padding"
                 } else {
@@ -138,6 +169,7 @@ impl<R: BufRead> Read for Decompressed<R> {
             let count = match &mut self.state {
                 State::Gzip(decoder) => decoder.read(buffer)?,
                 State::Zstd(decoder) => decoder.read(buffer)?,
+                State::Bzip2(decoder) => decoder.read(buffer)?,
                 State::Between(_) => 0,
                 State::Over => return Ok(0),
             };
@@ -147,6 +179,7 @@ impl<R: BufRead> Read for Decompressed<R> {
             let reader = match std::mem::replace(&mut self.state, State::Over) {
                 State::Gzip(decoder) => decoder.into_inner(),
                 State::Zstd(decoder) => decoder.finish(),
+                State::Bzip2(decoder) => decoder.into_inner(),
                 State::Between(reader) => reader,
                 State::Over => return Ok(0),
             };

@@ -7,9 +7,11 @@ use std::io::{self, BufRead, Cursor, Read};
 use std::path::PathBuf;
 
 use super::compressed::{self, Compression, Decompressed};
+use super::encoding::{Order, Utf16};
 use super::followed::Growing;
 use super::framing::{Chunk, Framer};
 use crate::exit::check_stdin;
+use crate::model::event::Text;
 use crate::pipeline::{Buffers, Feed};
 use crate::text::escape;
 
@@ -115,17 +117,45 @@ fn read_from(
     result
 }
 
-/// What `reader` gives, decompressed where it begins like something compressed.
+/// What `reader` gives, decompressed where it begins like something compressed, and in UTF-8.
 fn decompressed<'r>(
     mut reader: impl Read + 'r,
     input: &Input,
 ) -> io::Result<Box<dyn BufRead + 'r>> {
     let head = compressed::beginning(&mut reader)?;
     let compression = Compression::of(&head);
+    let order = Order::of(&head);
     let whole = buffered(Cursor::new(head).chain(reader));
-    Ok(match compression {
-        Some(_) => Box::new(buffered(Decompressed::new(whole, input.to_string()))),
-        None => Box::new(whole),
+    match compression {
+        Some(Compression::Other(name, command)) => Err(not_read(input, name, command)),
+        Some(_) => {
+            let mut text = buffered(Decompressed::new(whole, input.to_string()));
+            let head = compressed::beginning(&mut text)?;
+            let order = Order::of(&head);
+            Ok(utf8(Cursor::new(head).chain(text), order))
+        }
+        None => Ok(utf8(whole, order)),
+    }
+}
+
+fn utf8<'r>(reader: impl BufRead + 'r, order: Option<Order>) -> Box<dyn BufRead + 'r> {
+    match order {
+        Some(order) => Box::new(buffered(Utf16::new(reader, order))),
+        None => Box::new(reader),
+    }
+}
+
+/// Why something compressed isn't read, and what to do.
+fn not_read(input: &Input, name: &str, command: &str) -> io::Error {
+    io::Error::other(match input {
+        Input::Stdin => format!("it is compressed with {name}: decompress it with {command}"),
+        Input::File(path) | Input::Followed(path) => {
+            let mut argument = Vec::new();
+            let path = path.as_os_str().as_encoded_bytes();
+            escape::push_argument(&mut argument, Text::Bytes(path));
+            let argument = String::from_utf8_lossy(&argument);
+            format!("it is compressed with {name}: {command} {argument} | proctracer -r -")
+        }
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod compressed;
 mod decode;
+mod encoding;
 mod followed;
 mod framing;
 mod input;
@@ -21,7 +22,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use bumpalo::Bump;
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 pub use decode::Decoder;
 use followed::Followed;
@@ -33,7 +34,7 @@ pub use input::read_live;
 pub use prefilter::Prefilter;
 
 use crate::model::event::{Event, EventType};
-use crate::order::damage::{Damage, MAX_WARNINGS};
+use crate::order::damage::{Damage, MAX_WARNINGS, NO_OBJECT};
 use crate::order::loss::{Origin, Tally};
 use crate::pipeline::{Buffers, Decode, Feed, Found, Piece, Source};
 use crate::select::Need;
@@ -145,7 +146,7 @@ impl Objects {
 
 impl Decode<Chunk> for Objects {
     fn decode(&mut self, chunk: Chunk, event: &mut impl FnMut(&Event<'_>)) -> Found {
-        let damage = decode(
+        let (damage, has_messages) = decode(
             &chunk,
             self.decoder,
             &self.prefilter,
@@ -156,19 +157,20 @@ impl Decode<Chunk> for Objects {
         Found {
             damage,
             stretches: self.tally.take(),
+            has_messages,
         }
     }
 }
 
 /// Reads the events of a chunk, in their order. `tally` takes the numbers of those that `prefilter` rejects
-/// for other reasons than their type, too.
+/// for other reasons than their type, too. Returns what was wrong, and whether there is a message in it.
 pub fn decode(
     chunk: &Chunk,
     decoder: Decoder,
     prefilter: &Prefilter,
     tally: &mut Tally,
     mut event: impl FnMut(&Event<'_>),
-) -> Vec<Damage> {
+) -> (Vec<Damage>, bool) {
     let arena = Bump::new();
     let mut reader = Reader {
         chunk,
@@ -178,6 +180,7 @@ pub fn decode(
         tally,
         event: &mut event,
         damage: Vec::new(),
+        has_messages: false,
         counted: (0, chunk.first_line),
     };
     match &chunk.shape {
@@ -197,7 +200,7 @@ pub fn decode(
             let _ = reader.object(0..chunk.text.len());
         }
     }
-    reader.damage
+    (reader.damage, reader.has_messages)
 }
 
 /// Reads a chunk.
@@ -210,6 +213,7 @@ struct Reader<'m, 't, E> {
     tally: &'t mut Tally,
     event: &'t mut E,
     damage: Vec<Damage>,
+    has_messages: bool,
     /// An offset, and the line that it is in: lines are counted on from there.
     counted: (usize, u64),
 }
@@ -230,6 +234,8 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         let mut at = range.start;
         if self.prefilter.rejects() {
             let text = &self.chunk.text[range.clone()];
+            // Those that are rejected are messages all the same.
+            self.has_messages |= memmem::find(text, b"\"event\"").is_some();
             for (line, is_wanted) in self.prefilter.lines(text) {
                 if is_wanted || !self.skim(&text[line.clone()]) {
                     self.plain_line(range.start + line.start, range.end);
@@ -383,7 +389,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
                 self.damaged(text, false, || "text after an object".to_owned());
             }
             Some(text) if !line.is_reported => {
-                self.damaged(text, true, || "no JSON object".to_owned());
+                self.damaged(text, true, || NO_OBJECT.to_owned());
             }
             _ => {}
         }
@@ -446,6 +452,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
             });
         }
         let event = &message.event;
+        self.has_messages = true;
         self.tally.observe(
             event.event_type,
             event.is_auth(),

@@ -37,7 +37,7 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
             },
             Tally::new(),
         );
-        let damage = decode(&chunk, decoder, &prefilter, &mut tally, |event| {
+        let (damage, _) = decode(&chunk, decoder, &prefilter, &mut tally, |event| {
             format.event(event, &mut out);
         });
         lost += damage.iter().filter(|damage| damage.is_loss).count();
@@ -445,7 +445,7 @@ fn told(chunks: &[Chunk], prefilter: &Prefilter, filter: &Filter) -> (Vec<u8>, V
     let (mut out, mut reports) = (Vec::new(), Vec::new());
     let mut tally = Tally::new();
     for chunk in chunks {
-        let damage = decode(chunk, Decoder::default(), prefilter, &mut tally, |event| {
+        let (damage, _) = decode(chunk, Decoder::default(), prefilter, &mut tally, |event| {
             if filter.passes(event) {
                 format.event(event, &mut out);
             }
