@@ -101,11 +101,11 @@ fn what_is_not_json_is_counted() {
     assert!(
         passwd
             .err
-            .starts_with("proctracer: Cargo.toml:1: no JSON object\n"),
+            .starts_with("proctracer: Cargo.toml: not a recording: no message in it (line 1: "),
         "{}",
         passwd.err
     );
-    let many = given("junk\n".repeat(80));
+    let many = given("junk\n".repeat(80) + &open);
     assert_eq!(warnings(&many).len(), 52);
     assert_eq!(
         warnings(&many)[50..],
@@ -118,7 +118,7 @@ fn what_is_not_json_is_counted() {
 
 #[test]
 fn further_warnings_are_announced_only_where_there_are_some() {
-    let lines = |count: usize| given("junk\n".repeat(count)).err;
+    let lines = |count: usize| given("junk\n".repeat(count) + &message("open")).err;
     let expected = |count: usize| -> String {
         let told = (1..=count.min(50))
             .map(|line| format!("proctracer: standard input:{line}: no JSON object\n"));
@@ -449,7 +449,7 @@ fn files_that_cannot_be_read_are_told_and_the_others_are_read() {
 fn a_name_in_a_warning_is_made_safe() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a\x1b[2J\nb");
-    std::fs::write(&path, "x\n").expect("the file can be written");
+    std::fs::write(&path, "x\n".to_owned() + &message("open")).expect("the file can be written");
     let run = run(&["-r", path.to_str().expect("UTF-8")]);
     assert!(
         run.err.contains(r"/a\x1b[2J\nb:1: no JSON object"),

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::Read as _;
+
 use common::{Run, message, run_with_input};
 use serde_json::{Value, json};
 
@@ -553,4 +555,201 @@ fn what_mac_monitor_adds_is_shown_with_v_only() {
         result["rule_class_string"] = "ES_AUTHORIZATION_RULE_CLASS_USER".into();
     }
     is_the_same("a list", judgement.to_string(), &expected);
+}
+
+/// Runs the program on a file of this name with this content; the file's folder is left out of what is printed.
+fn read_file(name: &str, content: &[u8], args: &[&str]) -> Run {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).expect("the file can be written");
+    let path = path.to_str().expect("UTF-8");
+    let mut run = common::run(&[&["-F", "line", "--utc", "-r", path], args].concat());
+    run.err = run
+        .err
+        .replace(&format!("{}/", folder.path().display()), "");
+    run
+}
+
+#[test]
+fn utf_16_is_read_in_either_order() {
+    let open = message("open").replace("state.db", "\u{e9}\u{1f600}.db");
+    let text = format!("{open}\r\n{open}\r\n");
+    let expected = printed(&text);
+    assert!(expected.contains("\u{e9}\u{1f600}.db"), "{expected}");
+    let [little, big] = [u16::to_le_bytes, u16::to_be_bytes].map(|bytes| {
+        let marked = format!("\u{feff}{text}");
+        marked.encode_utf16().flat_map(bytes).collect::<Vec<u8>>()
+    });
+    for (what, bytes) in [
+        ("little", &little[..]),
+        ("big", &big[..]),
+        ("little without a mark", &little[2..]),
+        ("big without a mark", &big[2..]),
+        (
+            "UTF-8 with a mark",
+            &[b"\xef\xbb\xbf", text.as_bytes()].concat(),
+        ),
+    ] {
+        is_the_same(what, bytes, &expected);
+        let run = read_file("a.jsonl", bytes, &[]);
+        assert_eq!(
+            (run.out.as_str(), run.err.as_str(), run.status),
+            (expected.as_str(), "", 0),
+            "{what}"
+        );
+        let zstd = zstd::encode_all(bytes, 0).expect("compressed");
+        is_the_same(what, zstd, &expected);
+    }
+}
+
+fn bzip2(text: &[u8]) -> Vec<u8> {
+    let mut compressed = Vec::new();
+    bzip2::read::BzEncoder::new(text, bzip2::Compression::fast())
+        .read_to_end(&mut compressed)
+        .expect("compressed");
+    compressed
+}
+
+#[test]
+fn bzip2_is_read() {
+    let [open, exec] = ["open", "exec"].map(message);
+    let expected = printed(format!("{open}\n{exec}\n"));
+    let [first, second] = [&open, &exec].map(|line| bzip2(format!("{line}\n").as_bytes()));
+    is_the_same(
+        "one stream",
+        bzip2(format!("{open}\n{exec}\n").as_bytes()),
+        &expected,
+    );
+    is_the_same(
+        "two streams",
+        [first.clone(), second.clone()].concat(),
+        &expected,
+    );
+    // What a cut file holds is read.
+    let many = bzip2(format!("{open}\n").repeat(2000).as_bytes());
+    let run = given(&[], &many[..many.len() - 10]);
+    assert_eq!(run.status, 1);
+    assert!(
+        run.err.starts_with("proctracer: standard input: "),
+        "{}",
+        run.err
+    );
+    let trailing = given(&[], [&first[..], b"junk"].concat());
+    assert!(
+        trailing
+            .err
+            .contains("ignored what follows the compressed data"),
+        "{}",
+        trailing.err
+    );
+}
+
+#[test]
+fn other_compressions_are_named_with_the_command_to_use() {
+    for (beginning, name, command) in [
+        (&b"\xfd7zXZ\0"[..], "xz", "xz -dc"),
+        (b"\x04\x22\x4d\x18", "lz4", "lz4 -dc"),
+        (b"\x02\x21\x4c\x18", "lz4", "lz4 -dc"),
+        (b"PK\x03\x04", "zip", "unzip -p"),
+        (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x -so"),
+        (b"LZIP", "lzip", "lzip -dc"),
+        (b"\x1f\x9d", "compress", "uncompress -c"),
+        (b"bvx2", "LZFSE", "compression_tool -decode -i"),
+    ] {
+        let content = [beginning, b"\x01\x00{}\n\x00{"].concat();
+        let run = read_file("a b.x", &content, &[]);
+        assert_eq!((run.out.as_str(), run.status), ("", 1), "{name}");
+        assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+        assert!(
+            run.err.starts_with(&format!(
+                "proctracer: a b.x: it is compressed with {name}: {command} "
+            )),
+            "{}",
+            run.err
+        );
+        assert!(
+            run.err.ends_with("a b.x' | proctracer -r -\n"),
+            "{}",
+            run.err
+        );
+        let piped = given(&[], &content);
+        assert_eq!(
+            (piped.err.as_str(), piped.status),
+            (format!("proctracer: standard input: it is compressed with {name}: decompress it with {command}\n").as_str(), 1)
+        );
+    }
+    // Text that begins in part like one of them.
+    let open = message("open");
+    for text in ["B", "BZ", "P", "PK", "7z", "LZ", "LZI", "b", "bvx", "R*M"] {
+        assert_eq!(
+            given(&[], format!("{text}\n{open}\n")).out,
+            printed(&open),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn zstd_frames_to_skip_may_come_first() {
+    let open = message("open");
+    let expected = printed(format!("{open}\n{open}\n"));
+    let frame = zstd::encode_all(format!("{open}\n").as_bytes(), 0).expect("compressed");
+    let skip = |number: u8, content: &[u8]| {
+        [
+            &[0x50 + number, 0x2a, 0x4d, 0x18][..],
+            &u32::try_from(content.len()).expect("small").to_le_bytes(),
+            content,
+        ]
+        .concat()
+    };
+    let [empty, large] = [skip(0, b""), skip(15, "x".repeat(100_000).as_bytes())];
+    for frames in [
+        vec![&empty, &frame, &frame],
+        vec![&large, &empty, &frame, &large, &frame, &empty],
+    ] {
+        let frames: Vec<u8> = frames.into_iter().flatten().copied().collect();
+        is_the_same("skippable frames", frames, &expected);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_recording_is_reported_in_one_line() {
+    for (name, content) in [
+        ("a.png", &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0{\0\n{\n}{\n\x1b[2J\n"[..]),
+        ("a.out", b"\xcf\xfa\xed\xfe\x07\0\0\x01\x03\0\0\0\n\n\x0b\0__TEXT\n"),
+        ("passwd", b"root:*:0:0::/:/bin/sh\ndaemon:*:1:1::/:/bin/sh\nx\ny\nz\n"),
+        ("one", b"hello\n"),
+        ("a.c", b"int main(void) {\n  if (1) {\n    return 0;\n  }\n}\nint f(void) {\n}\nint g;\n int h {}\nint i;\n"),
+        ("a.plist", b"bplist00\xd1\x01\x02_\x10\x0f\n{"),
+        ("a.json", b"{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n{\"a\":4}\n"),
+        ("a.csv", b"time,event\n2026-05-01,open\n"),
+    ] {
+        // Lines that look like objects, and can't be what is selected, aren't looked at.
+        let selections = [&[][..], &["-e", "exec"], &["-p", "/bin"]];
+        let count = if content.starts_with(b"{") { 1 } else { 3 };
+        for args in &selections[..count] {
+            let run = read_file(name, content, args);
+            let lines: Vec<_> = run.err.lines().filter(|line| !line.ends_with("matched nothing")).collect();
+            assert_eq!((lines.len(), run.out.as_str(), run.status), (1, "", 1), "{name}: {}", run.err);
+            assert!(lines[0].starts_with(&format!("proctracer: {name}: not a recording: no message in it (line ")), "{}", run.err);
+        }
+    }
+    // A recording with damage is one, also where none of its events is selected.
+    let exit = message("exit");
+    let junk = "junk\n".repeat(5);
+    for args in [&[][..], &["-e", "exec"], &["-p", "/nowhere"]] {
+        for text in [format!("{junk}{exit}\n"), format!("{exit}\n{junk}")] {
+            let run = given(args, text);
+            assert!(
+                run.err.contains("5 damaged, 5 of them skipped"),
+                "{args:?}: {}",
+                run.err
+            );
+        }
+    }
+    assert!(
+        given(&[], &exit[..exit.len() - 9])
+            .err
+            .contains("1 damaged, 1 of them skipped")
+    );
 }

@@ -384,10 +384,10 @@ impl Warnings {
     }
 
     fn report_totals(&mut self, name: &str) {
-        let is_text = self.held.iter().all(|(_, reason)| reason == NO_OBJECT);
+        let has_text = self.held.iter().any(|(_, reason)| reason == NO_OBJECT);
         if let Some((line, reason)) = self.held.first()
             && !self.has_messages
-            && (is_text || self.damaged > FEW)
+            && (has_text || self.damaged > FEW)
         {
             warn(format_args!(
                 "{name}: not a recording: no message in it (line {line}: {reason})"

@@ -31,7 +31,10 @@ const BEGINNINGS: [(&[u8], Compression); 15] = [
     (b"\x02\x21\x4c\x18", Compression::Other("lz4", "lz4 -dc")),
     (b"PK\x03\x04", Compression::Other("zip", "unzip -p")),
     (b"PK\x05\x06", Compression::Other("zip", "unzip -p")),
-    (b"7z\xbc\xaf\x27\x1c", Compression::Other("7-Zip", "7z x -so")),
+    (
+        b"7z\xbc\xaf\x27\x1c",
+        Compression::Other("7-Zip", "7z x -so"),
+    ),
     (b"LZIP", Compression::Other("lzip", "lzip -dc")),
     (b"\x1f\x9d", Compression::Other("compress", "uncompress -c")),
     (b"bvx1", LZFSE),

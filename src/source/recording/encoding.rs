@@ -79,7 +79,8 @@ impl<R: BufRead> Utf16<R> {
         }
         let chars = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
         for c in chars {
-            self.text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            self.text
+                .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         }
         self.begun = rest;
         if count == 0 && !self.begun.is_empty() {
@@ -110,7 +111,9 @@ mod tests {
     fn utf8(bytes: &[u8], order: Order, piece: usize) -> String {
         let mut text = String::new();
         let reader = io::BufReader::with_capacity(piece, bytes);
-        Utf16::new(reader, order).read_to_string(&mut text).expect("UTF-8");
+        Utf16::new(reader, order)
+            .read_to_string(&mut text)
+            .expect("UTF-8");
         text
     }
 
@@ -131,7 +134,10 @@ mod tests {
     #[test]
     fn what_is_not_whole_is_replaced() {
         for piece in 1..9 {
-            assert_eq!(utf8(b"a\0\x3d\xd8b\0\0\xdcc", Order::Little, piece), "a\u{fffd}b\u{fffd}\u{fffd}");
+            assert_eq!(
+                utf8(b"a\0\x3d\xd8b\0\0\xdcc", Order::Little, piece),
+                "a\u{fffd}b\u{fffd}\u{fffd}"
+            );
             assert_eq!(utf8(b"a\0\x3d\xd8", Order::Little, piece), "a\u{fffd}");
         }
     }
