@@ -289,7 +289,7 @@ fn processes_that_fail_count_for_the_image_that_they_had() {
 2 processes started, 3 ended: 1 with another status, 1 by a signal, 1 with an unknown status
 
  EVENTS     %  PROCS FAILED  PROGRAM
-      2 100.0      1      1  /bin/zsh
+      2 100.0      1         /bin/zsh
 "
     );
     assert_eq!(

@@ -35,6 +35,13 @@ impl Look {
             out.push(b'\n');
         }
     }
+
+    /// Leaves a line free after a report that was printed meanwhile.
+    pub fn push_end(&self, out: &mut Vec<u8>) {
+        if !self.json {
+            out.push(b'\n');
+        }
+    }
 }
 
 /// Which terminal reads a report.

@@ -53,7 +53,9 @@ pub struct Summary {
     look: Look,
     processes: Processes<Met>,
     ended: VecDeque<usize>,
+    /// How many pairs of a process and a name are remembered, and how many may be.
     pairs: usize,
+    max_pairs: usize,
     events: u64,
     times: Times,
     ids: Ids,
@@ -77,6 +79,7 @@ impl Summary {
             processes: Processes::default(),
             ended: VecDeque::new(),
             pairs: 0,
+            max_pairs: MAX_PAIRS,
             events: 0,
             times: Times::default(),
             ids: Ids::default(),
@@ -131,10 +134,12 @@ impl Summary {
         if !is_failure || std::mem::replace(&mut process.data.failed, true) {
             return;
         }
+        let met = &process.data.ids;
         for (by, table) in &mut self.tables {
             if by.counts_failed() {
                 by.names(fact, Some(place), &mut |name| {
-                    if let Some(row) = table.known(name) {
+                    // Of what it did by this name nothing may have been shown.
+                    if let Some(row) = table.known(name).filter(|row| met.contains(&row.id)) {
                         row.failed += 1;
                     }
                 });
@@ -155,7 +160,7 @@ impl Summary {
                 self.pairs = left.sum();
             }
         }
-        while self.pairs > MAX_PAIRS
+        while self.pairs > self.max_pairs
             && let Some(place) = self.ended.pop_front()
             && let Some(process) = self.processes.get_mut(place)
         {
@@ -216,12 +221,107 @@ impl Stage for Summary {
     }
 
     fn report(&mut self, missing: &Missing, out: &mut Vec<u8>) {
-        self.look.push_gap(out, false);
         self.write(missing, self.look.meanwhile, out);
+        self.look.push_end(out);
     }
 
     fn end(&mut self, missing: &Missing, out: &mut Vec<u8>) {
         self.look.push_gap(out, self.events > 0);
         self.write(missing, self.look.end, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::fact::{Chosen, Facts, Written};
+    use crate::source::recording::Decoder;
+    use crate::text::json::Scanner;
+
+    fn summary() -> Summary {
+        let page = Page {
+            terminal: None,
+            palette: crate::format::Palette(false),
+        };
+        let options = Options {
+            by: vec![By::File],
+            sort_by: SortBy::Events,
+            top: Some(2),
+            with_events: false,
+        };
+        let look = Look {
+            json: false,
+            utc: true,
+            is_set_off: false,
+            end: page,
+            meanwhile: page,
+        };
+        Summary::new(options, look)
+    }
+
+    /// Lets a summary look at a process that opens a file or, without one, exits.
+    fn see(summary: &mut Summary, pid: u32, path: Option<&str>) {
+        let event = path.map_or_else(
+            || r#"{"exit":{"stat":0}}"#.to_owned(),
+            |path| format!(r#"{{"open":{{"file":{{"path":"{path}","path_truncated":false}}}}}}"#),
+        );
+        let process = format!(r#"{{"audit_token":{{"pid":{pid}}}}}"#);
+        let text = format!(r#"{{"event":{event},"process":{process}}}"#);
+        let arena = bumpalo::Bump::new();
+        let mut scanner = Scanner::new(text.as_bytes(), 0);
+        let message = Decoder::default().message(&mut scanner, &arena);
+        let event = message.expect("a message").event;
+        let mut facts = Facts::default();
+        let written = Written {
+            selected: true,
+            chosen: Chosen::PROCESS,
+            time_at: 0,
+            text_end: 0,
+            record_end: 0,
+        };
+        facts.push(&event, summary.asks(), written);
+        for (fact, _) in facts.iter(&[], &[]) {
+            summary.event(&fact, true, &mut Vec::new());
+        }
+    }
+
+    fn files(summary: &Summary) -> Vec<(Vec<u8>, u64, u32)> {
+        let table = summary.table(By::File).expect("a table");
+        let mut rows: Vec<_> = table
+            .iter()
+            .map(|(name, row)| (name.to_vec(), row.events, row.processes))
+            .collect();
+        rows.sort();
+        rows
+    }
+
+    #[test]
+    fn what_ended_processes_met_is_forgotten_where_there_is_too_much() {
+        let mut summary = summary();
+        summary.max_pairs = 4;
+        see(&mut summary, 1, Some("/a"));
+        see(&mut summary, 1, Some("/b"));
+        see(&mut summary, 1, None);
+        // It is remembered as long as there is room, and isn't counted again.
+        see(&mut summary, 1, Some("/a"));
+        assert_eq!(summary.pairs, 4);
+        see(&mut summary, 2, Some("/a"));
+        assert_eq!(summary.pairs, 2);
+        // Then it isn't counted any more.
+        see(&mut summary, 1, Some("/c"));
+        see(&mut summary, 2, Some("/a"));
+        assert_eq!(
+            files(&summary),
+            [
+                (b"/a".to_vec(), 4, 2),
+                (b"/b".to_vec(), 1, 1),
+                (b"/c".to_vec(), 1, 0)
+            ]
+        );
+        // Those that live are remembered whatever there is.
+        see(&mut summary, 2, Some("/b"));
+        see(&mut summary, 2, Some("/c"));
+        see(&mut summary, 2, Some("/d"));
+        assert_eq!(summary.pairs, 5);
     }
 }

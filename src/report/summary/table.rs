@@ -124,3 +124,43 @@ impl Table {
         self.rows.iter().map(|(name, row)| (name.as_slice(), row))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_by_folding() {
+        let (mut table, mut ids) = (Table::default(), Ids::default());
+        let mut total = 0;
+        for number in 0..3 * LIMIT {
+            let name = number.to_string();
+            // Every tenth comes again and again.
+            for _ in 0..if number % 10 == 0 { 3 } else { 1 } {
+                table.row(name.as_bytes(), &mut ids).events += 1;
+                total += 1;
+            }
+            table.row(b"often", &mut ids).events += 1;
+            total += 1;
+            if table.is_full() {
+                let names = table.iter().count();
+                let gone = table.fold();
+                assert_eq!(table.iter().count(), names - gone.len());
+                assert!(table.iter().all(|(_, row)| !gone.contains(&row.id)));
+            }
+        }
+        let folded = table.folded();
+        let kept: u64 = table.iter().map(|(_, row)| row.events).sum();
+        assert_eq!(kept + folded.events, total);
+        assert_eq!(
+            table.iter().count() as u64 + folded.names,
+            3 * LIMIT as u64 + 1
+        );
+        // What is frequent stays, and those that are left are counted to the last.
+        assert_eq!(
+            table.known(b"often").map(|row| row.events),
+            Some(3 * LIMIT as u64)
+        );
+        assert_eq!(table.known(b"0").map(|row| row.events), Some(3));
+    }
+}

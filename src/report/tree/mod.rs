@@ -153,6 +153,7 @@ impl Stage for Tree {
 
     fn report(&mut self, _: &Missing, out: &mut Vec<u8>) {
         self.write(self.look.meanwhile, out);
+        self.look.push_end(out);
     }
 
     fn end(&mut self, _: &Missing, out: &mut Vec<u8>) {
