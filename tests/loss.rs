@@ -124,3 +124,40 @@ fn damage_fails_more_than_losses() {
     let (err, status) = said(&format!("{}junk\n", gaps()), &["--fail-on-drop"]);
     assert_eq!((err.lines().count(), status), (3, 1), "{err}");
 }
+
+#[test]
+fn lines_may_have_been_put_into_another_order() {
+    let whole: Vec<_> = (0..40)
+        .map(|number| (["open", "close"][usize::from(number % 3 == 0)], number))
+        .scan([0, 0], |of_type, (event, global)| {
+            let number = &mut of_type[usize::from(event == "close")];
+            *number += 1;
+            Some((event, *number - 1, global))
+        })
+        .collect();
+    let reversed: Vec<_> = whole.iter().copied().rev().collect();
+    let shuffled: Vec<_> = (0..40).map(|at| whole[at * 7 % 40]).collect();
+    let mut sorted = whole.clone();
+    sorted.sort_unstable();
+    let mut twice = whole.clone();
+    twice.insert(20, whole[19]);
+    twice.insert(10, whole[3]);
+    for numbers in [&whole, &reversed, &shuffled, &sorted, &twice] {
+        for args in [
+            &["--fail-on-drop"][..],
+            &["--fail-on-drop", "-p", "/nowhere"],
+        ] {
+            let (err, status) = said(&recording(numbers), args);
+            let err = err.replace("proctracer: -p /nowhere matched nothing\n", "");
+            assert_eq!((err.as_str(), status), ("", 0), "{numbers:?}");
+        }
+    }
+    let gap: Vec<_> = shuffled
+        .iter()
+        .copied()
+        .filter(|(_, _, global)| *global != 11)
+        .collect();
+    let (err, status) = said(&recording(&gap), &["--fail-on-drop"]);
+    assert!(err.contains(": 1 of 40 events are missing"), "{err}");
+    assert_eq!(status, 3);
+}

@@ -4,9 +4,12 @@
 //! (`global_seq_num`) that were meant for it. A message that macOS had to drop leaves a gap in both. A message
 //! of a type that was filtered out afterwards leaves a gap in the second only, which is why the first decides.
 //!
+//! Lines of a recording may have been put into another order: a number that comes late fills its gap, and one that
+//! comes twice does nothing. What can be neither belongs to another stream: another client's, later in the same
+//! recording. Whole sources give their messages in order.
+//!
 //! A [`Tally`] takes the numbers as the messages are decoded, also by several threads, each its piece of the
-//! stream; [`Losses`] puts the pieces together in their order. Numbers that go back begin a new stream: another
-//! client's, later in the same recording.
+//! stream; [`Losses`] puts the pieces together in their order.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -15,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::exit::{Exit, warn};
 use crate::model::catalogue::{self, COUNT, ROWS, Row};
-use crate::model::event::{EventType, Text};
+use crate::model::event::{EventType, Text, Timestamp};
 use crate::text::escape;
 
 /// Losses are reported as they happen, but not more often than this.
@@ -150,11 +153,25 @@ impl Counters {
     }
 }
 
-/// The counters of a piece of a stream, and how many messages it has.
+/// The numbers of a piece of a stream.
 #[derive(Debug)]
-pub struct Stretch {
-    runs: Vec<(Counter, Run)>,
-    messages: u64,
+pub struct Stretch(Messages);
+
+#[derive(Debug)]
+enum Messages {
+    /// The counters of messages in order, and how many they are.
+    InOrder(Vec<(Counter, Run)>, u64),
+    /// The numbers of messages, each by itself.
+    Each(Vec<Numbers>),
+}
+
+/// The numbers of a message.
+#[derive(Debug)]
+struct Numbers {
+    counter: Counter,
+    seq_num: u64,
+    global_seq_num: Option<u64>,
+    time: Option<Timestamp>,
 }
 
 /// Takes the numbers of the messages of a piece.
@@ -163,6 +180,8 @@ pub struct Tally {
     counters: Counters,
     messages: u64,
     stretches: Vec<Stretch>,
+    /// The numbers of messages that may not be in order.
+    each: Vec<Numbers>,
 }
 
 impl Default for Tally {
@@ -178,6 +197,26 @@ impl Tally {
             counters: Counters::new(),
             messages: 0,
             stretches: Vec::new(),
+            each: Vec::new(),
+        }
+    }
+
+    /// Takes the numbers of the next message of a recording, which may have been put into another order.
+    pub fn note(
+        &mut self,
+        event_type: EventType<'_>,
+        is_auth: bool,
+        seq_num: Option<u64>,
+        global_seq_num: Option<u64>,
+        time: Option<Timestamp>,
+    ) {
+        if let Some(seq_num) = seq_num {
+            self.each.push(Numbers {
+                counter: Counter::of(event_type, is_auth),
+                seq_num,
+                global_seq_num,
+                time,
+            });
         }
     }
 
@@ -225,6 +264,10 @@ impl Tally {
     /// The numbers that have been taken; begins a new piece.
     pub fn take(&mut self) -> Vec<Stretch> {
         self.end_stretch();
+        if !self.each.is_empty() {
+            self.stretches
+                .push(Stretch(Messages::Each(std::mem::take(&mut self.each))));
+        }
         std::mem::take(&mut self.stretches)
     }
 
@@ -232,10 +275,210 @@ impl Tally {
         let counters = std::mem::replace(&mut self.counters, Counters::new());
         let runs: Vec<_> = counters.runs().filter(|(_, run)| run.next > 0).collect();
         if !runs.is_empty() {
-            self.stretches.push(Stretch {
-                runs,
-                messages: std::mem::take(&mut self.messages),
+            let messages = std::mem::take(&mut self.messages);
+            self.stretches
+                .push(Stretch(Messages::InOrder(runs, messages)));
+        }
+    }
+}
+
+/// The number of gaps of a type that late numbers may still fill.
+const MAX_GAPS: usize = 1024;
+
+/// How much later than the message with a type's highest number one that comes late may have happened: the clock is
+/// read before macOS counts.
+const SLACK: i128 = 100_000_000;
+
+/// What a number is to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is higher than all.
+    Next,
+    /// It is one that was missing.
+    Late,
+    /// It has come before.
+    Twice,
+    /// It belongs to another stream.
+    OtherStream,
+}
+
+/// Numbers that haven't come, while higher ones have.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    start: u64,
+    end: u64,
+    /// True if they are missing; those before the first that came may have been left out.
+    is_missing: bool,
+}
+
+/// The numbers of a type in a recording, in whichever order they have come.
+#[derive(Debug, Default)]
+struct Order {
+    /// The number after the highest; 0 before any has come.
+    next: u64,
+    first: u64,
+    /// The numbers among all types of the messages with the lowest and the highest number.
+    first_global: Option<u64>,
+    last_global: Option<u64>,
+    /// When the message with the highest number happened, in nanoseconds.
+    last_time: Option<i128>,
+    /// In the order of their numbers.
+    gaps: Vec<Gap>,
+}
+
+impl Order {
+    fn verdict(&self, numbers: &Numbers, is_ahead: bool) -> Verdict {
+        let Numbers {
+            seq_num,
+            global_seq_num: global,
+            ..
+        } = *numbers;
+        if self.next == 0 {
+            return Verdict::Next;
+        }
+        // Unknown numbers contradict nothing.
+        let is_after =
+            |other: Option<u64>| !matches!((global, other), (Some(a), Some(b)) if a <= b);
+        let is_before =
+            |other: Option<u64>| !matches!((global, other), (Some(a), Some(b)) if a >= b);
+        if seq_num >= self.next {
+            return if is_ahead || is_after(self.last_global) {
+                Verdict::Next
+            } else {
+                Verdict::OtherStream
+            };
+        }
+        let is_later = matches!(
+            (numbers.time, self.last_time),
+            (Some(time), Some(last)) if nanoseconds(time) > last + SLACK
+        );
+        if is_later {
+            Verdict::OtherStream
+        } else if seq_num == self.next - 1 || seq_num == self.first {
+            let own = if seq_num == self.first {
+                self.first_global
+            } else {
+                self.last_global
+            };
+            if own == global {
+                Verdict::Twice
+            } else {
+                Verdict::OtherStream
+            }
+        } else if !is_before(self.last_global) {
+            Verdict::OtherStream
+        } else if seq_num < self.first {
+            if is_before(self.first_global) {
+                Verdict::Late
+            } else {
+                Verdict::OtherStream
+            }
+        } else if !is_after(self.first_global) {
+            Verdict::OtherStream
+        } else if self.gap(seq_num).is_some() {
+            Verdict::Late
+        } else {
+            Verdict::Twice
+        }
+    }
+
+    /// The place of the gap that a number is in.
+    fn gap(&self, number: u64) -> Option<usize> {
+        let at = self.gaps.partition_point(|gap| gap.end <= number);
+        let gap = self.gaps.get(at)?;
+        (gap.start <= number).then_some(at)
+    }
+
+    /// Goes on with a number that is higher than all, and returns how many are missing before it.
+    fn push(&mut self, numbers: &Numbers) -> u64 {
+        let number = numbers.seq_num;
+        if self.next == 0 {
+            (self.first, self.first_global) = (number, numbers.global_seq_num);
+            self.next = number;
+        }
+        let missing = number - self.next;
+        if missing > 0 {
+            self.gaps.push(Gap {
+                start: self.next,
+                end: number,
+                is_missing: true,
             });
+            if self.gaps.len() > MAX_GAPS {
+                self.gaps.remove(0);
+            }
+        }
+        self.next = number.saturating_add(1);
+        self.last_global = numbers.global_seq_num;
+        self.last_time = numbers.time.map(nanoseconds);
+        missing
+    }
+
+    /// Takes a number that was missing or comes before the first; returns true if it was missing.
+    fn fill(&mut self, numbers: &Numbers) -> bool {
+        let number = numbers.seq_num;
+        if number < self.first {
+            self.gaps.insert(
+                0,
+                Gap {
+                    start: number + 1,
+                    end: self.first,
+                    is_missing: false,
+                },
+            );
+            self.gaps.retain(|gap| gap.start < gap.end);
+            self.gaps.truncate(MAX_GAPS);
+            (self.first, self.first_global) = (number, numbers.global_seq_num);
+            return false;
+        }
+        let Some(at) = self.gap(number) else {
+            return false;
+        };
+        let gap = self.gaps[at];
+        let rest = [
+            Gap { end: number, ..gap },
+            Gap {
+                start: number + 1,
+                ..gap
+            },
+        ];
+        let rest = rest.into_iter().filter(|gap| gap.start < gap.end);
+        self.gaps.splice(at..=at, rest);
+        if self.gaps.len() > MAX_GAPS {
+            self.gaps.remove(0);
+        }
+        gap.is_missing
+    }
+}
+
+fn nanoseconds(time: Timestamp) -> i128 {
+    i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos)
+}
+
+/// The order of the numbers of each type.
+#[derive(Debug, Default)]
+struct Orders {
+    known: Vec<Order>,
+    unknown: HashMap<(Vec<u8>, bool), Order>,
+}
+
+impl Orders {
+    /// The order of a type's numbers; None where there are too many types already.
+    fn of(&mut self, counter: &Counter) -> Option<&mut Order> {
+        match counter {
+            Counter::Global => None,
+            Counter::Known(index) => {
+                if self.known.len() <= *index {
+                    self.known.resize_with(2 * COUNT, Order::default);
+                }
+                self.known.get_mut(*index)
+            }
+            Counter::Unknown(name, is_auth) => {
+                let key = (name.clone(), *is_auth);
+                if self.unknown.len() == MAX_UNKNOWN && !self.unknown.contains_key(&key) {
+                    return None;
+                }
+                Some(self.unknown.entry(key).or_default())
+            }
         }
     }
 }
@@ -281,6 +524,8 @@ impl Origin {
 pub struct Losses {
     origin: Origin,
     counters: Counters,
+    /// The order of the numbers of a recording, by event's type.
+    orders: Orders,
     messages: u64,
     /// The sum over all types.
     missing: u64,
@@ -294,6 +539,7 @@ impl Losses {
         Losses {
             origin,
             counters: Counters::new(),
+            orders: Orders::default(),
             messages: 0,
             missing: 0,
             reported: 0,
@@ -304,25 +550,80 @@ impl Losses {
     /// Goes on with the next piece of the stream.
     pub fn append(&mut self, stretches: &[Stretch]) {
         for stretch in stretches {
-            let mut runs = stretch.runs.iter();
-            if !runs.all(|(counter, run)| self.counters.goes_on(counter, run.first)) {
-                self.begin_stream();
-            }
-            for (counter, run) in &stretch.runs {
-                let Some(so_far) = self.counters.run(counter) else {
-                    continue;
-                };
-                let missing = so_far.append(*run, self.origin.is_whole());
-                if *counter != Counter::Global {
-                    self.missing = self.missing.saturating_add(missing);
+            match &stretch.0 {
+                Messages::InOrder(runs, messages) => self.append_runs(runs, *messages),
+                Messages::Each(each) if self.origin.is_whole() => {
+                    for numbers in each {
+                        let global = numbers.global_seq_num.map(Run::of);
+                        let global = global.map(|run| (Counter::Global, run));
+                        let own = (numbers.counter.clone(), Run::of(numbers.seq_num));
+                        let runs: Vec<_> = std::iter::once(own).chain(global).collect();
+                        self.append_runs(&runs, 1);
+                    }
                 }
+                Messages::Each(each) => each.iter().for_each(|numbers| self.append_late(numbers)),
             }
-            self.messages += stretch.messages;
         }
+    }
+
+    /// Goes on with messages in order.
+    fn append_runs(&mut self, runs: &[(Counter, Run)], messages: u64) {
+        let mut all = runs.iter();
+        if !all.all(|(counter, run)| self.counters.goes_on(counter, run.first)) {
+            self.begin_stream();
+        }
+        for (counter, run) in runs {
+            let Some(so_far) = self.counters.run(counter) else {
+                continue;
+            };
+            let missing = so_far.append(*run, self.origin.is_whole());
+            if *counter != Counter::Global {
+                self.missing = self.missing.saturating_add(missing);
+            }
+        }
+        self.messages += messages;
+    }
+
+    /// Goes on with a message of a recording, which may come late.
+    fn append_late(&mut self, numbers: &Numbers) {
+        let Counters { global, .. } = &mut self.counters;
+        let is_ahead = global.takes(numbers.global_seq_num);
+        let Some(order) = self.orders.of(&numbers.counter) else {
+            return;
+        };
+        let verdict = order.verdict(numbers, is_ahead);
+        if verdict == Verdict::OtherStream {
+            self.begin_stream();
+        }
+        let (Some(order), Some(run)) = (
+            self.orders.of(&numbers.counter),
+            self.counters.run(&numbers.counter),
+        ) else {
+            return;
+        };
+        match verdict {
+            Verdict::Twice => return,
+            Verdict::Next | Verdict::OtherStream => {
+                let missing = order.push(numbers);
+                run.missing = run.missing.saturating_add(missing);
+                self.missing = self.missing.saturating_add(missing);
+            }
+            Verdict::Late => {
+                let filled = u64::from(order.fill(numbers));
+                run.missing -= filled;
+                self.missing -= filled;
+            }
+        }
+        if let Some(number) = numbers.global_seq_num {
+            let global = &mut self.counters.global;
+            global.next = global.next.max(number.saturating_add(1));
+        }
+        self.messages += 1;
     }
 
     /// Keeps what is missing so far; the numbers begin again.
     fn begin_stream(&mut self) {
+        self.orders = Orders::default();
         let Counters {
             global,
             known,
@@ -570,10 +871,23 @@ mod tests {
         messages: &[(EventType<'_>, Option<u64>, Option<u64>)],
         cuts: &[usize],
     ) -> (u64, u64, String) {
+        losses_of(messages, cuts, false)
+    }
+
+    /// The same, of messages that are known to be in order or not.
+    fn losses_of(
+        messages: &[(EventType<'_>, Option<u64>, Option<u64>)],
+        cuts: &[usize],
+        in_order: bool,
+    ) -> (u64, u64, String) {
         let mut losses = Losses::new(Origin::Recording("a".to_owned()));
         let mut tally = Tally::new();
         for (at, (event_type, seq_num, global_seq_num)) in messages.iter().enumerate() {
-            tally.observe(*event_type, false, *seq_num, *global_seq_num);
+            if in_order {
+                tally.observe(*event_type, false, *seq_num, *global_seq_num);
+            } else {
+                tally.note(*event_type, false, *seq_num, *global_seq_num, None);
+            }
             if cuts.contains(&at) {
                 losses.append(&tally.take());
             }
@@ -655,10 +969,92 @@ mod tests {
             (close, Some(50), Some(1)),
             (open, Some(30), Some(2)),
             (open, Some(31), Some(3)),
-            // The same again.
+            // The same message again.
             (open, Some(31), Some(3)),
         ];
-        assert_eq!(losses(&messages, &[]), (1, 7, "open 1".to_owned()));
+        assert_eq!(losses(&messages, &[]), (1, 6, "open 1".to_owned()));
+    }
+
+    /// The losses of messages of one type with these numbers, the same among all types.
+    fn of_opens(numbers: &[u64]) -> u64 {
+        let open = known("open");
+        let messages: Vec<_> = numbers
+            .iter()
+            .map(|number| (open, Some(*number), Some(*number)))
+            .collect();
+        losses(&messages, &[]).0
+    }
+
+    #[test]
+    fn late_numbers_fill_their_gaps() {
+        for numbers in [
+            &[0, 2, 1, 3, 5, 4][..],
+            &[1, 0, 2],
+            &[5, 0, 1, 2, 3, 4],
+            &[3, 2, 1, 0],
+            &[0, 9, 8, 7, 6, 5, 4, 3, 2, 1],
+            &[0, 4, 2, 1, 3, 6, 5],
+            &[7, 9, 8, 10],
+        ] {
+            assert_eq!(of_opens(numbers), 0, "{numbers:?}");
+        }
+        // What doesn't come is missing, and what comes twice fills nothing.
+        for (numbers, missing) in [
+            (&[0, 2, 2][..], 1),
+            (&[0, 3, 1, 1], 1),
+            (&[0, 3, 3, 0, 1], 1),
+            (&[0, 10, 5, 6], 7),
+            (&[2, 0, 4, 2, 0], 1),
+        ] {
+            assert_eq!(of_opens(numbers), missing, "{numbers:?}");
+        }
+        let [open, close] = ["open", "close"].map(known);
+        let mixed = [
+            (open, Some(0), Some(0)),
+            (close, Some(0), Some(5)),
+            (open, Some(2), Some(3)),
+            (close, Some(1), Some(7)),
+            (open, Some(1), Some(2)),
+        ];
+        assert_eq!(losses(&mixed, &[]).0, 0);
+    }
+
+    #[test]
+    fn another_stream_is_known_by_its_time() {
+        let open = known("open");
+        let mut losses = Losses::new(Origin::Recording("a".to_owned()));
+        let mut tally = Tally::new();
+        let mut note = |number, seconds| {
+            let time = Timestamp { seconds, nanos: 0 };
+            tally.note(open, false, Some(number), Some(number), Some(time));
+        };
+        // The second has the same numbers as the first, and lacks two that the first has.
+        for (number, second) in [
+            (0, 0),
+            (1, 1),
+            (2, 2),
+            (3, 3),
+            (4, 4),
+            (0, 9),
+            (1, 9),
+            (4, 10),
+        ] {
+            note(number, second);
+        }
+        // One that fills a gap of the second, but comes later: a third.
+        note(2, 20);
+        losses.append(&tally.take());
+        assert_eq!(losses.lost(), 2);
+    }
+
+    #[test]
+    fn gaps_that_are_remembered_are_bounded() {
+        let even: Vec<u64> = (0..3 * MAX_GAPS as u64).map(|number| number * 2).collect();
+        let odd = even.iter().map(|number| number + 1);
+        let all: Vec<u64> = even.iter().copied().chain(odd).collect();
+        // The gap after the last is none.
+        let forgotten = (2 * MAX_GAPS - 1) as u64;
+        assert_eq!(of_opens(&all), forgotten);
     }
 
     #[test]
@@ -703,7 +1099,9 @@ mod tests {
             cuts in prop::collection::vec(0..40_usize, 0..10),
         ) {
             let messages = numbered(&steps);
-            prop_assert_eq!(losses(&messages, &cuts), losses(&messages, &[]));
+            for in_order in [true, false] {
+                prop_assert_eq!(losses_of(&messages, &cuts, in_order), losses_of(&messages, &[], in_order));
+            }
         }
     }
 }

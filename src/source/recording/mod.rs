@@ -279,11 +279,12 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         let Some(numbers) = prefilter::numbers(line) else {
             return false;
         };
-        self.tally.observe(
+        self.tally.note(
             EventType::Known(numbers.row),
             numbers.is_auth,
             Some(numbers.seq_num),
             Some(numbers.global_seq_num),
+            numbers.time,
         );
         true
     }
@@ -453,11 +454,12 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         }
         let event = &message.event;
         self.has_messages = true;
-        self.tally.observe(
+        self.tally.note(
             event.event_type,
             event.is_auth(),
             event.seq_num,
             event.global_seq_num,
+            event.time,
         );
         (self.event)(event);
     }

@@ -20,7 +20,9 @@ use aho_corasick::AhoCorasick;
 use memchr::memmem::{self, Finder};
 use memchr::{memchr, memrchr};
 
+use super::time;
 use crate::model::catalogue::{self, Row};
+use crate::model::event::Timestamp;
 use crate::select::{Need, Tree};
 
 /// With more names than these, looking for them costs as much as parsing.
@@ -166,6 +168,7 @@ pub struct Numbers {
     pub is_auth: bool,
     pub seq_num: u64,
     pub global_seq_num: u64,
+    pub time: Option<Timestamp>,
 }
 
 /// The numbers of a line that is one message, found without parsing it; none where that isn't plain.
@@ -199,6 +202,10 @@ pub fn numbers(line: &[u8]) -> Option<Numbers> {
         is_auth,
         seq_num: number("\"seq_num\":")?,
         global_seq_num: number("\"global_seq_num\":")?,
+        time: {
+            let text = value("\"time\":\"")?;
+            time::parse(&text[..memchr(b'"', text)?])
+        },
     })
 }
 
