@@ -13,11 +13,14 @@ use crate::source::values;
 
 /// Reads messages.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Decoder {
     /// True if the environment of programs is wanted.
     pub env: bool,
     /// True if the JSON that eslogger would write is wanted.
     pub json: bool,
+    /// True if the tokens of a process's parent and of who is responsible for it are wanted.
+    pub lineage: bool,
     /// True if what only `-v` shows is wanted.
     pub verbose: bool,
 }
@@ -219,7 +222,8 @@ fn file(raw: &c::es_file_t) -> File<'_> {
 impl Decoder {
     fn process<'m>(self, process: ProcessRef<'m>, version: u32, arena: &'m Bump) -> Process<'m> {
         let raw = process.get();
-        let token = |raw| (version >= 4).then(|| audit_token(raw));
+        let lineage = self.lineage && version >= 4;
+        let token = |raw| lineage.then(|| audit_token(raw));
         let cdhash = || Text::Bytes(arena.alloc_slice_copy(json::hex(&raw.cdhash).as_bytes()));
         Process {
             audit_token: audit_token(&raw.audit_token),

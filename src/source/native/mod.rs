@@ -155,6 +155,7 @@ impl Native {
             decoder: Decoder {
                 env: need.env,
                 json: need.json,
+                lineage: need.lineage || need.verbose,
                 verbose: need.verbose,
             },
         })
