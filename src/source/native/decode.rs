@@ -220,6 +220,11 @@ fn file(raw: &c::es_file_t) -> File<'_> {
 }
 
 impl Decoder {
+    #[expect(
+        clippy::inline_always,
+        reason = "measured: a process is large, and would be copied twice more"
+    )]
+    #[inline(always)]
     fn process<'m>(self, process: ProcessRef<'m>, version: u32, arena: &'m Bump) -> Process<'m> {
         let raw = process.get();
         let lineage = self.lineage && version >= 4;
@@ -242,9 +247,11 @@ impl Decoder {
             tty: process.terminal(version).flatten().map(file),
             start_time: start_time(raw, version),
             cdhash: self.verbose.then(cdhash),
-            cs_validation_category: process
-                .cs_validation_category(version)
-                .filter(|_| self.verbose),
+            cs_validation_category: if self.verbose {
+                process.cs_validation_category(version)
+            } else {
+                None
+            },
         }
     }
 }
