@@ -488,7 +488,7 @@ events! {
         args [*|e| exec_args(e)]: Args, env [*|e| exec_env(e)]: Env, #[detail] fds @ 4 [*|e| exec_fds(e)]: List(FD),
         #[detail] entitlements @ 11 [*|e| exec_entitlements(e)]: Json,
     } [
-        "Comes only when the program really starts: trying to run what isn't there, isn't executable or isn't permitted leaves no event.",
+        "Comes only when the program really starts: trying to run what isn't there, isn't executable or isn't permitted leaves no event. One that a security product refused has a `result`.",
         "`args` begins with the name that the program was called by (`ls`); `target` has the resolved path (`/bin/ls`).",
         "The process block is the image that called execve, `target` the one that runs from then on, under the same PID.",
         "Descriptors that are marked to be closed on exec give a `close` each.",
