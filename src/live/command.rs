@@ -196,7 +196,10 @@ impl Running {
         thread::spawn(move || {
             // Somebody may not have wanted to wait for it.
             let _ = end.send(self.control());
-            stop();
+            // A source that has ended by itself is to be known as such.
+            if !self.link.is_over() {
+                stop();
+            }
         });
         let mut exit = pipeline::run(source, run);
         link.close();
