@@ -286,6 +286,23 @@ fn objects_may_be_written_in_other_ways() {
 }
 
 #[test]
+fn empty_lines_double_nothing() {
+    let open = message("open");
+    let text = format!("\n\n{open}\n\n \n{open}\n");
+    for args in [
+        &["-p", "/System"][..],
+        &["-e", "open", "-p", "/System"],
+        &[],
+    ] {
+        let args = [&["-F", "line", "-r", "-"], args].concat();
+        assert_eq!(
+            run_with_input(&args, text.as_bytes()).out.lines().count(),
+            2
+        );
+    }
+}
+
+#[test]
 fn a_pretty_printed_object_that_was_cut_costs_itself_only() {
     let [open, close] = ["open", "close"].map(message);
     let value: serde_json::Value = serde_json::from_str(&open).expect("JSON");

@@ -414,7 +414,9 @@ fn glob(pattern: &str, typed: &str) -> Result<GlobMatcher> {
         _ => None,
     };
     let column = |at: usize| format!(" (column {})", typed[..at].chars().count() + 1);
-    bail!("{}{}", error.kind(), place.map_or_else(String::new, column));
+    // It repeats what was typed.
+    let reason = escape::name(error.kind().to_string());
+    bail!("{reason}{}", place.map_or_else(String::new, column));
 }
 
 /// A file, a folder and all below it, or a pattern.

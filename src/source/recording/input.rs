@@ -79,7 +79,7 @@ pub fn growing(file: Growing) -> Box<dyn BufRead> {
 /// # Errors
 /// It can't be read or decompressed. What came before the error has been given.
 pub fn read(reader: Box<dyn BufRead>, feed: &Feed<Chunk>) -> io::Result<()> {
-    read_from(reader, feed.buffers(), |chunk| feed.piece(chunk))
+    read_chunks(reader, feed.buffers(), |chunk| feed.piece(chunk))
 }
 
 /// Reads what comes as a recording would, but never compressed.
@@ -88,10 +88,15 @@ pub fn read(reader: Box<dyn BufRead>, feed: &Feed<Chunk>) -> io::Result<()> {
 /// Those of `source`. What came before the error has been given.
 #[cfg(target_os = "macos")]
 pub fn read_live(source: impl Read, feed: &Feed<Chunk>) -> io::Result<()> {
-    read_from(buffered(source), feed.buffers(), |chunk| feed.piece(chunk))
+    read_chunks(buffered(source), feed.buffers(), |chunk| feed.piece(chunk))
 }
 
-fn read_from(
+/// Reads what is neither compressed nor in UTF-16, and calls `emit` with its chunks, in their order, until it returns
+/// false.
+///
+/// # Errors
+/// Those of `reader`. What came before the error has been given.
+pub fn read_chunks(
     mut reader: impl BufRead,
     buffers: &Buffers,
     mut emit: impl FnMut(Chunk) -> bool,

@@ -28,9 +28,9 @@ pub use decode::Decoder;
 use followed::Followed;
 pub use framing::Chunk;
 use framing::Shape;
-pub use input::Input;
 #[cfg(target_os = "macos")]
 pub use input::read_live;
+pub use input::{Input, read_chunks};
 pub use prefilter::Prefilter;
 
 use crate::model::event::{Event, EventType};
@@ -238,7 +238,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
             self.has_messages |= memmem::find(text, b"\"event\"").is_some();
             for (line, is_wanted) in self.prefilter.lines(text) {
                 if is_wanted || !self.skim(&text[line.clone()]) {
-                    self.plain_line(range.start + line.start, range.end);
+                    self.plain_line(range.start + line.start, range.start + line.end);
                 }
             }
         } else {
