@@ -13,6 +13,8 @@ use super::counts::Times;
 use super::page::{Look, Page};
 use super::processes::Processes;
 use super::words::event_name;
+use crate::model::catalogue::COUNT;
+use crate::model::event::EventType;
 use crate::order::fact::{Asks, Fact, Life};
 use crate::order::loss::Missing;
 use crate::order::stage::{Stage, Verdict};
@@ -42,6 +44,8 @@ const MAX_PAIRS: usize = 1 << 19;
 #[derive(Debug, Default)]
 struct Met {
     ids: HashSet<u32>,
+    /// Where the row of its program was last.
+    program: u32,
     /// True if they have been forgotten, because the process ended long ago.
     is_forgotten: bool,
     failed: bool,
@@ -60,6 +64,8 @@ pub struct Summary {
     times: Times,
     ids: Ids,
     by_event: Table,
+    /// Where the rows of events were last, by their places in the catalogue.
+    known: [u32; COUNT],
     tables: Vec<(By, Table)>,
 }
 
@@ -84,6 +90,7 @@ impl Summary {
             times: Times::default(),
             ids: Ids::default(),
             by_event: Table::default(),
+            known: [0; COUNT],
         }
     }
 
@@ -94,6 +101,7 @@ impl Summary {
         let mut met = process
             .and_then(|place| self.processes.get_mut(place))
             .map(|process| &mut process.data);
+        let mut program = met.as_ref().map_or(0, |met| met.program);
         let mut pairs = 0;
         let sorts_by_time = matches!(self.options.sort_by, SortBy::First | SortBy::Last);
         let mut count = |by: By, row: &mut Row| {
@@ -111,15 +119,26 @@ impl Summary {
             row.id
         };
         let name = event_name(&fact.event);
-        let event = count(By::Event, self.by_event.row(&name, &mut self.ids));
+        let hint = match fact.event {
+            EventType::Known(row) => &mut self.known[row.index()],
+            EventType::Unknown { .. } => &mut 0,
+        };
+        let event = count(By::Event, self.by_event.row(&name, hint, &mut self.ids));
         for (by, table) in &mut self.tables {
             by.names(fact, process, &mut |name| {
-                let row = table.row(name, &mut self.ids);
+                let hint = match by {
+                    By::Program => &mut program,
+                    _ => &mut 0,
+                };
+                let row = table.row(name, hint, &mut self.ids);
                 count(*by, row);
                 if *by == By::File {
                     row.counts.add(event);
                 }
             });
+        }
+        if let Some(met) = met {
+            met.program = program;
         }
         self.pairs += pairs;
         self.keep_bounds();
@@ -287,10 +306,8 @@ mod tests {
 
     fn files(summary: &Summary) -> Vec<(Vec<u8>, u64, u32)> {
         let table = summary.table(By::File).expect("a table");
-        let mut rows: Vec<_> = table
-            .iter()
-            .map(|(name, row)| (name.to_vec(), row.events, row.processes))
-            .collect();
+        let row = |row: &Row| (row.name.to_vec(), row.events, row.processes);
+        let mut rows: Vec<_> = table.rows().iter().map(row).collect();
         rows.sort();
         rows
     }

@@ -38,9 +38,8 @@ pub(super) struct View<'s> {
 /// A row of a table.
 struct Line<'s> {
     row: &'s Row,
-    name: &'s [u8],
     /// Where the names are processes, the process and its command.
-    process: Option<(&'s Process<Met>, String)>,
+    process: Option<Box<(&'s Process<Met>, String)>>,
 }
 
 /// The rows of a table that are shown, in their order.
@@ -59,12 +58,12 @@ fn push_line(out: &mut Vec<u8>, line: &str) {
 
 impl<'s> View<'s> {
     pub(super) fn new(summary: &'s Summary, page: Page) -> View<'s> {
-        let events = summary.by_event.iter();
+        let events = summary.by_event.rows().iter();
         View {
             summary,
             lives: Lives::of(&summary.processes),
             width: page.width(),
-            events: events.map(|(name, row)| (row.id, shown(name))).collect(),
+            events: events.map(|row| (row.id, shown(&row.name))).collect(),
         }
     }
 
@@ -112,7 +111,7 @@ impl<'s> View<'s> {
     /// How many types of events there were.
     fn types(&self) -> u64 {
         let by_event = &self.summary.by_event;
-        by_event.iter().count() as u64 + by_event.folded().names
+        by_event.rows().len() as u64 + by_event.folded().names
     }
 
     /// Says that a table is not complete.
@@ -134,14 +133,13 @@ impl<'s> View<'s> {
         let process = |name: &[u8]| {
             let place = name.try_into().map(usize::from_le_bytes).ok();
             let process = self.summary.processes.get(place?)?;
-            Some((process, process.command(false)))
+            Some(Box::new((process, process.command(false))))
         };
-        let line = |(name, row): (&'s [u8], &'s Row)| Line {
+        let line = |row: &'s Row| Line {
             row,
-            name,
-            process: (by == By::Process).then(|| process(name)).flatten(),
+            process: (by == By::Process).then(|| process(&row.name)).flatten(),
         };
-        let mut lines: Vec<_> = table.iter().map(line).collect();
+        let mut lines: Vec<_> = table.rows().iter().map(line).collect();
         let folded = table.folded();
         let mut top = Top {
             lines: Vec::new(),
@@ -166,8 +164,8 @@ impl<'s> View<'s> {
     fn files(&self) -> HashMap<&'s [u8], u64> {
         let mut files = HashMap::new();
         if let Some(table) = self.summary.table(By::File) {
-            for (name, _) in table.iter() {
-                *files.entry(folder(name)).or_default() += 1;
+            for row in table.rows() {
+                *files.entry(folder(&row.name)).or_default() += 1;
             }
         }
         files
@@ -175,11 +173,11 @@ impl<'s> View<'s> {
 
     fn compare(&self, a: &Line<'_>, b: &Line<'_>) -> Ordering {
         let by_number = |key: fn(&Row) -> u64| key(b.row).cmp(&key(a.row));
-        let by_name = || match (&a.process, &b.process) {
+        let by_name = || match (a.process.as_deref(), b.process.as_deref()) {
             (Some((one, command)), Some((other, others))) => command
                 .cmp(others)
                 .then_with(|| (one.pid, a.row.id).cmp(&(other.pid, b.row.id))),
-            _ => a.name.cmp(b.name),
+            _ => a.row.name.cmp(&b.row.name),
         };
         match self.summary.options.sort_by {
             SortBy::Events => by_number(|row| row.events),
@@ -233,10 +231,10 @@ impl<'s> View<'s> {
 
     /// The name of a row in so much room, of a file with its events.
     fn name(&self, by: By, line: &Line<'_>, room: Option<usize>) -> String {
-        let name = match (&line.process, by) {
+        let name = match (line.process.as_deref(), by) {
             (Some((_, command)), _) => command.clone(),
-            (None, By::Team) if line.name.is_empty() => "-".to_owned(),
-            (None, _) => shown(line.name),
+            (None, By::Team) if line.row.name.is_empty() => "-".to_owned(),
+            (None, _) => shown(&line.row.name),
         };
         let Some(room) = room else {
             return name + &self.events(by, &line.row.counts, NAMED);
@@ -335,7 +333,7 @@ impl<'s> View<'s> {
                 json.element();
                 json.object(|json| {
                     self.push_json_row(json, by, line, clock);
-                    if let Some(files) = files.get(line.name) {
+                    if let Some(files) = files.get(&*line.row.name) {
                         json.number("files", files);
                     }
                 });
@@ -354,14 +352,14 @@ impl<'s> View<'s> {
 
     fn push_json_row(&self, json: &mut Writer<'_>, by: By, line: &Line<'_>, clock: &mut Clock) {
         let row = line.row;
-        match (&line.process, by) {
+        match (line.process.as_deref(), by) {
             (Some((process, _)), _) => {
                 json.number("pid", process.pid);
                 push_process(json, process, clock);
             }
-            (None, By::User) => json.number("euid", shown(line.name)),
-            (None, By::Team) if line.name.is_empty() => json.null(by.one()),
-            (None, _) => json.string(by.one(), line.name),
+            (None, By::User) => json.number("euid", shown(&line.row.name)),
+            (None, By::Team) if line.row.name.is_empty() => json.null(by.one()),
+            (None, _) => json.string(by.one(), &line.row.name),
         }
         json.number("events", row.events);
         for kind in by.columns() {
@@ -409,14 +407,14 @@ impl Cells<'_, '_> {
 
     fn cell(&mut self, kind: Cell, line: &Line<'_>) -> String {
         let row = line.row;
-        let process = line.process.as_ref().map(|(process, _)| process);
+        let process = line.process.as_deref().map(|(process, _)| process);
         match kind {
             Cell::Events => Count(row.events).to_string(),
             Cell::Percent => percent(row.events, self.events),
             Cell::Processes => Count(row.processes.into()).to_string(),
             Cell::Failed if row.failed == 0 => String::new(),
             Cell::Failed => Count(row.failed.into()).to_string(),
-            Cell::Files => Count(self.files.get(line.name).copied().unwrap_or(0)).to_string(),
+            Cell::Files => Count(self.files.get(&*line.row.name).copied().unwrap_or(0)).to_string(),
             Cell::First => self.time(row.times().first()),
             Cell::Last => self.time(row.times().last()),
             Cell::Pid => process.map_or_else(String::new, |process| process.pid.to_string()),

@@ -1,8 +1,9 @@
 //! Counters by name, as many as memory is meant for.
 
 use std::cmp::Reverse;
+use std::hash::BuildHasher as _;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use super::super::counts::{Counts, Times};
 use crate::model::event::Timestamp;
@@ -13,6 +14,8 @@ pub const LIMIT: usize = 100_000;
 /// What is counted of a name.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// The name.
+    pub name: Box<[u8]>,
     /// Stands for the name; unique among the rows of all tables that share a [`Ids`].
     pub id: u32,
     /// The processes that its events are of.
@@ -28,6 +31,18 @@ pub struct Row {
 }
 
 impl Row {
+    fn new(name: &[u8], ids: &mut Ids) -> Row {
+        Row {
+            name: name.into(),
+            id: ids.next(),
+            processes: 0,
+            failed: 0,
+            events: 0,
+            times: None,
+            counts: Counts::default(),
+        }
+    }
+
     /// Takes the time of another event in.
     pub fn add_time(&mut self, time: Option<Timestamp>) {
         self.times.get_or_insert_default().add(time);
@@ -65,26 +80,41 @@ pub struct Folded {
 /// Counters by name.
 #[derive(Debug, Default)]
 pub struct Table {
-    rows: HashMap<Vec<u8>, Row>,
+    rows: Vec<Row>,
+    /// The places of the rows by their names.
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     folded: Folded,
 }
 
 impl Table {
-    /// The row of a name.
-    pub fn row(&mut self, name: &[u8], ids: &mut Ids) -> &mut Row {
-        self.rows.entry_ref(name).or_insert_with(|| Row {
-            id: ids.next(),
-            processes: 0,
-            failed: 0,
-            events: 0,
-            times: None,
-            counts: Counts::default(),
-        })
+    /// The row of a name. Who comes again with the same name brings the `hint` that was left for it, and saves the search.
+    pub fn row(&mut self, name: &[u8], hint: &mut u32, ids: &mut Ids) -> &mut Row {
+        let is_it = |rows: &[Row], place: u32| {
+            let row = rows.get(place as usize);
+            row.is_some_and(|row| *row.name == *name)
+        };
+        if !is_it(&self.rows, *hint) {
+            let hash = self.hasher.hash_one(name);
+            let rehash = |place: &u32| self.hasher.hash_one(&*self.rows[*place as usize].name);
+            let next = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+            let entry = self
+                .places
+                .entry(hash, |place| is_it(&self.rows, *place), rehash);
+            *hint = *entry.or_insert(next).get();
+            if *hint == next {
+                self.rows.push(Row::new(name, ids));
+            }
+        }
+        &mut self.rows[*hint as usize]
     }
 
     /// The row of a name that is counted already.
     pub fn known(&mut self, name: &[u8]) -> Option<&mut Row> {
-        self.rows.get_mut(name)
+        let hash = self.hasher.hash_one(name);
+        let is_it = |place: &u32| *self.rows[*place as usize].name == *name;
+        let place = *self.places.find(hash, is_it)?;
+        self.rows.get_mut(place as usize)
     }
 
     /// Returns true if there are more names than are counted one by one.
@@ -96,13 +126,13 @@ impl Table {
     /// ids.
     pub fn fold(&mut self) -> HashSet<u32> {
         let rarity = |row: &Row| (row.events, Reverse(row.id));
-        let mut rarities: Vec<_> = self.rows.values().map(rarity).collect();
+        let mut rarities: Vec<_> = self.rows.iter().map(rarity).collect();
         let (_, bound, _) = rarities.select_nth_unstable(LIMIT / 4);
         let bound = *bound;
         let mut ids = HashSet::new();
         self.folded.error += bound.0;
         let folded = &mut self.folded;
-        self.rows.retain(|_, row| {
+        self.rows.retain(|row| {
             let stays = rarity(row) > bound;
             if !stays {
                 folded.names += 1;
@@ -111,6 +141,12 @@ impl Table {
             }
             stays
         });
+        self.places.clear();
+        let hash = |row: &Row| self.hasher.hash_one(&*row.name);
+        for (place, row) in (0..).zip(&self.rows) {
+            let rehash = |place: &u32| hash(&self.rows[*place as usize]);
+            self.places.insert_unique(hash(row), place, rehash);
+        }
         ids
     }
 
@@ -119,9 +155,9 @@ impl Table {
         self.folded
     }
 
-    /// The names and their rows, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Row)> {
-        self.rows.iter().map(|(name, row)| (name.as_slice(), row))
+    /// The rows, in no order.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
     }
 }
 
@@ -132,28 +168,28 @@ mod tests {
     #[test]
     fn nothing_is_lost_by_folding() {
         let (mut table, mut ids) = (Table::default(), Ids::default());
-        let mut total = 0;
+        let (mut total, mut hint) = (0, 0);
         for number in 0..3 * LIMIT {
             let name = number.to_string();
             // Every tenth comes again and again.
             for _ in 0..if number % 10 == 0 { 3 } else { 1 } {
-                table.row(name.as_bytes(), &mut ids).events += 1;
+                table.row(name.as_bytes(), &mut 0, &mut ids).events += 1;
                 total += 1;
             }
-            table.row(b"often", &mut ids).events += 1;
+            table.row(b"often", &mut hint, &mut ids).events += 1;
             total += 1;
             if table.is_full() {
-                let names = table.iter().count();
+                let names = table.rows().len();
                 let gone = table.fold();
-                assert_eq!(table.iter().count(), names - gone.len());
-                assert!(table.iter().all(|(_, row)| !gone.contains(&row.id)));
+                assert_eq!(table.rows().len(), names - gone.len());
+                assert!(table.rows().iter().all(|row| !gone.contains(&row.id)));
             }
         }
         let folded = table.folded();
-        let kept: u64 = table.iter().map(|(_, row)| row.events).sum();
+        let kept: u64 = table.rows().iter().map(|row| row.events).sum();
         assert_eq!(kept + folded.events, total);
         assert_eq!(
-            table.iter().count() as u64 + folded.names,
+            table.rows().len() as u64 + folded.names,
             3 * LIMIT as u64 + 1
         );
         // What is frequent stays, and those that are left are counted to the last.
