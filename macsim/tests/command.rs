@@ -982,3 +982,53 @@ fn a_terminal_that_stops_the_background_does_not_stop_us() {
         terminal.end();
     }
 }
+
+/// Something runs, with a child; both go on until they are seen. Then it is followed to its end.
+const RUNNING: &str = r#"
+    export GO=$TRACE.go
+    setsid sh -c '
+        sh -c "until [ -e $GO ]; do sleep 0.01; done; exit 6" &
+        until [ -e $GO ]; do /bin/true; done
+        /bin/false
+        wait
+        exit 4' &
+    pid=$!
+    (until [ -s $TRACE ]; do sleep 0.01; done; : > $GO) &
+    "$@" -F line -e exit -o $TRACE -f --pid $pid"#;
+
+#[test]
+fn what_is_running_already_is_followed_with_pid() {
+    for source in SOURCES {
+        let files = tempfile::tempdir().expect("a folder");
+        let path = files.path().join("trace");
+        let (inner, _folder) = trace(source, &[]).command();
+        let inner = [inner.get_program()].into_iter().chain(inner.get_args());
+        let inner: Vec<_> = inner.map(|arg| arg.to_str().expect("UTF-8")).collect();
+        let command = [&["sh", "-c", RUNNING, "sh"][..], &inner].concat();
+        // The outer trace is only there for a simulation in which both are.
+        let outer = |run: Run| run.env("TRACE", path.to_str().expect("UTF-8"));
+        let outer = |run: Run| outer(run.env("MACSIM_ESLOGGER_FILE", "/dev/null"));
+        let (_, output) = recorded("15.4", &[], &command, outer);
+        assert_eq!((output.err.as_str(), output.status), ("", 0), "{source}");
+        let text = std::fs::read_to_string(&path).expect("the trace");
+        let ends = |end: &str| {
+            let end = format!("exit stat=\"exited {end}\"");
+            text.lines().filter(|line| line.ends_with(&end)).count()
+        };
+        assert_eq!(
+            (ends("1"), ends("6"), ends("4")),
+            (1, 1, 1),
+            "{source}: {text}"
+        );
+        assert!(
+            text.trim_end().ends_with("\"exited 4\""),
+            "{source}: {text}"
+        );
+        assert!(!text.contains("] fork"), "{source}: {text}");
+    }
+    for source in SOURCES {
+        let output = trace(source, &["-f", "--pid", "99999999"]).run();
+        let said = "proctracer: --pid 99999999: there is no such process\n";
+        assert_eq!((output.err.as_str(), output.status), (said, 1), "{source}");
+    }
+}

@@ -160,6 +160,8 @@ pub struct Cli {
     pub no_platform: bool,
 
     /// Also show everything that a selected process starts, from then on
+    ///
+    /// With --pid alone also what runs below it already; a live trace ends when all of it has. COMMAND needs no -f
     #[arg(short, long, help_heading = "Selecting")]
     pub follow: bool,
 

@@ -13,7 +13,7 @@ use crossbeam_channel::{Sender, bounded};
 use signal_hook::consts::{SIGINT, SIGQUIT};
 
 use super::Choice;
-use super::macos::{explain, falls_back, report_lacking, start_native};
+use super::macos::{PROBE_EVERY, explain, falls_back, report_lacking, start_native};
 use crate::exit::{Exit, warn};
 use crate::pipeline::{self, Run, Source};
 use crate::select::{Follow, Link, Need};
@@ -33,9 +33,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// The time that a command has to end by a signal that was passed on to it.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The interval of probes while the source isn't ready.
-const PROBE_EVERY: Duration = Duration::from_millis(50);
 
 /// Traces a command that runs as `user`, and returns its exit status.
 pub fn command(choice: Choice, command: &[OsString], user: Option<&str>, mut run: Run) -> Exit {

@@ -1,5 +1,10 @@
 //! A live trace on macOS.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use super::Choice;
 use super::doctor::Findings;
 use crate::exit::{Exit, warn};
@@ -7,12 +12,16 @@ use crate::model::catalogue::Row;
 use crate::pipeline::signals::ENDING;
 use crate::pipeline::{self, Run};
 use crate::select::{Need, Selection};
+use crate::source::command::probe;
 use crate::source::eslogger::{self, Eslogger, Listed};
-use crate::source::native::{self, Native};
+use crate::source::native::{self, Native, spawn};
 use crate::source::refusal::Refusal;
 
 /// The signals by which somebody asks for a report before the end; the second is what Ctrl-T sends (stty(1), `status`).
 pub const ASKING: &[i32] = &[signal_hook::consts::SIGUSR1, signal_hook::consts::SIGINFO];
+
+/// How often a probe is started while the source isn't ready.
+pub(super) const PROBE_EVERY: Duration = Duration::from_millis(50);
 
 /// Shows events as they happen.
 pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
@@ -23,22 +32,61 @@ pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
             run.filter.excluded_writers = ancestors.into_iter().map(|(pid, _)| pid).collect();
         }
     }
+    let pids = followed(&run);
+    if let Some(pid) = pids.iter().find(|pid| !spawn::is_there(**pid)) {
+        warn(format_args!("--pid {pid}: there is no such process"));
+        return Exit::Failed;
+    }
     let need = run.need();
+    let natively = |source: Native, mut run: Run| {
+        if let Some(follow) = run.follow.as_mut().filter(|_| !pids.is_empty()) {
+            follow.seed(&pids, &native::running());
+        }
+        pipeline::run(source, run)
+    };
     let traced = match choice {
         Choice::Eslogger => by_eslogger(&need, run),
         Choice::Native => {
-            start_native(Native::start(&need), &run).map(|source| pipeline::run(source, run))
+            start_native(Native::start(&need), &run).map(|source| natively(source, run))
         }
         // Both sources need root. Which of root and the entitlement macOS misses first isn't documented, and one who is
         // sent to eslogger would be refused there again.
         Choice::Auto if !native::is_root() => Err(Refusal::NotPrivileged),
         Choice::Auto => match start_native(Native::start(&need), &run) {
-            Ok(source) => Ok(pipeline::run(source, run)),
+            Ok(source) => Ok(natively(source, run)),
             Err(refusal) if falls_back(&refusal) => by_eslogger(&need, run),
             Err(refusal) => Err(refusal),
         },
     };
     traced.unwrap_or_else(|refusal| explain(&refusal))
+}
+
+/// The processes that are followed from their pids on, with all that runs below them already.
+fn followed(run: &Run) -> Vec<i32> {
+    match &run.follow {
+        Some(follow) if follow.ends() => run.filter.conditions.who.pids.values(),
+        _ => Vec::new(),
+    }
+}
+
+/// Starts probes until there was an event, so that [`followed`] processes are soon known: eslogger doesn't say when it is
+/// ready.
+fn seed_at_first_event(run: &mut Run) {
+    let pids = followed(run);
+    let Some(follow) = run.follow.as_mut().filter(|_| !pids.is_empty()) else {
+        return;
+    };
+    let is_seeded = Arc::new(AtomicBool::new(false));
+    let seeded = Arc::clone(&is_seeded);
+    follow.seed_later(pids, move || {
+        seeded.store(true, Ordering::Relaxed);
+        native::running()
+    });
+    thread::spawn(move || {
+        while !is_seeded.load(Ordering::Relaxed) && probe().is_ok() {
+            thread::sleep(PROBE_EVERY);
+        }
+    });
 }
 
 /// Returns true if eslogger is used instead, which is reported.
@@ -99,10 +147,11 @@ pub(super) fn start_native(source: Result<Native, Refusal>, run: &Run) -> Result
 }
 
 /// Shows events from eslogger.
-fn by_eslogger(need: &Need, run: Run) -> Result<Exit, Refusal> {
+fn by_eslogger(need: &Need, mut run: Run) -> Result<Exit, Refusal> {
     let listed = Listed::ask()?;
     report_lacking(&run.filter.selection, |row| listed.has(row));
     let (source, handle) = Eslogger::start(need, &listed)?;
+    seed_at_first_event(&mut run);
     let exit = pipeline::run(source, run);
     handle.end()?;
     Ok(exit)

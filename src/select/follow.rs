@@ -5,8 +5,9 @@
 //! child is adopted by what it says of its parent, if it was started after its parent became a member.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::exit::warn;
 use crate::model::event::Timestamp;
@@ -207,6 +208,22 @@ pub struct Follow {
     ends: bool,
     /// The command whose tree it is. Conditions on processes then narrow what is shown, instead of finding roots.
     command: Option<Command>,
+    /// The processes that are still to be taken in.
+    later: Option<Later>,
+    /// When those that were running already were taken in.
+    seeded: Option<Timestamp>,
+}
+
+/// Processes to take in at the first event, with those that are running below them then.
+struct Later {
+    pids: Vec<i32>,
+    list: Box<dyn FnOnce() -> Vec<Running> + Send>,
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Later").field(&self.pids).finish()
+    }
 }
 
 impl Follow {
@@ -233,8 +250,30 @@ impl Follow {
         }
     }
 
-    /// Takes in the processes `pids` and all that are running below them.
+    /// Returns true if the trace ends when all members have exited.
+    pub fn ends(&self) -> bool {
+        self.ends
+    }
+
+    /// Takes in the processes `pids` and all that are running below them, as soon as there is an event: from then on none
+    /// is missed, so that `list` lists the others.
+    pub fn seed_later(
+        &mut self,
+        pids: Vec<i32>,
+        list: impl FnOnce() -> Vec<Running> + Send + 'static,
+    ) {
+        let list = Box::new(list);
+        self.later = Some(Later { pids, list });
+    }
+
+    /// Takes in the processes `pids` and all that are running below them. Events of the trace must have been on their way
+    /// already when these were listed.
     pub fn seed(&mut self, pids: &[i32], running: &[Running]) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        self.seeded = now.ok().map(|now| Timestamp {
+            seconds: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            nanos: now.subsec_nanos(),
+        });
         let mut tree: Vec<i32> = pids.to_vec();
         let mut at = 0;
         while let Some(pid) = tree.get(at).copied() {
@@ -253,11 +292,14 @@ impl Follow {
 
     /// Returns true if the trace is over: it ends with its processes, and all have exited.
     pub fn is_over(&self) -> bool {
-        self.ends && self.alive == 0 && !self.members.is_empty()
+        self.ends && self.alive == 0 && (self.seeded.is_some() || !self.members.is_empty())
     }
 
     /// Takes note of an event, and returns true if it belongs to the tree.
     pub fn belongs(&mut self, fact: &Fact<'_>) -> bool {
+        if let Some(Later { pids, list }) = self.later.take() {
+            self.seed(&pids, &list());
+        }
         // Other events come for the sake of a stage, which must not change what is shown, or not from every source.
         let is_for_a_stage = !fact.selected && matches!(fact.life, Life::None);
         if is_for_a_stage || self.is_over() {
@@ -439,7 +481,13 @@ impl Follow {
         }
         self.forget(actor);
         if self.is_child_of_member(actor) {
-            self.adopted += 1;
+            // What was started before and has ended since is no loss.
+            let is_loss = |seeded| {
+                actor
+                    .start
+                    .is_none_or(|start| micros(start) >= micros(seeded))
+            };
+            self.adopted += u64::from(self.seeded.is_none_or(is_loss));
             self.insert(
                 actor.id.pid,
                 Some(actor.id.version),

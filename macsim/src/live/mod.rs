@@ -173,6 +173,14 @@ pub fn set_credentials(credentials: &Credentials) {
     ask(wire::CREDENTIALS, &[&bytes]);
 }
 
+/// When a process was started, as messages have it: seconds and microseconds. `None` for one that isn't below the kernel.
+pub fn start_of(pid: i32) -> Option<(u32, u32)> {
+    match wire::numbers(&ask(wire::START, &[&pid.to_le_bytes()])?)[..] {
+        [seconds, microseconds] => Some((seconds, microseconds)),
+        _ => None,
+    }
+}
+
 /// Returns true if a SIGKILL has no effect on a process yet, because it waits suspended and `--kill-hangs` says so.
 pub fn kill_hangs(pid: i32) -> bool {
     ask(wire::KILL, &[&pid.to_le_bytes()]).is_some_and(|answer| answer == [1])

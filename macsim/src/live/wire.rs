@@ -23,6 +23,8 @@ pub const CREDENTIALS: u8 = b'C';
 pub const KILL: u8 = b'K';
 /// A program: this audit token's process, is it the program or below it? The answer is 1 if so.
 pub const BELOW: u8 = b'B';
+/// A program: when was this process started? The answer is seconds and microseconds, or nothing.
+pub const START: u8 = b'A';
 /// The kernel's answer to what has no other.
 pub const DONE: u8 = b'D';
 

@@ -10,7 +10,7 @@ use super::errno::fail;
 use super::signals::{Info, number};
 use super::spawn::{self, Strings};
 use super::{Export, functions, groups, put_string, threads};
-use crate::es;
+use crate::{es, live};
 
 /// The program's first child: whom the messages' `--child-pid` stands for.
 #[derive(Clone, Copy)]
@@ -365,6 +365,10 @@ extern "C" fn proc_pidinfo(
         start_seconds: fields[18] as u64 / 100,
         start_microseconds: fields[18] as u64 % 100 * 10_000,
     };
+    if let Some((seconds, microseconds)) = live::start_of(pid) {
+        info.start_seconds = seconds.into();
+        info.start_microseconds = microseconds.into();
+    }
     proc_name(pid, (&raw mut info.comm).cast(), 16);
     proc_name(pid, (&raw mut info.name).cast(), 32);
     // SAFETY: the caller's buffer is large enough.

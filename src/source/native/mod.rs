@@ -31,7 +31,7 @@ use bumpalo::Bump;
 
 pub use system::{
     ancestors, has_full_disk_access, is_entitled, is_ignored, is_root, macos_version,
-    own_process_groups, sip_configuration, surroundings,
+    own_process_groups, running, sip_configuration, surroundings,
 };
 
 use super::queue::Queue;

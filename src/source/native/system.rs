@@ -4,9 +4,12 @@ use std::ffi::{CStr, CString, OsStr, c_int, c_void};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
+use std::ptr;
 
 use super::c::audit_token_t;
 use crate::model::catalogue::MacOs;
+use crate::model::event::Timestamp;
+use crate::select::Running;
 use crate::source::refusal::Surroundings;
 use crate::text::escape;
 
@@ -96,8 +99,33 @@ pub fn own_process_groups() -> Vec<i32> {
     groups
 }
 
-/// The name of a process, its group and its parent.
-fn process(pid: i32) -> Option<(CString, i32, i32)> {
+/// The processes that are running.
+pub fn running() -> Vec<Running> {
+    // SAFETY: without a buffer it says how many there are.
+    let count = unsafe { libc::proc_listallpids(ptr::null_mut(), 0) };
+    // More may have been started meanwhile.
+    let mut pids = vec![0_i32; usize::try_from(count).unwrap_or(0) + 256];
+    let size = c_int::try_from(size_of_val(&*pids)).unwrap_or(c_int::MAX);
+    // SAFETY: the buffer has that size in bytes.
+    let count = unsafe { libc::proc_listallpids(pids.as_mut_ptr().cast(), size) };
+    pids.truncate(usize::try_from(count).unwrap_or(0));
+    let process = |pid: i32| {
+        let info = info(pid)?;
+        let micros = u32::try_from(info.pbi_start_tvusec).ok()?;
+        Some(Running {
+            pid,
+            ppid: info.pbi_ppid.cast_signed(),
+            start: Timestamp {
+                seconds: info.pbi_start_tvsec.cast_signed(),
+                nanos: micros * 1000,
+            },
+        })
+    };
+    pids.into_iter().filter_map(process).collect()
+}
+
+/// What macOS knows of a process; None where there is none.
+fn info(pid: i32) -> Option<libc::proc_bsdinfo> {
     let whole = c_int::try_from(size_of::<libc::proc_bsdinfo>()).ok()?;
     // SAFETY: numbers alone, of which all may be 0.
     let mut info: libc::proc_bsdinfo = unsafe { std::mem::zeroed() };
@@ -106,9 +134,12 @@ fn process(pid: i32) -> Option<(CString, i32, i32)> {
         let info = (&raw mut info).cast();
         libc::proc_pidinfo(pid, libc::PROC_PIDTBSDINFO, 0, info, whole)
     };
-    if size != whole {
-        return None;
-    }
+    (size == whole).then_some(info)
+}
+
+/// The name of a process, its group and its parent.
+fn process(pid: i32) -> Option<(CString, i32, i32)> {
+    let info = info(pid)?;
     let name: Vec<u8> = info
         .pbi_comm
         .iter()

@@ -158,6 +158,14 @@ impl Kernel {
                     true
                 }))]
             }
+            wire::START => {
+                let traced = self.processes.get(&first());
+                let start = traced.map(|traced| traced.process.start);
+                start.map_or(Vec::new(), |start| {
+                    let numbers = [start.as_secs() as u32, start.subsec_micros()];
+                    numbers.map(u32::to_le_bytes).concat()
+                })
+            }
             wire::BELOW => {
                 let lineage = Rc::clone(&connection.lineage);
                 let traced = numbers
