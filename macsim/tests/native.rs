@@ -242,6 +242,46 @@ fn whatever_is_in_a_message_is_the_same_as_from_a_recording() {
 }
 
 #[test]
+fn times_of_any_year_are_read_back() {
+    // Any user can set such a time of a file.
+    let events = read(EVENTS);
+    let utimes = events
+        .lines()
+        .find(|line| line.contains("\"utimes\":"))
+        .expect("the event");
+    let mut message: Value = serde_json::from_str(utimes).expect("JSON");
+    for (time, written) in [
+        (
+            "12345-01-01T00:00:00.5Z",
+            "+012345-01-01T00:00:00.500000000Z",
+        ),
+        (
+            "292277026596-12-04T15:30:07.0Z",
+            "+292277026596-12-04T15:30:07.000000000Z",
+        ),
+        (
+            "9999-12-31T23:59:59.999999999Z",
+            "9999-12-31T23:59:59.999999999Z",
+        ),
+    ] {
+        message["event"]["utimes"]["atime"] = time.into();
+        let lines = format!("{message}\n");
+        let json = native(&["-F", "json"], &lines).run();
+        assert!(
+            json.out.contains(&format!("\"atime\":\"{written}\"")),
+            "{}",
+            json.out
+        );
+        for args in [&["-F", "line"][..], &[]] {
+            let run = native(args, &lines).run();
+            is_same(&run.out, &recorded(args, &json.out).out);
+            is_well(&run, 1);
+            assert_eq!(recorded(args, &json.out).err, "");
+        }
+    }
+}
+
+#[test]
 fn an_hour_is_the_same_as_from_its_recording() {
     let run = native(&[], HOUR).run();
     is_same(&run.out, &recorded(&[], &read(HOUR)).out);

@@ -478,11 +478,12 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
     }
 
     fn damaged(&mut self, at: usize, is_loss: bool, reason: impl FnOnce() -> String) {
-        let alike = |damage: &&mut Damage| damage.is_loss == is_loss;
-        if self.damage.len() as u64 >= MAX_WARNINGS
-            && let Some(last) = self.damage.iter_mut().rfind(alike)
+        // The first are reported one by one; further ones are counted after them.
+        let most = usize::try_from(MAX_WARNINGS).unwrap_or(usize::MAX);
+        if let Some(further) = self.damage.get_mut(most..)
+            && let Some(alike) = further.iter_mut().find(|damage| damage.is_loss == is_loss)
         {
-            last.count += 1;
+            alike.count += 1;
             return;
         }
         let damage = Damage {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::framing::Framer;
 use super::{Chunk, Decoder, Prefilter, decode};
 use crate::format::{Format, Json, Line, Style, Text};
-use crate::order::damage::Damage;
+use crate::order::damage::{Damage, MAX_WARNINGS};
 use crate::order::loss::Tally;
 use crate::pipeline::Buffers;
 use crate::select::{Filter, Selection};
@@ -442,7 +442,7 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
 /// What is printed of chunks, and what is reported of them.
 fn told(chunks: &[Chunk], prefilter: &Prefilter, filter: &Filter) -> (Vec<u8>, Vec<String>) {
     let mut format = Line::new(style());
-    let (mut out, mut reports) = (Vec::new(), Vec::new());
+    let (mut out, mut reports, mut all) = (Vec::new(), Vec::new(), Vec::new());
     let mut tally = Tally::new();
     for chunk in chunks {
         let (damage, _) = decode(chunk, Decoder::default(), prefilter, &mut tally, |event| {
@@ -450,13 +450,25 @@ fn told(chunks: &[Chunk], prefilter: &Prefilter, filter: &Filter) -> (Vec<u8>, V
                 format.event(event, &mut out);
             }
         });
-        let report = |damage: &Damage| {
-            format!(
-                "{}: {} ({}, {})",
-                damage.line, damage.reason, damage.is_loss, damage.count
-            )
-        };
-        reports.extend(damage.iter().map(report));
+        all.extend(damage);
+    }
+    // As they are printed: the first one by one, the others counted.
+    let [mut damaged, mut lost] = [0; 2];
+    for Damage {
+        line,
+        reason,
+        is_loss,
+        count,
+    } in all
+    {
+        if damaged < MAX_WARNINGS {
+            reports.push(format!("{line}: {reason} ({is_loss})"));
+        }
+        damaged += count;
+        lost += if is_loss { count } else { 0 };
+    }
+    if damaged > 0 {
+        reports.push(format!("{damaged}, {lost}"));
     }
     (out, reports)
 }
@@ -525,6 +537,10 @@ fn layouts() -> Vec<String> {
     }
     layouts
         .push("{\n\"a\" : 01,\n  \"b\": {\n \"c\": [\n{\n}\n,\n{ } ] }\n}\n".to_owned() + lines[0]);
+    // More than are reported one by one, of both sorts.
+    let complaint = lines[0].replace("\"seq_num\":", "\"seq_num\":\"x\",\"a\":");
+    layouts.push(format!("{complaint}\nx\n").repeat(40));
+    layouts.push(format!("{complaint}\n{}\n{complaint}\n", "x\n".repeat(60)));
     layouts.push("{\"a\":\"\\u00g\"}{\"\n{\"a\":tru}\n".to_owned() + lines[0]);
     layouts
 }

@@ -466,6 +466,7 @@ impl Walk {
     }
 
     fn outside(&mut self, piece: &[u8], index: usize) -> Option<Step> {
+        let before = self.at - index;
         for byte in &piece[index..] {
             match byte {
                 b'\n' => {
@@ -473,11 +474,7 @@ impl Walk {
                     self.new_line();
                     return Some(Step::LineEnd);
                 }
-                b'{' => {
-                    self.begin(self.at);
-                    self.at += 1;
-                    return None;
-                }
+                b'{' => return self.brace(piece, self.at - before),
                 byte if is_harmless(*byte) => {
                     self.is_blank &= is_space(*byte);
                     self.at += 1;
@@ -491,6 +488,20 @@ impl Walk {
             }
         }
         None
+    }
+
+    /// A brace that begins an object. Of several, one after the other, only the last can: what comes before it is broken.
+    fn brace(&mut self, piece: &[u8], index: usize) -> Option<Step> {
+        self.begin(self.at);
+        let braces = piece[index..].iter().take_while(|byte| **byte == b'{');
+        let braces = braces.count();
+        self.at += 1;
+        if braces == 1 {
+            return None;
+        }
+        self.wrong = Some((self.at, self.expected()));
+        self.at += braces - 2;
+        Some(self.broken(self.at))
     }
 
     fn new_line(&mut self) {
@@ -655,10 +666,8 @@ impl Walk {
         self.wrong = Some((at, what));
         let in_string = matches!(self.state, State::String | State::Escape | State::Hex(_));
         if byte == b'{' && (!self.is_blank || self.at - self.line <= self.indent) {
-            let found = self.broken(if self.is_blank { self.line } else { self.at });
-            self.begin(self.at);
-            self.at += 1;
-            return Some(found);
+            let end = if self.is_blank { self.line } else { self.at };
+            return Some(self.broken(end));
         }
         self.state = if in_string {
             State::LooseString
