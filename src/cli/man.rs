@@ -47,9 +47,8 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "FILES",
         &[
-            "Recordings are eslogger's JSON Lines, plain or compressed. Files that proctracer makes have mode 0600 and, \
-             under sudo, belong to the user who called it: they hold arguments and environments with their secrets. \
-             --redact covers environments, not arguments.",
+            "Recordings are eslogger's JSON Lines, plain or compressed. They hold arguments and environments with their \
+             secrets: --redact covers environments, not arguments.",
         ],
     ),
     (
@@ -82,8 +81,6 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "\tproctracer -r hour.jsonl -c",
             "\tproctracer -r hour.jsonl --tree",
             "\tproctracer -r hour.jsonl -F perfetto -o hour.pftrace",
-            "Record, compressed, a new file every hour, the last day of them:",
-            "\tsudo proctracer -e exec,exit -w day.jsonl.zst --rotate 1h --keep 24",
         ],
     ),
     (
