@@ -254,7 +254,7 @@ fn numbers_that_are_used_again() {
         shape(&[], &messages),
         "10 /bin/zsh\n11 ├─ a  [file 1]\n11 └─ b\n12    └─ /bin/b  [file 1]\n"
     );
-    // Without the time of their start they are told apart by exit and image.
+    // Without the time of their start, exit and image distinguish them.
     let old = |actor: &Actor| Actor {
         start: None,
         ..actor.clone()

@@ -40,6 +40,12 @@ pub struct Options {
 /// How many pairs of a process and a name are remembered before those of processes that have ended are forgotten.
 const MAX_PAIRS: usize = 1 << 19;
 
+/// How many types of events are counted by file; those that come later are counted together.
+const MAX_KINDS: usize = 1000;
+
+/// Stands for those that are counted together. No row has this id: it is the last that is given.
+const OTHERS: u32 = u32::MAX;
+
 /// The names that a process had to do with, by the ids of their rows.
 #[derive(Debug, Default)]
 struct Met {
@@ -48,7 +54,8 @@ struct Met {
     program: u32,
     /// True if they have been forgotten, because the process ended long ago.
     is_forgotten: bool,
-    failed: bool,
+    has_ended: bool,
+    has_failed: bool,
 }
 
 /// The summary.
@@ -124,6 +131,11 @@ impl Summary {
             EventType::Unknown { .. } => &mut 0,
         };
         let event = count(By::Event, self.by_event.row(&name, hint, &mut self.ids));
+        let kind = if self.by_event.rows().len() > MAX_KINDS {
+            OTHERS
+        } else {
+            event
+        };
         for (by, table) in &mut self.tables {
             by.names(fact, process, &mut |name| {
                 let hint = match by {
@@ -133,7 +145,7 @@ impl Summary {
                 let row = table.row(name, hint, &mut self.ids);
                 count(*by, row);
                 if *by == By::File {
-                    row.counts.add(event);
+                    row.counts.add(kind);
                 }
             });
         }
@@ -144,13 +156,16 @@ impl Summary {
         self.keep_bounds();
     }
 
-    /// Takes note of the end of a process that failed.
-    fn fail(&mut self, fact: &Fact<'_>, place: usize) {
+    /// Takes note of the end of a process.
+    fn exit(&mut self, fact: &Fact<'_>, place: usize) {
         let Some(process) = self.processes.get_mut(place) else {
             return;
         };
+        if !std::mem::replace(&mut process.data.has_ended, true) {
+            self.ended.push_back(place);
+        }
         let is_failure = process.end.is_some_and(|end| end.is_failure());
-        if !is_failure || std::mem::replace(&mut process.data.failed, true) {
+        if !is_failure || std::mem::replace(&mut process.data.has_failed, true) {
             return;
         }
         let met = &process.data.ids;
@@ -225,8 +240,7 @@ impl Stage for Summary {
             self.count(fact, process);
         }
         if let (Life::Exit(_), Some(place)) = (&fact.life, process) {
-            self.ended.push_back(place);
-            self.fail(fact, place);
+            self.exit(fact, place);
         }
         match (shown, self.options.with_events) {
             (false, _) => Verdict::Hide,

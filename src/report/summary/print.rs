@@ -17,7 +17,7 @@ use super::super::words::{
 use super::by::{By, Cell, SortBy, folder};
 use super::lives::Lives;
 use super::table::{LIMIT, Row, Table};
-use super::{Met, Summary};
+use super::{Met, OTHERS, Summary};
 use crate::model::event::Timestamp;
 use crate::order::loss::{Count, Missing};
 use crate::text::clock::Clock;
@@ -63,7 +63,10 @@ impl<'s> View<'s> {
             summary,
             lives: Lives::of(&summary.processes),
             width: page.width(),
-            events: events.map(|row| (row.id, shown(&row.name))).collect(),
+            events: events
+                .map(|row| (row.id, shown(&row.name)))
+                .chain([(OTHERS, "others".to_owned())])
+                .collect(),
         }
     }
 

@@ -165,7 +165,10 @@ pub struct Walk {
 /// and what is left of the `^D\b\b` that a terminal echoes before eslogger's first line: these may stand between objects
 /// without any harm.
 pub fn is_harmless(byte: u8) -> bool {
-    b" \t\r\n[,]\x04\x08\x1e\xef\xbb\xbf".contains(&byte)
+    matches!(
+        byte,
+        b' ' | b'\t' | b'\r' | b'\n' | b'[' | b',' | b']' | 0x04 | 0x08 | 0x1e | 0xef | 0xbb | 0xbf
+    )
 }
 
 fn is_space(byte: u8) -> bool {
@@ -466,28 +469,28 @@ impl Walk {
     }
 
     fn outside(&mut self, piece: &[u8], index: usize) -> Option<Step> {
-        let before = self.at - index;
-        for byte in &piece[index..] {
-            match byte {
-                b'\n' => {
-                    self.at += 1;
-                    self.new_line();
-                    return Some(Step::LineEnd);
-                }
-                b'{' => return self.brace(piece, self.at - before),
-                byte if is_harmless(*byte) => {
-                    self.is_blank &= is_space(*byte);
-                    self.at += 1;
-                }
-                _ => {
-                    self.is_blank = false;
-                    self.start = self.at;
-                    self.state = State::Text;
-                    return None;
-                }
+        let rest = &piece[index..];
+        let harmless = rest
+            .iter()
+            .take_while(|byte| is_harmless(**byte) && **byte != b'\n')
+            .count();
+        let spaces = rest[..harmless].iter().take_while(|byte| is_space(**byte));
+        self.is_blank &= spaces.count() == harmless;
+        self.at += harmless;
+        match rest.get(harmless)? {
+            b'\n' => {
+                self.at += 1;
+                self.new_line();
+                Some(Step::LineEnd)
+            }
+            b'{' => self.brace(piece, index + harmless),
+            _ => {
+                self.is_blank = false;
+                self.start = self.at;
+                self.state = State::Text;
+                None
             }
         }
-        None
     }
 
     /// A brace that begins an object. Of several, one after the other, only the last can: what comes before it is broken.
