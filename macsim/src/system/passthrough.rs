@@ -32,7 +32,7 @@ const PLAIN: &str = "
     _Unwind_GetDataRelBase _Unwind_GetGR _Unwind_GetIP _Unwind_GetIPInfo _Unwind_GetLanguageSpecificData
     _Unwind_GetRegionStart _Unwind_GetTextRelBase _Unwind_RaiseException _Unwind_Resume _Unwind_Resume_or_Rethrow
     _Unwind_SetGR _Unwind_SetIP __cxa_atexit
-    __divti3 __modti3 __udivti3 __umodti3
+    __divti3 __modti3 __udivti3 __umodti3 __fixdfti __fixunsdfti __floattidf __floatuntidf
 ";
 
 /// The address, or 0; and whether the function sets `errno`.
