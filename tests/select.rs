@@ -641,24 +641,13 @@ fn what_never_matched_is_named() {
         let name = format!("{option} {}", value.replace('\x1b', "\\x1b"));
         assert_eq!(matched_nothing(&[option, value]), said(&[&name]));
     }
-    // What comes after it isn't asked.
-    assert_eq!(
-        matched_nothing(&["--pid", "98765", "--name", "zsh"]),
-        said(&["--pid 98765"])
-    );
-    assert_eq!(
-        matched_nothing(&["--name", "zsh", "-P", "/none"]),
-        said(&["-P /none"])
-    );
-    assert_eq!(
-        matched_nothing(&["--name", "zsh", "--not-path", "/bin", "-e", "-exec"]),
-        ""
-    );
-    // Each matches something, but no event has both.
+    // What comes after the first that matched nothing isn't asked of anything.
     for (args, which) in [
+        (&["--pid", "98765", "--name", "zsh"][..], "--pid 98765"),
+        (&["--name", "zsh", "-P", "/none"], "-P /none"),
         (
-            &["--name", "kmutil", "-P", "/Users/test/Downloads"][..],
-            "--name kmutil",
+            &["--name", "kmutil", "-P", "/Users/test/Downloads"],
+            "-P /Users/test/Downloads",
         ),
         (&["--name", "kmutil", "--user", "501"], "--name kmutil"),
         (&["-Z", "-P", "/etc"], "-P /etc"),
@@ -666,6 +655,10 @@ fn what_never_matched_is_named() {
         let said = format!("proctracer: {which} matched nothing that the other options select\n");
         assert_eq!(matched_nothing(args), said);
     }
+    assert_eq!(
+        matched_nothing(&["--name", "zsh", "--not-path", "/bin", "-e", "-exec"]),
+        ""
+    );
     assert_eq!(
         of_hour(&["--name", "zsh,none", "-n", "1"]).err,
         "",

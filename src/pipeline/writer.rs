@@ -283,12 +283,13 @@ impl Writer {
             ));
         }
         if self.is_over.is_none() && self.has_begun {
-            for (typed, is_narrowed) in self.run.filter.conditions.unmatched() {
-                let of_what = if is_narrowed {
-                    " that the other options select"
-                } else {
-                    ""
-                };
+            let (unmatched, is_narrowed) = self.run.filter.conditions.unmatched();
+            let of_what = if is_narrowed {
+                " that the other options select"
+            } else {
+                ""
+            };
+            for typed in unmatched {
                 warn(format_args!("{typed} matched nothing{of_what}"));
             }
         }

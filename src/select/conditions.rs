@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::place::{Compare, Pattern, Place, Tree};
+use super::need::Needles;
+use super::place::{Compare, Pattern, Place, Tree, literal};
 use crate::model::event::{Event, EventType, File, Process, Text, Value};
 use crate::order::fact::Chosen;
 
@@ -286,21 +287,54 @@ impl Conditions {
         meets(event.process.as_ref()) && (!is_exec || meets(event.process_of("target")))
     }
 
-    /// The conditions that never matched anything, as typed, each with whether it was asked only where others hold. They
-    /// end with the first kind of which none matched: what comes after it wasn't asked at all.
-    pub fn unmatched(&self) -> Vec<(&str, bool)> {
+    /// The conditions that never matched anything, as typed, up to the first kind of which none did: what comes after it
+    /// was hardly asked. Also whether they were asked of a part of the events alone, because there are other conditions.
+    pub fn unmatched(&self) -> (Vec<&str>, bool) {
         let targets = (self.targets.0.len(), self.targets.unmatched().collect());
-        let mut is_narrowed = self.failed;
+        let kinds: Vec<_> = std::iter::once(targets)
+            .chain(self.who.unmatched())
+            .collect();
+        let asked = kinds.iter().filter(|(count, _)| *count > 0).count();
+        let is_narrowed = self.failed || self.who.platform.is_some() || asked > 1;
         let mut all = Vec::new();
-        for (count, unmatched) in std::iter::once(targets).chain(self.who.unmatched()) {
+        for (count, unmatched) in kinds {
             let is_dead_end = count > 0 && unmatched.len() == count;
-            all.extend(unmatched.into_iter().map(|typed| (typed, is_narrowed)));
+            all.extend(unmatched);
             if is_dead_end {
                 break;
             }
-            is_narrowed |= count > 0;
         }
-        all
+        (all, is_narrowed)
+    }
+
+    /// Of each kind of condition, texts of which one stands literally in the JSON of every event that meets it. Kinds of
+    /// which that isn't known are left out.
+    pub fn needles(&self) -> Vec<Needles> {
+        fn of<T>(
+            kind: &Kind<T>,
+            compare: Compare,
+            needles: impl Fn(&T, Compare) -> Option<Vec<Vec<u8>>>,
+        ) -> Needles {
+            let of_each = |alternative: &Alternative<T>| needles(&alternative.value, compare);
+            let all: Option<Vec<_>> = kind.0.iter().map(of_each).collect();
+            Needles {
+                texts: all.unwrap_or_default().concat(),
+                any_case: compare == Compare::WithoutCase,
+            }
+        }
+        let team = |team: &Vec<u8>, compare| {
+            let text = std::str::from_utf8(team).ok()?;
+            Some(vec![literal(text, compare)?])
+        };
+        let mut kinds = vec![
+            of(&self.who.teams, Compare::Exact, team),
+            of(&self.who.names, Compare::Exact, Pattern::needles),
+            of(&self.who.signing_ids, Compare::Exact, Pattern::needles),
+            of(&self.who.images, self.compare, Tree::needles),
+            of(&self.targets, self.compare, Place::needles),
+        ];
+        kinds.retain(|needles| !needles.texts.is_empty());
+        kinds
     }
 
     /// The same conditions with names compared without case, where a path that was asked for never matched exactly.

@@ -549,9 +549,8 @@ impl Follow {
             })
         };
         // Those whose parent has exited are launchd's now, which is the parent of few in the first place.
-        let parents = [actor.parent.map(|parent| parent.pid), actor.ppid];
-        let parents = parents.into_iter().flatten().filter(|pid| *pid > 1);
-        let mut parents = parents.chain(actor.original_ppid);
+        let parent = actor.ppid.filter(|pid| *pid > 1);
+        let mut parents = parent.into_iter().chain(actor.original_ppid);
         parents.any(|pid| pid != actor.id.pid && started_by(pid))
     }
 

@@ -10,7 +10,7 @@ mod span;
 pub use conditions::{Alternative, Conditions, Excluded, Kind, Who};
 pub use events::{Selection, named};
 pub use follow::{Follow, Link, Running};
-pub use need::{Need, asks, needs};
+pub use need::{Need, Needles, asks, needs};
 pub use place::{Compare, Pattern, Place, Tree};
 pub use span::{Limit, Point, Span, duration_of};
 

@@ -12,6 +12,8 @@ pub struct Need {
     pub events: Selection,
     /// The places of the images of the processes, or of those they act for. None: anywhere.
     pub images: Vec<Tree>,
+    /// Of each kind of condition, what the JSON of every event that is needed has.
+    pub needles: Vec<Needles>,
     /// The places of the images of processes whose events aren't needed, except for an exec.
     pub excluded_images: Vec<Tree>,
     /// The places of a file of an event. None: anywhere, or no file.
@@ -32,6 +34,15 @@ pub struct Need {
     pub verbose: bool,
 }
 
+/// Texts of which one stands literally in JSON, unless printable characters of ASCII are escaped in it.
+#[derive(Clone, Debug)]
+pub struct Needles {
+    /// The texts.
+    pub texts: Vec<Vec<u8>>,
+    /// True if letters of ASCII may be of the other case.
+    pub any_case: bool,
+}
+
 impl Filter {
     /// The demands on the source, so that nothing is missing of what is shown and of what the stages look at.
     pub fn need(&self, stages: &[Box<dyn Stage>], follows: bool) -> Need {
@@ -46,6 +57,7 @@ impl Filter {
         let mut excluded_images = excluded.who.images.values();
         let mut targets = targets.values();
         let mut excluded_targets = excluded.targets.values();
+        let mut needles = self.conditions.needles();
         let needs = needs(stages, follows);
         if needs == Needs::All {
             events = Selection::ALL;
@@ -57,6 +69,7 @@ impl Filter {
             }
             images.clear();
             excluded_images.clear();
+            needles.clear();
         }
         if needs == Needs::All {
             targets.clear();
@@ -70,6 +83,7 @@ impl Filter {
         Need {
             events,
             images,
+            needles,
             excluded_images,
             targets,
             excluded_targets,
@@ -77,7 +91,8 @@ impl Filter {
             env: asks.contains(Asks::JOB),
             redact: false,
             json: false,
-            lineage: follows || asks.contains(Asks::LINEAGE),
+            // To follow a tree, the pid of a parent is enough.
+            lineage: asks.contains(Asks::LINEAGE),
             verbose: false,
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 
 use anyhow::{Result, anyhow, bail};
 use globset::{ErrorKind, GlobBuilder, GlobMatcher};
+use memchr::memmem::Finder;
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
 use crate::text::escape;
@@ -152,34 +153,45 @@ impl Tree {
         self.prefixes.iter().map(Vec::as_slice)
     }
 
-    /// A part of the last name of each of its paths that any path in the tree must have, too, literally in JSON and
-    /// however Unicode is normalised; None if there is a path without.
-    pub fn needles(&self) -> Option<Vec<Vec<u8>>> {
-        // The kelvin sign is another way to write a K, as the Greek question mark and varia are for the other two.
-        let is_literal = |c: char| matches!(c, ' '..='~') && !"\"\\K;`".contains(c);
+    /// A part of the last name of each of its paths, which any path in the tree has, too, literally in JSON; None if
+    /// there is a path without.
+    pub fn needles(&self, compare: Compare) -> Option<Vec<Vec<u8>>> {
         let needle = |prefix: &Vec<u8>| {
             let start = memchr::memrchr(b'/', prefix).map_or(0, |slash| slash + 1);
-            let name = std::str::from_utf8(&prefix[start..]).ok()?;
-            let mut longest = String::new();
-            let mut part = String::new();
-            for c in name.nfd().chain(['"']) {
-                if is_literal(c) {
-                    part.push(c);
-                    continue;
-                }
-                // What combines with the character before makes another one of it.
-                if !c.is_ascii() {
-                    part.pop();
-                }
-                let part = std::mem::take(&mut part);
-                if part.len() > longest.len() {
-                    longest = part;
-                }
-            }
-            (!longest.is_empty()).then(|| longest.into_bytes())
+            literal(std::str::from_utf8(&prefix[start..]).ok()?, compare)
         };
         self.prefixes.iter().map(needle).collect()
     }
+}
+
+/// The longest part of a text that stands in any text which compares as the same, and literally in JSON where no
+/// printable character of ASCII is escaped, if the case of ASCII counts as little as in the comparison. None if there
+/// is none.
+pub fn literal(text: &str, compare: Compare) -> Option<Vec<u8>> {
+    // The kelvin sign is another way to write a K, as the Greek question mark and varia are for the other two. In lower
+    // case it is a k, and a capital I with a dot is an i with a dot.
+    let others = match compare {
+        Compare::Exact => "\"\\K;`/",
+        Compare::WithoutCase => "\"\\KkIi;`/",
+    };
+    let is_literal = |c: char| matches!(c, ' '..='~') && !others.contains(c);
+    let mut longest = String::new();
+    let mut part = String::new();
+    for c in text.nfd().chain(['"']) {
+        if is_literal(c) {
+            part.push(c);
+            continue;
+        }
+        // What combines with the character before makes another one of it.
+        if !c.is_ascii() {
+            part.pop();
+        }
+        let part = std::mem::take(&mut part);
+        if part.len() > longest.len() {
+            longest = part;
+        }
+    }
+    (!longest.is_empty()).then(|| longest.into_bytes())
 }
 
 /// Every path that a path in its comparable form goes by on a Mac, itself first; with what links below it lead to, if
@@ -289,6 +301,10 @@ pub struct Pattern {
     heads: Vec<Vec<u8>>,
     /// True if it is about the data volume by its own path.
     is_on_data: bool,
+    /// What any text has that matches, if that is known; see [`literal`].
+    needle: Option<Finder<'static>>,
+    /// The same where the case doesn't count.
+    needle_without_case: Option<Finder<'static>>,
 }
 
 impl Pattern {
@@ -324,7 +340,7 @@ impl Pattern {
                 .map(|head| glob(&format!("{}{rest}", globset::escape(head)), pattern))
                 .collect()
         };
-        let (head, _) = split_at_wildcard(&whole);
+        let (head, rest) = split_at_wildcard(&whole);
         let mut heads = other_names(head.as_bytes().to_vec(), true, Compare::Exact);
         for head in &mut heads {
             head.push(b'/');
@@ -338,6 +354,8 @@ impl Pattern {
             is_name: false,
             heads,
             is_on_data: is_under(whole.as_bytes(), DATA.as_bytes()),
+            needle: needle(rest, Compare::Exact),
+            needle_without_case: needle(rest, Compare::WithoutCase),
         })
     }
 
@@ -353,6 +371,8 @@ impl Pattern {
             is_name: true,
             heads: Vec::new(),
             is_on_data: false,
+            needle: needle(pattern, Compare::Exact),
+            needle_without_case: needle(pattern, Compare::WithoutCase),
         })
     }
 
@@ -362,8 +382,25 @@ impl Pattern {
         (!self.heads.is_empty()).then(|| heads.collect())
     }
 
+    /// What stands literally in the JSON of any text that matches; None where nothing is known to.
+    pub fn needles(&self, compare: Compare) -> Option<Vec<Vec<u8>>> {
+        let needle = match compare {
+            Compare::Exact => self.needle.as_ref()?,
+            Compare::WithoutCase => self.needle_without_case.as_ref()?,
+        };
+        Some(vec![needle.needle().to_vec()])
+    }
+
     /// Returns true if the path matches.
     pub fn matches_path(&self, path: &[u8], compare: Compare) -> bool {
+        // A look at all paths for a part is far cheaper than the pattern. It lies behind the first wildcard, where links
+        // make no difference.
+        if compare == Compare::Exact
+            && let Some(needle) = &self.needle
+            && needle.find(path).is_none()
+        {
+            return false;
+        }
         if self.is_name {
             let start = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
             return self.matches(&path[start..], compare);
@@ -385,6 +422,52 @@ impl Pattern {
         };
         globs.iter().any(|glob| glob.is_match(path))
     }
+}
+
+/// Finds the longest literal part of a pattern: one of what lies outside of `[…]` and `{…}`, without a slash.
+fn needle(pattern: &str, compare: Compare) -> Option<Finder<'static>> {
+    let mut parts = vec![String::new()];
+    let (mut depth, mut is_class, mut is_escaped) = (0_usize, false, false);
+    for c in pattern.chars() {
+        let is_plain = match c {
+            _ if is_escaped => {
+                is_escaped = false;
+                false
+            }
+            '\\' => {
+                is_escaped = true;
+                false
+            }
+            ']' if is_class => {
+                is_class = false;
+                false
+            }
+            _ if is_class => false,
+            '[' => {
+                is_class = true;
+                false
+            }
+            '{' => {
+                depth += 1;
+                false
+            }
+            '}' => {
+                depth = depth.saturating_sub(1);
+                false
+            }
+            '*' | '?' | '/' => false,
+            _ => depth == 0,
+        };
+        match parts.last_mut() {
+            Some(part) if is_plain => part.push(c),
+            _ => parts.push(String::new()),
+        }
+    }
+    let longest = parts
+        .iter()
+        .filter_map(|part| literal(part, compare))
+        .max_by_key(Vec::len);
+    longest.map(|longest| Finder::new(&longest).into_owned())
 }
 
 /// The folder before the first component of a pattern that has a wildcard, and the rest.
@@ -453,6 +536,14 @@ impl Place {
         }
     }
 
+    /// Texts of which one stands literally in the JSON of any path that lies there; None where that isn't known.
+    pub fn needles(&self, compare: Compare) -> Option<Vec<Vec<u8>>> {
+        match self {
+            Place::Tree(tree) => tree.needles(compare),
+            Place::Pattern(pattern) => pattern.needles(compare),
+        }
+    }
+
     /// Returns true if the path lies there.
     pub fn contains(&self, path: &[u8], compare: Compare) -> bool {
         match self {
@@ -468,7 +559,33 @@ mod tests {
 
     fn contains(tree: &str, path: &str) -> bool {
         let tree = Tree::recorded(Path::new(tree)).expect("the path is right");
-        tree.contains(path.as_bytes(), Compare::Exact)
+        let place = Place::Tree(tree);
+        for compare in [Compare::Exact, Compare::WithoutCase] {
+            has_needle(&place, path, compare);
+        }
+        place.contains(path.as_bytes(), Compare::Exact)
+    }
+
+    /// A path that lies in a place has what the JSON of such paths has, however it is normalised.
+    fn has_needle(place: &Place, path: &str, compare: Compare) {
+        let Some(needles) = place.needles(compare).filter(|needles| !needles.is_empty()) else {
+            return;
+        };
+        for form in [path.to_owned(), path.nfc().collect(), path.nfd().collect()] {
+            let (path, needles) = match compare {
+                Compare::Exact => (form.clone(), needles.clone()),
+                Compare::WithoutCase => {
+                    let lower = |text: &Vec<u8>| text.to_ascii_lowercase();
+                    (
+                        form.to_ascii_lowercase(),
+                        needles.iter().map(lower).collect(),
+                    )
+                }
+            };
+            let has = |needle: &Vec<u8>| Finder::new(needle).find(path.as_bytes()).is_some();
+            let is_there = place.contains(form.as_bytes(), compare);
+            assert!(!is_there || needles.iter().any(has), "{place:?} {form}");
+        }
     }
 
     #[test]
@@ -553,6 +670,9 @@ mod tests {
     fn patterns_follow_the_rules_of_ripgrep() {
         let matches = |pattern: &str, path: &str| {
             let place = Place::parse(Path::new(pattern), Tree::recorded).expect("it is right");
+            for compare in [Compare::Exact, Compare::WithoutCase] {
+                has_needle(&place, path, compare);
+            }
             place.contains(path.as_bytes(), Compare::Exact)
         };
         let agent = "/Users/test/Library/LaunchAgents/com.example.plist";
@@ -587,6 +707,10 @@ mod tests {
         assert!(!matches("/Applications/*/x", safari));
         assert!(matches("/a/[b]", "/a/b") && !matches("/a/[b]", "/a/b/c"));
         assert!(matches("*\\*", "/x/a*") && !matches("*\\*", "/x/ab"));
+        assert!(
+            matches("/a/Cafe\u{301}*/x", "/a/Caf\u{e9}s/x") && !matches("Cafe*", "Cafe\u{301}")
+        );
+        assert!(matches("\u{212a}*K", "K1\u{212a}"));
         let wrong = |pattern: &str| {
             let place = Place::parse(Path::new(pattern), Tree::recorded);
             format!("{:#}", place.expect_err("it is wrong"))
@@ -597,6 +721,39 @@ mod tests {
         );
         assert!(wrong("{a,b").ends_with("(column 1)"), "{}", wrong("{a,b"));
         assert!(wrong("a*}").ends_with("(column 3)"), "{}", wrong("a*}"));
+    }
+
+    #[test]
+    fn what_stands_literally_is_known() {
+        let of = |text: &str| {
+            literal(text, Compare::Exact).map(|part| String::from_utf8(part).expect("ASCII"))
+        };
+        for (text, part) in [
+            ("zsh", Some("zsh")),
+            ("Caf\u{e9} Notes.app", Some(" Notes.app")),
+            ("Caf\u{e9}", Some("Caf")),
+            ("e\u{301}", None),
+            ("a\"bc\\d", Some("bc")),
+            ("MaKe", Some("Ma")),
+            ("", None),
+        ] {
+            assert_eq!(of(text).as_deref(), part, "{text}");
+        }
+        let of = |pattern: &str| {
+            let pattern = Pattern::of_name(pattern).expect("it is right");
+            let needles = pattern.needles(Compare::Exact)?;
+            String::from_utf8(needles.concat()).ok()
+        };
+        for (pattern, part) in [
+            ("*.plist", Some(".plist")),
+            ("a{bcd,efg}h*ijk", Some("ijk")),
+            ("a[bcd]e?fgh", Some("fgh")),
+            ("ab\\*cde", Some("cde")),
+            ("*", None),
+            ("{a,b}", None),
+        ] {
+            assert_eq!(of(pattern).as_deref(), part, "{pattern}");
+        }
     }
 
     #[test]
@@ -612,7 +769,7 @@ mod tests {
         };
         assert!(contains("real/not-yet/a") && contains("link/not-yet"));
         assert!(!contains("real/other"));
-        let needles = tree.needles().expect("the name is plain");
+        let needles = tree.needles(Compare::Exact).expect("the name is plain");
         assert!(needles.iter().all(|needle| needle == b"not-yet"));
     }
 }

@@ -8,8 +8,8 @@
 //! - In all others the name stands literally. In a message it is a key in the object that is the value of `event`: the
 //!   first, as in `"event":{"NAME"`, or one after others that are null, as in `null,"NAME"`. In a message within a
 //!   string it is followed by a backslash, `\"NAME\"`.
-//! - A part of a path stands literally, too, as far as it has no character that JSON must escape or that could be
-//!   written in another Unicode normalisation ([`Tree::needles`]).
+//! - What an event must have to meet a condition stands literally, too, as far as it has no character that JSON must
+//!   escape or that could be written in another Unicode normalisation ([`Need::needles`]).
 //!
 //! What is left is decoded and filtered as if there were no prefilter. Damage within a rejected line isn't noticed.
 
@@ -23,7 +23,7 @@ use memchr::{memchr, memrchr};
 use super::time;
 use crate::model::catalogue::{self, Row};
 use crate::model::event::Timestamp;
-use crate::select::{Need, Tree};
+use crate::select::{Need, Needles};
 
 /// With more names than these, looking for them costs as much as parsing.
 const MAX_NAMES: usize = 48;
@@ -35,7 +35,8 @@ static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"
 #[derive(Debug)]
 pub struct Prefilter {
     names: Option<Names>,
-    images: Option<AhoCorasick>,
+    /// Of each kind of condition, texts of which one must be there.
+    needles: Vec<AhoCorasick>,
 }
 
 /// The names of events.
@@ -54,20 +55,23 @@ impl Prefilter {
             let finder = AhoCorasick::new(names.iter().map(|name| format!("\"{name}"))).ok()?;
             Some(Names { names, finder })
         });
-        let needles: Option<Vec<_>> = need.images.iter().map(Tree::needles).collect();
-        let images = needles
-            .map(|needles| needles.concat())
-            .filter(|needles| !needles.is_empty())
-            .and_then(|needles| AhoCorasick::new(needles).ok());
-        Prefilter { names, images }
+        let finder = |needles: &Needles| {
+            let mut builder = AhoCorasick::builder();
+            let builder = builder.ascii_case_insensitive(needles.any_case);
+            builder.build(&needles.texts).ok()
+        };
+        Prefilter {
+            names,
+            needles: need.needles.iter().filter_map(finder).collect(),
+        }
     }
 
     /// Returns true if there is anything that it rejects.
     pub fn rejects(&self) -> bool {
-        self.names.is_some() || self.images.is_some()
+        self.names.is_some() || !self.needles.is_empty()
     }
 
-    /// The lines of a text that may hold a selected event, each with whether it may have a selected path.
+    /// The lines of a text that may hold a selected event, each with whether it may meet the conditions.
     pub fn lines<'p, 't>(&'p self, text: &'t [u8]) -> Lines<'p, 't> {
         Lines {
             prefilter: self,
@@ -106,10 +110,11 @@ impl Iterator for Lines<'_, '_> {
         };
         let line = line_around(text, start, hit);
         self.at = line.end;
-        let is_wanted = self.prefilter.images.as_ref().is_none_or(|images| {
-            self.escape.is_some_and(|escape| line.contains(&escape))
-                || images.is_match(&text[line.clone()])
-        });
+        let needles = &self.prefilter.needles;
+        let is_wanted = self.escape.is_some_and(|escape| line.contains(&escape))
+            || needles
+                .iter()
+                .all(|needles| needles.is_match(&text[line.clone()]));
         Some((line, is_wanted))
     }
 }
