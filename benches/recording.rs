@@ -46,6 +46,9 @@ fn main() -> std::io::Result<()> {
     let summary = ["-c", "-r", file];
     let tree = ["--tree", "-r", file];
     let exec = ["-e", "exec", "-F", "json", "-r", file];
+    let users = ["-p", "/Users", "-r", file];
+    let followed = ["-f", "-p", "/Users", "-r", file];
+    let paths = ["-P", "/Users", "-r", file];
     println!("| proctracer | seconds | MB/s | peak memory, MiB |");
     println!("|---|---|---|---|");
     for (what, args) in [
@@ -89,6 +92,12 @@ fn main() -> std::io::Result<()> {
         pair("to perfetto, and to text", &perfetto, || {
             Some(proctracer(&text))
         });
+        pair("`-f -p /Users`, and `-p /Users`", &followed, || {
+            Some(proctracer(&users))
+        });
+        pair("`-P /Users`, and to text", &paths, || {
+            Some(proctracer(&text))
+        });
         let exec_pattern = r#""event":{"exec""#;
         pair("`-e exec -F json`, and `rg -c -F`", &exec, || {
             Some(peer("rg", &["-c", "-F", exec_pattern, file]))
@@ -114,7 +123,7 @@ fn pair(what: &str, args: &[&str], other: impl Fn() -> Option<Run>) {
     }
     let [mine, theirs] = times.map(median);
     println!(
-        "| {what} | {mine:.3} s | {theirs:.3} s | {:.1} times as fast |",
+        "| {what} | {mine:.3} s | {theirs:.3} s | {:.2} times as fast |",
         median(ratios)
     );
 }
