@@ -7,7 +7,7 @@ use crate::text::redact;
 
 /// The JSON format: a recording's objects pass through as they came.
 pub struct Json {
-    /// True if a terminal reads it: then nothing may be in it that a terminal acts on.
+    /// True if a terminal reads the output, which then must contain nothing that a terminal acts on.
     pub terminal: bool,
     /// True if the values of environment variables are replaced.
     pub redact: bool,
@@ -18,7 +18,7 @@ impl Format for Json {
         let start = out.len();
         let mut redacted = Vec::new();
         let json = if self.redact {
-            // It was read before, so that nothing can be wrong with it; if something were, it wouldn't be shown.
+            // The object was parsed before, so this can't fail. If it did, the object wouldn't be shown.
             if redact::push_json(&mut redacted, event.json).is_err() {
                 return start;
             }

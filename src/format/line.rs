@@ -1,4 +1,4 @@
-//! One line an event, for grep and awk.
+//! One line per event, for grep and awk.
 
 use super::{
     Format, Palette, Style, TimeStyle, Values, escape_quotes, image_of, message_details, push_int,
@@ -80,7 +80,7 @@ impl Format for Line {
         let time_at = out.len();
         match event.time {
             Some(time) => self.time.push(out, &mut self.values.clock, time),
-            // As many columns as always.
+            // The time takes the same number of columns as always.
             None if self.time.stage().is_none() => {
                 out.extend_from_slice(&b"- -"[..(2 * self.time.columns()).saturating_sub(1)]);
             }
@@ -128,8 +128,8 @@ impl Format for Line {
     }
 }
 
-/// Appends what `push` appends as one word, so that the columns can be counted: spaces as `\x20`, as lsof
-/// writes them.
+/// Appends what `push` writes as a single word, with spaces as `\x20` as lsof writes them, so that columns can be
+/// counted.
 fn push_word(out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     push(out);
@@ -144,7 +144,7 @@ fn push_word(out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) {
     }
 }
 
-/// Puts what was appended from `start` on into double quotes, if it is empty or has a space or a quote.
+/// Puts everything from `start` on in double quotes if it is empty or contains a space or a quote.
 fn quote(out: &mut Vec<u8>, start: usize) {
     if out.len() > start && memchr::memchr2(b' ', b'"', &out[start..]).is_none() {
         return;

@@ -1,7 +1,7 @@
 //! Formats: text, line, JSON and timelines.
 //!
-//! A format appends an event to a buffer. What a value looks like is the same in all formats for people;
-//! they differ in how they arrange values.
+//! A format appends an event to a buffer. A value looks the same in all formats for people; they differ in how they
+//! arrange values.
 
 mod json;
 mod line;
@@ -26,7 +26,7 @@ pub use timeline::Timeline;
 
 /// A format.
 pub trait Format: Send {
-    /// Appends an event, and returns the place in `out` of its time.
+    /// Appends an event and returns the position of its time in `out`.
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> usize;
 }
 
@@ -46,7 +46,7 @@ pub enum Kind {
     Chrome,
 }
 
-/// The look of events, as the options say.
+/// The settings for how events are shown.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -61,20 +61,20 @@ pub struct Style {
     pub palette: Palette,
     /// True if the environment of programs is shown.
     pub env: bool,
-    /// True if the values in it are replaced.
+    /// True if the values in the environment are replaced.
     pub redact: bool,
-    /// True if a terminal reads what is shown.
+    /// True if a terminal reads the output.
     pub terminal: bool,
     /// The style of times.
     pub time: TimeStyle,
     /// The number of characters after which a value is cut.
     pub string_limit: Option<usize>,
-    /// True if details are shown, too.
+    /// True if details are shown as well.
     pub verbose: bool,
 }
 
 impl Style {
-    /// The format; each thread has its own.
+    /// Creates the format; each thread has its own.
     pub fn format(self) -> Box<dyn Format> {
         match self.kind {
             Kind::Text => Box::new(Text::new(self)),
@@ -85,7 +85,7 @@ impl Style {
         }
     }
 
-    /// The stage that draws a timeline, where the format is one.
+    /// The stage that draws a timeline, if the format is one.
     pub fn timeline(self) -> Option<Timeline> {
         match self.kind {
             Kind::Perfetto => Some(Timeline::perfetto(self.timeline_values())),
@@ -94,7 +94,7 @@ impl Style {
         }
     }
 
-    /// The writer of values in a timeline: as in a line, and whole.
+    /// The writer of values in a timeline: as in a line, but never cut.
     fn timeline_values(self) -> Values {
         Values {
             string_limit: None,
@@ -113,7 +113,7 @@ impl Style {
         }
     }
 
-    /// The format of what is recorded.
+    /// The format of recorded events.
     pub fn recorder(self) -> Json {
         self.json(false)
     }
@@ -131,22 +131,22 @@ impl Style {
     }
 }
 
-/// The colours of a terminal, where they are wanted (ECMA-48, "SGR").
+/// The colours of a terminal (ECMA-48, "SGR"), used only if this is true.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Palette(pub bool);
 
 impl Palette {
-    /// That of the name of an event.
+    /// The colour of an event's name.
     pub const EVENT: &'static [u8] = b"\x1b[1;36m";
-    /// That of what says which process it is.
+    /// The colour of the text that identifies a process.
     pub const PROCESS: &'static [u8] = b"\x1b[32m";
-    /// That of what failed.
+    /// The colour of a failure.
     pub const FAILURE: &'static [u8] = b"\x1b[31m";
-    /// That of what matters less.
+    /// The colour of less important text.
     pub const DIM: &'static [u8] = b"\x1b[2m";
     const RESET: &'static [u8] = b"\x1b[0m";
 
-    /// Appends what `push` appends, in `colour`.
+    /// Appends what `push` writes, in `colour`.
     pub fn paint(self, out: &mut Vec<u8>, colour: &[u8], push: impl FnOnce(&mut Vec<u8>)) {
         if self.0 {
             out.extend_from_slice(colour);
@@ -205,7 +205,7 @@ impl Values {
             }),
             Value::Json(json) => {
                 let mut canonical = Vec::new();
-                // It was read before, so that nothing can be wrong with it.
+                // The JSON was parsed before, so this can't fail.
                 if json_text::push_canonical(&mut canonical, json).is_err() {
                     canonical = json.to_vec();
                 }
@@ -221,7 +221,7 @@ impl Values {
         }
     }
 
-    /// Appends what `push` makes of a text, or of as much of it as the limit allows: then `…(+123)` follows.
+    /// Appends a text as `push` writes it. If the text is longer than the limit, the rest is cut and `…(+123)` follows.
     fn push_text(
         &self,
         out: &mut Vec<u8>,
@@ -306,7 +306,7 @@ impl Values {
         out.push(b'}');
     }
 
-    /// `A|B|0x40 (67)`; where no bit is set, the name of that or `0`.
+    /// `A|B|0x40 (67)`; if no bit is set, the name of the empty set or `0`.
     fn push_flags(&self, out: &mut Vec<u8>, table: &tables::Flags, number: i128) {
         let start = out.len();
         let rest = table.names(bits_of(number), |name| {
@@ -330,7 +330,7 @@ impl Values {
         self.push_number(out, number);
     }
 
-    /// `NAME (number)`; the number alone where it has no name.
+    /// `NAME (number)`, or the number alone if it has no name.
     fn push_named(&self, out: &mut Vec<u8>, name: Option<&str>, number: i128) {
         match name {
             Some(name) => {
@@ -365,7 +365,7 @@ impl Values {
     }
 }
 
-/// The bits of a C integer: those of 32 where it is negative, because no set of flags is a signed long.
+/// The bits of a C integer. A negative one has 32 bits, because no set of flags is a signed long.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -412,7 +412,7 @@ fn push_file(out: &mut Vec<u8>, file: File<'_>) {
     }
 }
 
-/// `IMAGE[PID]`, with `-` for what isn't there; `-` alone where neither is.
+/// `IMAGE[PID]`, with `-` for a part that is missing; `-` alone if both are.
 fn push_process(
     out: &mut Vec<u8>,
     process: &Process<'_>,
@@ -433,7 +433,7 @@ fn push_process(
     }
 }
 
-/// The image that a token is of, without its user: `{pid=1, pidversion=2}`.
+/// The image that a token identifies, without its user: `{pid=1, pidversion=2}`.
 fn image_of(token: AuditToken) -> Value<'static> {
     let mut image = AuditToken::default();
     for word in [Word::Pid, Word::PidVersion] {
@@ -444,7 +444,7 @@ fn image_of(token: AuditToken) -> Value<'static> {
     Value::Token(image)
 }
 
-/// The numbers of a message that `-v` adds, by name.
+/// The numbers of a message that `-v` adds, with their names.
 fn message_details(event: &Event<'_>) -> [(&'static str, Option<u64>); 4] {
     [
         ("version", event.version.map(Into::into)),

@@ -20,11 +20,11 @@ pub struct Text {
 /// The number of process blocks that are remembered.
 const REMEMBERED: usize = 512;
 
-/// The block of a process that was written. Writing it again costs more than all else in an event, and the same
-/// processes come again and again.
+/// The block of a process that was written. Writing it again costs more than everything else in an event, and the same
+/// processes appear again and again.
 #[derive(Clone, Default)]
 struct Block {
-    /// Whose it is, without what is text.
+    /// The process, without its texts.
     process: Option<Process<'static>>,
     texts: [Option<(Vec<u8>, IsJson)>; TEXTS],
     text: Vec<u8>,
@@ -78,7 +78,7 @@ impl Block {
     }
 }
 
-/// Returns true if what is shown of two processes is the same but for texts.
+/// Returns true if two processes are shown the same way except for their texts.
 fn has_numbers_of(own: &Process<'_>, process: &Process<'_>, verbose: bool) -> bool {
     let is_truncated = |process: &Process<'_>| process.executable.map(|file| file.path_truncated);
     own.audit_token == process.audit_token
@@ -97,7 +97,7 @@ fn has_numbers_of(own: &Process<'_>, process: &Process<'_>, verbose: bool) -> bo
                 && own.cs_validation_category == process.cs_validation_category)
 }
 
-/// The number of texts that are shown of a process.
+/// The number of texts that are shown for a process.
 const TEXTS: usize = 5;
 
 fn texts<'m>(process: &Process<'m>) -> [Option<(&'m [u8], IsJson)>; TEXTS] {
@@ -146,7 +146,7 @@ impl Text {
         out.extend_from_slice(image);
     }
 
-    /// Writes the rows of a process that come before its thread's, and those that come after: a row for what is there.
+    /// Writes the rows of a process before and after its thread's row. A member that is missing has no row.
     fn render(&mut self, block: &mut Block, process: &Process<'_>) {
         let out = &mut block.text;
         let token = &process.audit_token;
@@ -227,7 +227,7 @@ fn push_text(out: &mut Vec<u8>, label: &[u8], text: Option<event::Text<'_>>) {
     }
 }
 
-/// The row of what a process is besides; none where that isn't known.
+/// Appends the row of a process's other properties, or nothing if none of them is known.
 fn push_extra(out: &mut Vec<u8>, process: &Process<'_>) {
     let is_truncated = process.executable.is_some_and(|file| file.path_truncated);
     let [is_platform_binary, is_es_client] = [process.is_platform_binary, process.is_es_client];
@@ -301,7 +301,7 @@ impl Format for Text {
     }
 }
 
-/// The name; for an event that this build doesn't know, its name where it came with one, and its number.
+/// Appends the name. For an event unknown to this build: its name, if it came with one, and its number.
 fn push_event_type(out: &mut Vec<u8>, event_type: EventType<'_>) {
     match event_type {
         EventType::Known(row) => out.extend_from_slice(row.name.as_bytes()),

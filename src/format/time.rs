@@ -1,4 +1,4 @@
-//! `--time`: how the time of an event is shown.
+//! `--time`: the style in which the time of an event is shown.
 
 use clap::ValueEnum;
 
@@ -27,14 +27,14 @@ pub enum TimeStyle {
 }
 
 impl TimeStyle {
-    /// Appends a time, except for a style that depends on other events: [`Elapsed`] writes those.
+    /// Appends a time, except in a style that depends on other events: [`Elapsed`] writes those times.
     pub(super) fn push(self, out: &mut Vec<u8>, clock: &mut Clock, time: Timestamp) {
         match self {
             TimeStyle::Full => clock.push_exact(out, time),
             TimeStyle::Clock => {
                 let start = out.len();
                 clock.push_exact(out, time);
-                // Beyond the years of four digits there is no time of day.
+                // A year of more than four digits is written without a time of day.
                 if out.get(start + 10) == Some(&b' ') {
                     out.drain(start..=start + 10);
                 }
@@ -57,7 +57,7 @@ impl TimeStyle {
         })
     }
 
-    /// The number of columns that a line has for it.
+    /// The number of columns that the time takes in a line.
     pub(super) fn columns(self) -> usize {
         match self {
             TimeStyle::Full => 2,

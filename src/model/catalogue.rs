@@ -1,7 +1,7 @@
 //! Every event in one place.
 //!
 //! A row declares an event: its `es_event_type_t` number, its name, its classes, the first macOS that has
-//! it, a line on what it is, and its members with their kinds. From the rows come the names for `-e`,
+//! it, a one-line description, and its members with their kinds. From the rows come the names for `-e`,
 //! `--list-events`, `--explain`, the decoding and `doc/EVENTS.md`. One identifier serves all of them, because
 //! the member of the C structure (`<EndpointSecurity/ESMessage.h>`) and eslogger's key have the same name.
 //! `CONTRIBUTING.md` says how to add an event.
@@ -64,7 +64,7 @@ impl Class {
         Class::from_name(&name.to_ascii_uppercase()).filter(|_| is_lower)
     }
 
-    /// The name of the first class in `self`, without its `%`; None where there is none.
+    /// The name of the first class in `self`, without its `%`; None if there is none.
     pub fn first_name(self) -> Option<&'static str> {
         static NAMES: LazyLock<Vec<(Class, String)>> = LazyLock::new(|| {
             let lower = |(name, class): (&str, Class)| (class, name.to_ascii_lowercase());
@@ -88,7 +88,7 @@ pub enum Kind {
     Bool,
     /// An integer without names.
     Int,
-    /// Integers in a row.
+    /// A list of integers.
     Ints,
     /// An address in user space.
     Address,
@@ -116,8 +116,8 @@ pub enum Kind {
     Hex,
     /// `es_file_t`.
     File,
-    /// `es_file_t` of a directory that only locates a name: the member with this label; none where the member beside it
-    /// is the whole path.
+    /// `es_file_t` of a directory that only locates the name in the member with this label. The label is empty if the
+    /// member beside it is the whole path.
     Directory(&'static str),
     /// `es_string_token_t` that is the path of a file.
     Path,
@@ -127,22 +127,22 @@ pub enum Kind {
     Args,
     /// The environment of a program, shown with `--env`.
     Env,
-    /// Strings in a row.
+    /// A list of strings.
     Strings,
     /// A structure: its members are shown as `NAME.MEMBER`.
     Struct(&'static [Member]),
-    /// A union, or the arm of one: the members that are set are shown under their own names.
+    /// A union, or one of its arms: the members that are set are shown under their own names.
     Union(&'static [Member]),
     /// A union that is shown under its own name. Sources write the arm that is set as it is, or as an
     /// object with the arm's name.
     Either(&'static [Member]),
-    /// Structures in a row.
+    /// A list of structures.
     List(&'static [Member]),
-    /// Anything: shown as JSON.
+    /// Any value: shown as JSON.
     Json,
 }
 
-/// The condition under which a member is a detail, which a line leaves out, as strace abbreviates.
+/// The condition under which a member is a detail. A line leaves details out, as strace abbreviates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Never.
@@ -151,7 +151,7 @@ pub enum Detail {
     Yes,
     /// If it is 0: an attribute word in which no attribute is asked for.
     Zero,
-    /// If the member with this label is there, too: a token beside its process, a count beside its list.
+    /// If the member with this label is there as well: a token beside its process, a count beside its list.
     Beside(&'static str),
 }
 
@@ -168,7 +168,7 @@ pub struct Member {
     pub since: u32,
     /// The condition under which it is a detail.
     pub detail: Detail,
-    /// Gets it from a message of EndpointSecurity.
+    /// Reads it from a message of EndpointSecurity.
     #[cfg(target_os = "macos")]
     pub get: crate::source::native::c::Get,
 }
@@ -201,11 +201,11 @@ pub struct Row {
     pub auth: Option<u32>,
     /// The short name, the same as eslogger's.
     pub name: &'static str,
-    /// The classes that it is in.
+    /// The classes of the event.
     pub classes: Class,
     /// The first macOS that has it.
     pub since: MacOs,
-    /// Its description, in a line.
+    /// A one-line description.
     pub doc: &'static str,
     /// Its members, in the order of the structure.
     pub members: &'static [Member],
@@ -229,7 +229,7 @@ pub fn by_name(name: &[u8]) -> Option<&'static Row> {
     Some(BY_NAME[at])
 }
 
-/// The row of the event with this `es_event_type_t`, `ES_EVENT_TYPE_AUTH_…` too.
+/// The row of the event with this `es_event_type_t`, which may be an `ES_EVENT_TYPE_AUTH_…`, too.
 pub fn by_number(number: u32) -> Option<&'static Row> {
     ROWS.get(place(number)?)
 }
@@ -250,7 +250,7 @@ fn place(number: u32) -> Option<usize> {
 }
 
 impl Row {
-    /// The member that is shown by this label within this structure, and what it is.
+    /// The member that is shown with this label within this structure.
     pub fn member(&self, within: &str, label: &str) -> Option<&'static Member> {
         fn find(
             members: &'static [Member],
@@ -267,7 +267,7 @@ impl Row {
         find(self.members, "", within, label)
     }
 
-    /// Returns true if it has a process on whose behalf it is done.
+    /// Returns true if it has a process on whose behalf it was done.
     pub fn has_instigator(&self) -> bool {
         fn have(members: &[Member]) -> bool {
             members.iter().any(|member| match member.kind {
@@ -287,7 +287,7 @@ impl Row {
     }
 }
 
-/// The second value where there is one, else the first.
+/// The second value if there is one, else the first.
 macro_rules! or {
     ($default:expr) => {
         $default
@@ -297,7 +297,7 @@ macro_rules! or {
     };
 }
 
-/// The condition under which a member is a detail, as `#[…]` before it says.
+/// The condition under which a member is a detail, from the `#[…]` before it.
 macro_rules! detail {
     () => {
         Detail::No
@@ -313,7 +313,7 @@ macro_rules! detail {
     };
 }
 
-/// The way in which the native source gets a member from a message: see `source::native::c`. Nothing on other
+/// The function with which the native source reads a member of a message: see `source::native::c`. Nothing on other
 /// systems.
 macro_rules! member {
     ($of:tt $name:ident as $label:expr, $since:expr, $detail:expr, $kind:expr, [$($get:tt)*]) => {
@@ -331,10 +331,9 @@ macro_rules! member {
 
 /// `OF; [#[DETAIL]] NAME [as "LABEL"] [@ VERSION] [[GET]]: KIND, …`
 ///
-/// DETAIL is `detail`, `nonzero` or `beside(LABEL)`, see [`Detail`].
-/// OF is the C structure, or `event NAME [@ C_UNION]` for an event's own. GET says how a member is got from
-/// it where it isn't the member NAME: `|e| EXPRESSION`, or nothing where it is a union, whose arms are got
-/// from the structure that it is in.
+/// DETAIL is `detail`, `nonzero` or `beside(LABEL)`, see [`Detail`]. OF is the C structure, or `event NAME [@ C_UNION]`
+/// for an event's own. GET is how a member is read from OF if it isn't simply its member NAME: `|e| EXPRESSION`, or
+/// nothing for a union, whose arms are read from the structure that contains it.
 macro_rules! members {
     (event $event:ident $(@ $union:ident)?; $($rest:tt)*) => { members!(@ (event $event $($union)?) $($rest)*) };
     ($of:ident; $($rest:tt)*) => { members!(@ (structure $of) $($rest)*) };
@@ -349,7 +348,7 @@ macro_rules! members {
 
 /// `NUMBER [/ AUTH_NUMBER] NAME [@ C_UNION] CLASSES (MAJOR, MINOR, PATCH) "DOC" { MEMBERS } [NOTES]`
 ///
-/// The structure is the arm NAME of the C union, `es_events_t` if none is given.
+/// The structure is the arm NAME of the C union, which is `es_events_t` if none is given.
 macro_rules! events {
     ($($number:literal $(/ $auth:literal)? $name:ident $(@ $union:ident)? $($class:ident)|+ ($major:literal, $minor:literal, $patch:literal)
         $doc:literal { $($members:tt)* } $([$($note:literal),+ $(,)?])?)*) => {
@@ -832,7 +831,7 @@ mod tests {
     const EVENTS: &str = include_str!("../../tests/data/events.tsv");
     const STRUCTS: &str = include_str!("../../tests/data/structs.tsv");
 
-    /// `path:type`, with `?` where it may be NULL and `@version` where not all messages have it.
+    /// `path:type`, with `?` if it may be NULL and `@version` if not all messages have it.
     struct CMember<'t> {
         path: Vec<&'t str>,
         ctype: String,
@@ -924,7 +923,7 @@ mod tests {
                 check(members, c, structs);
             }
         }
-        // What functions give, not members.
+        // These are results of functions, not members.
         named.extend(["args", "env", "fds", "entitlements"]);
         for member in members {
             assert!(
@@ -1024,7 +1023,7 @@ mod tests {
         for row in ROWS {
             let mut all = Vec::new();
             labels(row.members, "", &mut all);
-            // The two arms of bootstrap_look_up's target both have a label of a job; only one is ever set.
+            // Both arms of bootstrap_look_up's target have a job label; only one is ever set.
             all.retain(|label| label != ".job_label");
             let unique: HashSet<_> = all.iter().collect();
             assert_eq!(unique.len(), all.len(), "{}: {all:?}", row.name);

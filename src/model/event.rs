@@ -1,8 +1,8 @@
-//! Events, whichever source it came from and however it will be printed.
+//! Events, independent of the source that they came from and of how they are printed.
 //!
 //! Everything here borrows from the message or the line that the event came in. A source fills an
 //! [`Event`]; filters and formats read it. [`Value`] says what a member *is* (a file, a set of flags, a
-//! wait status); how it looks is the business of a format.
+//! wait status); how it looks is up to the format.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -12,14 +12,14 @@ use wide::u8x16;
 use crate::model::catalogue::{Detail, Kind, Member, Row};
 use crate::model::tables::{Enum, Flags};
 
-/// Bytes from outside that mean text: a path, an argument, a signing id. Any byte can be in them.
+/// Bytes from outside that represent text: a path, an argument, a signing id. Any byte can be in them.
 #[derive(Clone, Copy, Debug)]
 pub enum Text<'m> {
     /// The bytes themselves.
     Bytes(&'m [u8]),
     /// The inside of a JSON string whose escapes are well-formed.
     Json(&'m [u8]),
-    /// A name of our own, in which nothing need be escaped.
+    /// A name from this program, in which nothing needs to be escaped.
     Known(&'static str),
 }
 
@@ -39,7 +39,7 @@ impl<'m> Text<'m> {
         }
     }
 
-    /// The bytes as they are written, and whether that is as in JSON.
+    /// The bytes as they are written, and true if they are escaped as in JSON.
     pub fn written(self) -> (&'m [u8], bool) {
         match self {
             Text::Bytes(bytes) => (bytes, false),
@@ -66,7 +66,7 @@ impl<'m> Text<'m> {
         };
         match self {
             Text::Bytes(bytes) => Text::Bytes(after_slash(bytes)),
-            // A slash is itself or follows its backslash, so that the cut is never within an escape.
+            // A slash stands for itself or follows its backslash, so the cut is never within an escape.
             Text::Json(json) => Text::Json(after_slash(json)),
             Text::Known(name) => Text::Bytes(after_slash(name.as_bytes())),
         }
@@ -103,8 +103,8 @@ fn push_unescaped(json: &[u8], bytes: &mut Vec<u8>) {
     }
 }
 
-/// Appends the inside of a JSON string without the backslashes before slashes, up to the first other escape, and returns
-/// what is left. Nearly every escape in eslogger's output is that of a slash.
+/// Appends the inside of a JSON string without the backslashes before slashes, up to the first other escape, and
+/// returns what is left. Nearly every escape in eslogger's output is an escaped slash.
 pub fn push_unescaping_slashes<'j>(json: &'j [u8], out: &mut Vec<u8>) -> &'j [u8] {
     out.reserve(json.len());
     let mut from = 0;
@@ -123,8 +123,8 @@ pub fn push_unescaping_slashes<'j>(json: &'j [u8], out: &mut Vec<u8>) -> &'j [u8
     &[]
 }
 
-/// Where the backslashes are: a bit for each of sixteen bytes, and where those begin. In a path they stand so close to each
-/// other that looking for one at a time costs more than all else.
+/// The positions of backslashes: for each sixteen bytes, a bit for each backslash, and where the sixteen begin. In a
+/// path they are so close to each other that searching for one at a time costs more than everything else.
 fn backslashes(json: &[u8]) -> impl Iterator<Item = (usize, u32)> {
     let (chunks, rest) = json.as_chunks();
     let mut last = [0; 16];
@@ -134,7 +134,7 @@ fn backslashes(json: &[u8]) -> impl Iterator<Item = (usize, u32)> {
     all.enumerate().map(|(at, found)| (at * 16, found))
 }
 
-/// The four hexadecimal digits that `text` begins with, and what follows them.
+/// The number that the first four hexadecimal digits of `text` stand for, and the rest of the text.
 fn code_unit(text: &[u8]) -> (u32, &[u8]) {
     let (digits, rest) = text.split_at(text.len().min(4));
     let unit = digits.iter().fold(0, |unit, digit| {
@@ -159,7 +159,8 @@ fn push_code_point(unit: u32, rest: &mut &[u8], bytes: &mut Vec<u8>) {
     }
 }
 
-/// Appends a code point as UTF-8; a lone surrogate in the same form, which then isn't UTF-8 and shows.
+/// Appends a code point as UTF-8. A lone surrogate is encoded in the same way; the result isn't valid UTF-8, so it
+/// stays visible.
 fn push_char(point: u32, bytes: &mut Vec<u8>) {
     if let Some(c) = char::from_u32(point) {
         bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
@@ -216,7 +217,7 @@ impl Word {
         Word::PidVersion,
     ];
 
-    /// The name that eslogger gives it.
+    /// The name that eslogger uses for it.
     pub fn name(self) -> &'static str {
         match self {
             Word::Auid => "auid",
@@ -230,7 +231,7 @@ impl Word {
         }
     }
 
-    /// The word that eslogger calls so.
+    /// The word for which eslogger uses this name.
     pub fn by_name(name: &[u8]) -> Option<Word> {
         Some(match name {
             b"auid" => Word::Auid,
@@ -246,11 +247,11 @@ impl Word {
     }
 }
 
-/// `audit_token_t`. A token of a recording need not have all its words.
+/// `audit_token_t`. A token from a recording may lack some of its words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditToken {
     words: [u32; 8],
-    /// A bit for each word that is there.
+    /// A bit for each word that is present.
     present: u8,
 }
 
@@ -269,12 +270,12 @@ impl AuditToken {
         self.present |= 1 << word as u8;
     }
 
-    /// A word as it is, if it is there.
+    /// The raw value of a word, if it is present.
     pub fn word(&self, word: Word) -> Option<u32> {
         (self.present & 1 << word as u8 != 0).then_some(self.words[word as usize])
     }
 
-    /// A word, if it is there; only a process id is signed.
+    /// The value of a word, if it is present. Only a process id is signed.
     pub fn get(&self, word: Word) -> Option<i64> {
         match word {
             Word::Pid => self.pid().map(i64::from),
@@ -303,18 +304,19 @@ impl AuditToken {
 pub struct File<'m> {
     /// Absolute and resolved.
     pub path: Text<'m>,
-    /// The path was longer than ES gives.
+    /// True if the path was longer than ES gives.
     pub path_truncated: bool,
 }
 
-/// `es_process_t`, as far as it is printed. Natively nearly all of it is always there; a recording may lack any of it.
+/// `es_process_t`, as far as it is printed. In a live trace nearly all of it is always present; a recording may lack
+/// any of it.
 #[derive(Clone, Debug, Default)]
 pub struct Process<'m> {
     /// Its identity, and the user that it runs as.
     pub audit_token: AuditToken,
-    /// Parent now.
+    /// The parent now.
     pub ppid: Option<i32>,
-    /// Parent at the time of the fork.
+    /// The parent at the time of the fork.
     pub original_ppid: Option<i32>,
     /// Process group.
     pub group_id: Option<i32>,
@@ -322,13 +324,13 @@ pub struct Process<'m> {
     pub session_id: Option<i32>,
     /// `CS_*`, see [`crate::model::tables::CODESIGNING_FLAGS`].
     pub codesigning_flags: Option<u32>,
-    /// The parent, since message version 4; read only where it is asked for.
+    /// The parent, since message version 4; read only if requested.
     pub parent_audit_token: Option<AuditToken>,
-    /// The process that is responsible for it, since message version 4; read only where it is asked for.
+    /// The process that is responsible for it, since message version 4; read only if requested.
     pub responsible_audit_token: Option<AuditToken>,
-    /// Signed by Apple as a part of the system.
+    /// True if it is signed by Apple as a part of the system.
     pub is_platform_binary: Option<bool>,
-    /// An EndpointSecurity client.
+    /// True if it is an EndpointSecurity client.
     pub is_es_client: Option<bool>,
     /// The identifier in the code signature, which need not be a valid one.
     pub signing_id: Option<Text<'m>>,
@@ -340,9 +342,9 @@ pub struct Process<'m> {
     pub tty: Option<File<'m>>,
     /// The time of its fork; messages before version 3 don't have it.
     pub start_time: Option<Timestamp>,
-    /// The code directory hash in hexadecimal; read only where it is asked for.
+    /// The code directory hash in hexadecimal; read only if requested.
     pub cdhash: Option<Text<'m>>,
-    /// `es_cs_validation_category_t`, since message version 10; read only where it is asked for.
+    /// `es_cs_validation_category_t`, since message version 10; read only if requested.
     pub cs_validation_category: Option<u32>,
 }
 
@@ -386,11 +388,11 @@ pub enum Value<'m> {
     Args(Vec<Text<'m>>),
     /// The environment of a program, `NAME=VALUE` each.
     Env(Vec<Text<'m>>),
-    /// Strings in a row.
+    /// A list of strings.
     Strings(Vec<Text<'m>>),
-    /// Integers in a row.
+    /// A list of integers.
     Ints(Vec<i128>),
-    /// Structures in a row, each by its members.
+    /// A list of structures, each as its members.
     List(Vec<Vec<Field<'m>>>),
     /// A value that the catalogue doesn't describe, as JSON.
     Json(&'m [u8]),
@@ -399,14 +401,14 @@ pub enum Value<'m> {
 /// The label of a member.
 #[derive(Clone, Copy, Debug)]
 pub struct Label<'m> {
-    /// The structure that it is a part of, escaped; empty where it stands in the event itself.
+    /// The structure that it is a part of, escaped; empty for a member of the event itself.
     pub within: &'m str,
     /// Its own name.
     pub name: Text<'m>,
 }
 
 impl Label<'_> {
-    /// The name, where it is one of the catalogue.
+    /// The name, if it comes from the catalogue.
     pub fn known(&self) -> Option<&'static str> {
         match self.name {
             Text::Known(name) => Some(name),
@@ -414,7 +416,7 @@ impl Label<'_> {
         }
     }
 
-    /// Alphabetical, as the labels are printed.
+    /// Compares labels alphabetically, as they are printed.
     pub fn compare(&self, other: &Self) -> Ordering {
         if let (Text::Known(mine), Text::Known(theirs)) = (self.name, other.name) {
             return if self.within == other.within {
@@ -442,14 +444,14 @@ fn path<'l>(within: &'l str, name: &'l str) -> impl Iterator<Item = u8> {
     within.bytes().chain(dot.bytes()).chain(name.bytes())
 }
 
-/// A member of an event and what it holds. A member that is NULL is no field.
+/// A member of an event and its value. A member that is NULL has no field.
 #[derive(Clone, Debug)]
 pub struct Field<'m> {
     /// Its label.
     pub label: Label<'m>,
     /// Its value.
     pub value: Value<'m>,
-    /// Its description in the catalogue; None where it says nothing, or where the value has another type.
+    /// Its description in the catalogue; None if the catalogue doesn't have it, or if the value has another type.
     pub member: Option<&'static Member>,
 }
 
@@ -475,11 +477,11 @@ impl<'m> Field<'m> {
         }
     }
 
-    /// Returns true if it is a detail beside these fields.
+    /// Returns true if it is a detail in the presence of these fields.
     pub fn is_detail(&self, fields: &[Field<'_>]) -> bool {
         match self.member.map_or(Detail::No, |member| member.detail) {
             Detail::No => false,
-            // A value without a name is news.
+            // A value without a name is unexpected, so it is always shown.
             Detail::Yes => match self.value {
                 Value::Enum(table, number) => table.name(number).is_some(),
                 _ => true,
@@ -495,7 +497,7 @@ impl<'m> Field<'m> {
 }
 
 impl Value<'_> {
-    /// Returns false if it is a process of which nothing says which it is.
+    /// Returns false if it is a process without a pid, which can't be identified.
     fn is_known(&self) -> bool {
         match self {
             Value::Process(process) => process.audit_token.pid().is_some(),
@@ -504,12 +506,12 @@ impl Value<'_> {
     }
 }
 
-/// The event.
+/// The type of an event.
 #[derive(Clone, Copy, Debug)]
 pub enum EventType<'m> {
-    /// One of the catalogue.
+    /// A type in the catalogue.
     Known(&'static Row),
-    /// One that this build doesn't know.
+    /// A type unknown to this build.
     Unknown {
         /// `es_event_type_t`.
         number: Option<i128>,
@@ -523,7 +525,7 @@ pub enum EventType<'m> {
 pub enum Decision {
     /// `es_auth_result_t`.
     Auth(i128),
-    /// The flags that were granted, all ones where the operation was fully allowed.
+    /// The flags that were granted; all ones if the operation was fully allowed.
     Flags(u32),
 }
 
@@ -541,7 +543,7 @@ const DENY: i128 = 1;
 
 /// `es_action_type_t` of a message that asks for an answer.
 pub const AUTH: i128 = 0;
-/// `es_action_type_t` of a message on what has been done.
+/// `es_action_type_t` of a message that reports what has been done.
 pub const NOTIFY: i128 = 1;
 
 /// A message.
@@ -551,26 +553,26 @@ pub struct Event<'m> {
     pub event_type: EventType<'m>,
     /// `es_action_type_t`: [`AUTH`] or [`NOTIFY`].
     pub action_type: Option<i128>,
-    /// The decision about it. It is among the fields, too, where it wasn't fully allowed.
+    /// The decision about it. If the operation wasn't fully allowed, it is among the fields, too.
     pub decision: Option<Decision>,
     /// The time at which it happened; a recording may lack it.
     pub time: Option<Timestamp>,
-    /// Counts the messages of this type that were meant for the client, those that macOS dropped too.
+    /// Counts the messages of this type that were meant for the client, including those that macOS dropped.
     pub seq_num: Option<u64>,
     /// Counts the messages of all types that were meant for the client; messages before version 4 don't
     /// have it.
     pub global_seq_num: Option<u64>,
-    /// The version of `es_message_t`; read only where it is asked for.
+    /// The version of `es_message_t`; read only if requested.
     pub version: Option<u32>,
-    /// The time at which it happened, in ticks of the machine; read only where it is asked for.
+    /// The time at which it happened, in ticks of the machine; read only if requested.
     pub mach_time: Option<u64>,
     /// The thread that did it.
     pub thread_id: Option<u64>,
-    /// The process that did it; NULL where it is long gone.
+    /// The process that did it; NULL if it is long gone.
     pub process: Option<Process<'m>>,
     /// The members, in the alphabetical order of their labels.
     pub fields: Vec<Field<'m>>,
-    /// The object of a recording, as it came.
+    /// The object of a recording, unchanged.
     pub json: &'m [u8],
 }
 
@@ -584,8 +586,8 @@ pub enum PathRole {
 }
 
 impl<'m> Event<'m> {
-    /// Gives every path of the event by its row, with directories joined with the names that they locate. The
-    /// executable of the process that did it is none.
+    /// Calls `path` with every path that the event's row describes, with directories joined to the names that they
+    /// locate. The executable of the process that did it is not among them.
     pub fn paths(&self, path: &mut dyn FnMut(PathRole, Text<'_>)) {
         let is_exec = matches!(self.event_type, EventType::Known(row) if row.name == "exec");
         for field in &self.fields {
@@ -636,7 +638,7 @@ impl<'m> Event<'m> {
         path
     }
 
-    /// The process in the member of this label, wherever it stands.
+    /// The process in the member with this label, wherever the member is.
     pub fn process_of(&self, label: &str) -> Option<&Process<'m>> {
         self.fields.iter().find_map(|field| match &field.value {
             Value::Process(process) if field.label.known() == Some(label) => Some(&**process),
@@ -654,7 +656,7 @@ impl<'m> Event<'m> {
         self.action_type == Some(AUTH)
     }
 
-    /// Returns true if what was decided is a denial: of the operation, or of a flag that was asked for.
+    /// Returns true if the decision denies the operation, or a flag that was requested.
     pub fn is_denied(&self) -> bool {
         match self.decision {
             Some(Decision::Auth(result)) => result == DENY,
@@ -673,7 +675,7 @@ impl<'m> Event<'m> {
     }
 
     /// Returns true if the event reports a failure: a denial, an exit status other than 0, a signal that ended the
-    /// process, `success` that is false, or a result or an error code other than that of success.
+    /// process, `success` that is false, or a result or error code that isn't a success.
     pub fn is_failed(&self) -> bool {
         self.is_denied()
             || self.fields.iter().any(|field| match field.value {
@@ -688,8 +690,8 @@ impl<'m> Event<'m> {
             })
     }
 
-    /// The process on whose behalf it was done, where the event has one. Where it has exited, no more than its audit
-    /// token may be left.
+    /// The process on whose behalf it was done, if the event has one. If that process has exited, only its audit token
+    /// may be left.
     pub fn instigator(&self) -> Option<Cow<'_, Process<'m>>> {
         if let EventType::Known(row) = self.event_type
             && !row.has_instigator()
@@ -714,7 +716,7 @@ impl<'m> Event<'m> {
     }
 }
 
-/// The label of the member that a directory locates; None where the file is no such directory.
+/// The label of the member that a directory locates; None if the file isn't such a directory.
 fn directory(field: &Field<'_>) -> Option<&'static str> {
     match field.member?.kind {
         Kind::Directory(name) => Some(name),
@@ -726,7 +728,7 @@ fn directory(field: &Field<'_>) -> Option<&'static str> {
 fn is_path(field: &Field<'_>) -> bool {
     field.member.is_some_and(|member| match member.kind {
         Kind::Path => true,
-        // Of a union that goes by its own name, text stands for the arm that is text.
+        // In a union that is shown under its own name, a text is the value of the arm that is text.
         Kind::Either(arms) => arms.iter().any(|arm| matches!(arm.kind, Kind::Path)),
         _ => false,
     })

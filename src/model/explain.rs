@@ -8,7 +8,7 @@ use crate::model::tables::{Enum, Flags};
 /// Marks a member that is a detail.
 const DETAIL: &str = "; detail";
 
-/// Every event: its name, the first macOS that has it, what it is, its classes.
+/// Lists every event: its name, the first macOS that has it, its description, its classes.
 pub fn list() -> String {
     let name_width = ROWS.iter().map(|row| row.name.len()).max().unwrap_or(0);
     let doc_width = ROWS.iter().map(|row| row.doc.len()).max().unwrap_or(0);
@@ -30,7 +30,7 @@ pub fn list() -> String {
     out
 }
 
-/// An event, its members, and when it comes and when it doesn't.
+/// Explains an event: its members, and when it comes and when it doesn't.
 pub fn explain(row: &Row) -> String {
     let mut out = String::new();
     let classes: Vec<_> = row.classes.names().collect();
@@ -69,7 +69,7 @@ fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(arguments);
 }
 
-/// The labels that members are shown by, and what each is.
+/// The labels of members, each with a description.
 fn member_rows(members: &[Member], within: &str) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     for member in members {

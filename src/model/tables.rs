@@ -1,8 +1,8 @@
 //! Flags and enumerations of macOS by name.
 //!
-//! The numbers are macOS's on every host: nothing here comes from the machine that the program runs on.
-//! Each table says which header it was taken from. A bit or a value that a table doesn't name is the
-//! business of whoever prints it: it must show as a number.
+//! The numbers are macOS's on every host: nothing here comes from the machine that the program runs on. Each table says
+//! which header it was taken from. If a table has no name for a bit or a value, whoever prints it must print it as a
+//! number.
 
 #![allow(
     clippy::unreadable_literal,
@@ -14,7 +14,7 @@
 pub struct Enum(pub &'static [(i32, &'static str)]);
 
 impl Enum {
-    /// The name of `value`, where it has one.
+    /// The name of `value`, if it has one.
     pub fn name(&self, value: i128) -> Option<&'static str> {
         self.0
             .iter()
@@ -22,7 +22,7 @@ impl Enum {
             .map(|(_, name)| *name)
     }
 
-    /// Returns true if `value` is called a success in an enumeration of results.
+    /// Returns true if the name of `value` in an enumeration of results says success.
     pub fn is_success(&self, value: i128) -> bool {
         self.name(value)
             .is_some_and(|name| name.to_ascii_lowercase().ends_with("success"))
@@ -32,7 +32,7 @@ impl Enum {
 /// A set of flags.
 #[derive(Debug)]
 pub struct Flags {
-    /// The name of the empty set, where it has one (`PROT_NONE`).
+    /// The name of the empty set, if it has one (`PROT_NONE`).
     pub zero: Option<&'static str>,
     /// The members, larger sets before their parts.
     pub bits: &'static [Bits],
@@ -62,7 +62,7 @@ const fn field(mask: u32, value: u32, name: &'static str) -> Bits {
 }
 
 impl Flags {
-    /// Calls `each` with the names of what is set in `bits` and returns the bits that have no name.
+    /// Calls `each` with the name of each flag that is set in `bits`, and returns the bits that have no name.
     ///
     /// Bits above the 32nd never have one.
     pub fn names(&self, bits: u64, mut each: impl FnMut(&'static str)) -> u64 {
@@ -356,7 +356,8 @@ pub static CODESIGNING_FLAGS: Flags = Flags {
     ],
 };
 
-/// `open.fflag`: the kernel's form of open(2)'s flags (`FFLAGS()`, `bsd/sys/fcntl.h`): FREAD and FWRITE in place of `O_ACCMODE`.
+/// `open.fflag`: the kernel's form of open(2)'s flags (`FFLAGS()`, `bsd/sys/fcntl.h`): FREAD and FWRITE in place of
+/// `O_ACCMODE`.
 pub static FFLAG: Flags = Flags {
     zero: None,
     bits: &[
@@ -771,7 +772,8 @@ pub static FILEATTR: Flags = Flags {
     ],
 };
 
-/// `attrlist.forkattr` (`<sys/attr.h>`): the fork attributes, and the extended common ones that `FSOPT_ATTR_CMN_EXTENDED` puts into the same word.
+/// `attrlist.forkattr` (`<sys/attr.h>`): the fork attributes, and the extended common ones that
+/// `FSOPT_ATTR_CMN_EXTENDED` puts into the same word.
 pub static FORKATTR: Flags = Flags {
     zero: None,
     bits: &[

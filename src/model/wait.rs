@@ -1,4 +1,4 @@
-//! The status that wait(2) gives, by `<sys/wait.h>` of macOS.
+//! The status that wait(2) returns, as `<sys/wait.h>` of macOS defines it.
 
 use super::tables;
 
@@ -14,7 +14,7 @@ pub enum Wait {
         /// True if it left a core dump.
         has_core: bool,
     },
-    /// The number is none that wait(2) gives for a process that has ended.
+    /// A number that wait(2) doesn't return for a process that has ended.
     Other,
 }
 

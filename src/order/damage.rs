@@ -3,18 +3,18 @@
 /// The number of warnings about a source after which further ones are only counted.
 pub const MAX_WARNINGS: u64 = 50;
 
-/// What is wrong with a line that has nothing that could be a message.
+/// The reason given for a line that contains nothing that could be a message.
 pub const NO_OBJECT: &str = "no JSON object";
 
-/// Something in the input that was not as it should be.
+/// A piece of damage in the input.
 #[derive(Debug)]
 pub struct Damage {
     /// The line, counted from 1.
     pub line: u64,
     /// The reason.
     pub reason: String,
-    /// True if an event was lost by it, and not only the type of a member.
+    /// True if an event was lost because of it, and not only the type of a member.
     pub is_loss: bool,
-    /// The number of times that it happened: more than once only for what comes after [`MAX_WARNINGS`] others.
+    /// The number of times that it happened: more than one only after [`MAX_WARNINGS`] others.
     pub count: u64,
 }

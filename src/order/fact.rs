@@ -1,7 +1,7 @@
-//! Facts: what the ordered side needs to know of an event, kept beside its text until the writer has it in order.
+//! Facts: the parts of an event that the ordered side needs, kept beside its text until the writer has it in order.
 //!
-//! Workers decode and format the pieces of a stream in any order. Where a stage asks for it, they leave a small owned
-//! fact an event; the writer, which has the pieces in order, shows each as a [`Fact`] to the stages.
+//! Workers decode and format the pieces of a stream in any order. If a stage needs it, they leave a small owned fact
+//! for each event; the writer, which has the pieces in order, shows each as a [`Fact`] to the stages.
 
 use std::ops::Range;
 
@@ -24,7 +24,8 @@ bitflags! {
         const COMMAND = 1 << 2;
         /// `XPC_SERVICE_NAME` in the environment of an exec: the label of the launchd job.
         const JOB = 1 << 3;
-        /// Who is responsible for the process, and its parent by a token: [`Actor::responsible`], [`Actor::parent`].
+        /// The process that is responsible for the process, and its parent by a token: [`Actor::responsible`],
+        /// [`Actor::parent`].
         const LINEAGE = 1 << 4;
     }
 }
@@ -47,12 +48,12 @@ bitflags! {
 pub struct ProcessId {
     /// Process id.
     pub pid: i32,
-    /// `pidversion` of the audit token; 0 in a recording without it, where a pid is all that is known.
+    /// `pidversion` of the audit token; 0 in a recording without it, where only the pid is known.
     pub version: i64,
 }
 
 impl ProcessId {
-    /// The image that a token is of; None where the token has no pid.
+    /// The image that a token identifies; None if the token has no pid.
     pub fn of(token: &AuditToken) -> Option<ProcessId> {
         Some(ProcessId {
             pid: token.pid()?,
@@ -61,27 +62,27 @@ impl ProcessId {
     }
 }
 
-/// A process of an event, as far as its place among other processes needs it.
+/// A process of an event, with what is needed to find its place among other processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// Its image.
     pub id: ProcessId,
-    /// The pid of its parent now.
+    /// The pid of its current parent.
     pub ppid: Option<i32>,
-    /// The image of its parent, where it is asked for and the message has it (since message version 4).
+    /// The image of its parent, if it is requested and the message has it (since message version 4).
     pub parent: Option<ProcessId>,
     /// Its parent at the time of the fork.
     pub original_ppid: Option<i32>,
-    /// The process that is responsible for it, where that is asked for and the message has it (since message version 4).
+    /// The process that is responsible for it, if it is requested and the message has it (since message version 4).
     pub responsible: Option<ProcessId>,
-    /// The time of its fork, where the message has it (since message version 3).
+    /// The time of its fork, if the message has it (since message version 3).
     pub start: Option<Timestamp>,
     /// Effective user id.
     pub euid: Option<u32>,
 }
 
 impl Actor {
-    /// The process of a message; None where its pid isn't there, because nothing else says who it is.
+    /// The process of a message; None if it has no pid, because nothing else identifies it.
     pub fn of(process: &Process<'_>) -> Option<Actor> {
         let id_of = |token: &Option<AuditToken>| token.as_ref().and_then(ProcessId::of);
         Some(Actor {
@@ -96,12 +97,12 @@ impl Actor {
     }
 }
 
-/// The part of an event in the life of its process.
+/// The effect of an event on the life of its process.
 #[derive(Clone, Copy, Debug)]
 pub enum Life<'p> {
-    /// Nothing.
+    /// None.
     None,
-    /// It has this child.
+    /// It has forked this child.
     Fork(&'p Actor),
     /// It goes on as this image.
     Exec(&'p Actor),
@@ -109,7 +110,7 @@ pub enum Life<'p> {
     Exit(Option<i128>),
 }
 
-/// The meaning of a text of a fact.
+/// The meaning of a text in a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Part {
@@ -121,9 +122,9 @@ pub enum Part {
     File,
     /// The executable that an exec runs, or that a forked child has.
     TargetImage,
-    /// The team of what an exec runs, or of a forked child.
+    /// The team of the image that an exec runs, or of a forked child.
     TargetTeam,
-    /// The signing identifier of what an exec runs.
+    /// The signing identifier of the image that an exec runs.
     SigningId,
     /// An argument of an exec.
     Argument,
@@ -153,23 +154,23 @@ const PARTS: [Part; 10] = [
 pub struct Fact<'p> {
     /// The event.
     pub event: EventType<'p>,
-    /// The time at which it happened; None where a recording doesn't say.
+    /// The time at which it happened; None if a recording doesn't have it.
     pub time: Option<Timestamp>,
     /// The process that did it.
     pub process: Option<&'p Actor>,
-    /// The executable of the process, kept only if asked for.
+    /// The executable of the process, kept only if requested.
     pub image: Option<&'p [u8]>,
     /// The process on whose behalf it was done.
     pub instigator: Option<&'p Actor>,
-    /// Its part in the life of the process.
+    /// Its effect on the life of the process.
     pub life: Life<'p>,
-    /// True if it was done: neither denied nor only asked for.
+    /// True if it was done: neither denied nor merely asked about.
     pub done: bool,
     /// True if the conditions on the event hold (`-e`, `-P`, `-Z`, exclusions).
     pub selected: bool,
     /// The processes of the event that meet the conditions on processes.
     pub chosen: Chosen,
-    /// Its text as formatted; empty where it can't be shown.
+    /// The formatted text; empty if it can't be shown.
     pub text: &'p [u8],
     /// The place in the text where the time belongs, for a format that leaves it to the ordered side.
     pub time_at: usize,
@@ -177,7 +178,7 @@ pub struct Fact<'p> {
 }
 
 impl<'p> Fact<'p> {
-    /// The texts of a part, as raw bytes, in their order. Kept only if asked for, see [`Asks`].
+    /// The texts of a part, as raw bytes, in their order. Kept only if requested, see [`Asks`].
     pub fn texts(&self, part: Part) -> impl Iterator<Item = &'p [u8]> + Clone + use<'p> {
         Parts(self.parts).filter_map(move |(is, text)| (is == part).then_some(text))
     }
@@ -188,7 +189,7 @@ impl<'p> Fact<'p> {
     }
 }
 
-/// The texts of a fact: a byte for what it is, four for its length, then the text.
+/// The texts of a fact: a byte for the part, four for its length, then the text.
 #[derive(Clone)]
 struct Parts<'p>(&'p [u8]);
 
@@ -205,7 +206,7 @@ impl<'p> Iterator for Parts<'p> {
     }
 }
 
-/// A [`Life`], with the places of its processes.
+/// A [`Life`], with the places of its processes instead of the processes.
 #[derive(Clone, Copy, Debug)]
 enum LifeAt {
     None,
@@ -247,11 +248,11 @@ pub struct Facts {
     parts: Vec<u8>,
 }
 
-/// The executables of processes. The same one comes again and again.
+/// The executables of processes. The same ones occur again and again.
 #[derive(Debug, Default)]
 struct Images {
     bytes: Vec<u8>,
-    /// The last one, as it is written in the message, and where it is.
+    /// The last one as it was written in the message; `place` is where it is in `bytes`.
     written: Vec<u8>,
     is_json: bool,
     place: Option<Range<usize>>,
@@ -276,7 +277,7 @@ impl Images {
     }
 }
 
-/// How much room facts take.
+/// The amount of room that facts take.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Room {
     heads: usize,
@@ -285,7 +286,7 @@ pub struct Room {
     parts: usize,
 }
 
-/// The conditions of an event that hold, and the places of what was written of it.
+/// The conditions that an event meets, and the positions of what was written for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Written {
     /// See [`Fact::selected`].
@@ -296,7 +297,7 @@ pub struct Written {
     pub time_at: usize,
     /// The end of the piece's text after this event.
     pub text_end: usize,
-    /// Where the piece's record ends after this event.
+    /// The end of the piece's record after this event.
     pub record_end: usize,
 }
 
@@ -305,7 +306,7 @@ fn is_done(event: &Event<'_>) -> bool {
 }
 
 impl Facts {
-    /// No facts, with as much room as others took.
+    /// Creates an empty set of facts with as much room as others took.
     pub fn with(room: Room) -> Facts {
         let images = Images {
             bytes: Vec::with_capacity(room.images),
@@ -320,7 +321,7 @@ impl Facts {
         }
     }
 
-    /// How much room they take.
+    /// The amount of room that they take.
     pub fn room(&self) -> Room {
         Room {
             heads: self.heads.len(),
@@ -330,7 +331,7 @@ impl Facts {
         }
     }
 
-    /// Appends the fact of an event of which that was written.
+    /// Appends the fact of an event; `written` describes what was written for it.
     pub fn push(&mut self, event: &Event<'_>, asks: Asks, written: Written) {
         let (row, number) = match event.event_type {
             EventType::Known(row) => (Some(row.index()), None),
@@ -382,7 +383,7 @@ impl Facts {
         });
     }
 
-    /// The place of a process, which is kept.
+    /// Keeps a process and returns its place.
     fn actor(&mut self, actor: Actor) -> usize {
         match self.last {
             Some(last) if self.actors.get(last) == Some(&actor) => last,
@@ -419,7 +420,7 @@ impl Facts {
         }
     }
 
-    /// The place of the process in the member `label`, whose image is kept if it is asked for.
+    /// Keeps the process in the member `label`, with its texts if requested, and returns its place.
     fn other(&mut self, event: &Event<'_>, label: &str, asks: Asks) -> Option<usize> {
         let process = event.process_of(label)?;
         if asks.contains(Asks::IMAGE) {
@@ -470,7 +471,7 @@ impl Facts {
         self.parts.extend_from_slice(&[0; 4]);
         text.push_to(&mut self.parts);
         let length = self.parts.len() - at - 4;
-        // A text of more than 4 GiB can't come: objects of recordings and messages are far smaller.
+        // A text of more than 4 GiB can't occur: objects of recordings and messages are far smaller.
         let length = u32::try_from(length).unwrap_or(0);
         self.parts[at..at + 4].copy_from_slice(&length.to_le_bytes());
         self.parts.truncate(at + 4 + length as usize);

@@ -4,11 +4,11 @@
 //! (`global_seq_num`) that were meant for it. A message that macOS had to drop leaves a gap in both. A message
 //! of a type that was filtered out afterwards leaves a gap in the second only, which is why the first decides.
 //!
-//! Lines of a recording may have been put into another order: a number that comes late fills its gap, and one that
-//! comes twice does nothing. What can be neither belongs to another stream: another client's, later in the same
-//! recording. Whole sources give their messages in order.
+//! Lines of a recording may have been put into another order: a number that comes late fills its gap, and a number that
+//! comes twice has no effect. A number that is neither belongs to another stream: that of another client, later in the
+//! same recording. Sources from which all messages come give them in order.
 //!
-//! A [`Tally`] takes the numbers as the messages are decoded, also by several threads, each its piece of the
+//! A [`Tally`] collects the numbers as messages are decoded, also by several threads, each with its own piece of the
 //! stream; [`Losses`] puts the pieces together in their order.
 
 use std::cmp::Reverse;
@@ -21,10 +21,10 @@ use crate::model::catalogue::{self, COUNT, ROWS, Row};
 use crate::model::event::{EventType, Text, Timestamp};
 use crate::text::escape;
 
-/// Losses are reported as they happen, but not more often than this.
+/// The minimum time between two reports of losses.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The number of types that a line names while a trace goes on.
+/// The number of types that a report names while a trace goes on.
 const NAMED: usize = 5;
 
 /// The number of types of events unknown to this build that are counted: a damaged recording can have any number.
@@ -57,14 +57,14 @@ impl Run {
         number.is_none_or(|number| number >= self.next)
     }
 
-    /// Appends a number that the run takes.
+    /// Appends a number that continues the run.
     fn push(&mut self, number: Option<u64>) {
         if let Some(number) = number {
             self.append(Run::of(number), false);
         }
     }
 
-    /// Appends a run that begins at `next` or later, and returns how many are missing by it.
+    /// Appends a run that begins at `next` or later, and returns the number of messages missing in between.
     fn append(&mut self, run: Run, from_zero: bool) -> u64 {
         if self.next == 0 && !from_zero {
             self.first = run.first;
@@ -82,7 +82,8 @@ impl Run {
 enum Counter {
     /// The counter of messages of all types.
     Global,
-    /// The counter of an event's type, by its place in the catalogue; that of messages that ask for an answer comes [`COUNT`] later.
+    /// The counter of an event's type, by its place in the catalogue. That of messages that ask for an answer comes
+    /// [`COUNT`] later.
     Known(usize),
     /// The counter of a type that the catalogue lacks: its name, and true if its messages ask for an answer.
     Unknown(Vec<u8>, bool),
@@ -97,8 +98,8 @@ impl Counter {
     }
 }
 
-/// The place of the counter of an event's type: `es_event_type_t` has a number for messages that ask for an answer and
-/// another for those on what has been done, and macOS counts by number.
+/// The place of the counter of an event's type. `es_event_type_t` has one number for messages that ask for an answer
+/// and another for those that report what has been done, and macOS counts by number.
 fn place(row: &Row, is_auth: bool) -> usize {
     row.index() + if is_auth { COUNT } else { 0 }
 }
@@ -120,7 +121,7 @@ impl Counters {
         }
     }
 
-    /// The run of a counter; none where there are too many already.
+    /// The run of a counter; None if there are too many already.
     fn run(&mut self, counter: &Counter) -> Option<&mut Run> {
         match counter {
             Counter::Global => Some(&mut self.global),
@@ -159,9 +160,9 @@ pub struct Stretch(Messages);
 
 #[derive(Debug)]
 enum Messages {
-    /// The counters of messages in order, and how many they are.
+    /// The counters of messages in order, and the number of messages.
     InOrder(Vec<(Counter, Run)>, u64),
-    /// The numbers of messages, each by itself.
+    /// The numbers of each message by itself.
     Each(Vec<Numbers>),
 }
 
@@ -191,7 +192,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// A tally of no message.
+    /// Creates an empty tally.
     pub fn new() -> Tally {
         Tally {
             counters: Counters::new(),
@@ -201,7 +202,7 @@ impl Tally {
         }
     }
 
-    /// Takes the numbers of the next message of a recording, which may have been put into another order.
+    /// Notes the numbers of the next message of a recording, which may have been put into another order.
     pub fn note(
         &mut self,
         event_type: EventType<'_>,
@@ -220,7 +221,7 @@ impl Tally {
         }
     }
 
-    /// Takes the numbers of the next message: its `seq_num`, which counts the messages of its event that ask for an
+    /// Notes the numbers of the next message: its `seq_num`, which counts the messages of its event that ask for an
     /// answer, or those that don't, and its `global_seq_num`.
     pub fn observe(
         &mut self,
@@ -230,7 +231,7 @@ impl Tally {
         global_seq_num: Option<u64>,
     ) {
         if let EventType::Known(row) = event_type {
-            // Nearly every message goes on with the stream, at the place that its row has.
+            // Nearly every message continues the stream, at the place of its row.
             let Counters { global, known, .. } = &mut self.counters;
             let run = &mut known[place(row, is_auth)];
             if run.takes(seq_num) && global.takes(global_seq_num) {
@@ -261,7 +262,7 @@ impl Tally {
         self.messages += u64::from(seq_num.is_some());
     }
 
-    /// The numbers that have been taken; begins a new piece.
+    /// Returns the numbers that have been noted, and begins a new piece.
     pub fn take(&mut self) -> Vec<Stretch> {
         self.end_stretch();
         if !self.each.is_empty() {
@@ -285,11 +286,11 @@ impl Tally {
 /// The number of gaps of a type that late numbers may still fill.
 const MAX_GAPS: usize = 1024;
 
-/// How much later than the message with a type's highest number one that comes late may have happened: the clock is
-/// read before macOS counts.
+/// The time by which a late message may have happened after the one with the highest number of its type, in
+/// nanoseconds: the clock is read before macOS counts.
 const SLACK: i128 = 100_000_000;
 
-/// What a number is to those before it.
+/// The relation of a number to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     /// It is higher than all.
@@ -302,16 +303,16 @@ enum Verdict {
     OtherStream,
 }
 
-/// Numbers that haven't come, while higher ones have.
+/// Numbers that haven't come, although higher ones have.
 #[derive(Clone, Copy, Debug)]
 struct Gap {
     start: u64,
     end: u64,
-    /// True if they are missing; those before the first that came may have been left out.
+    /// True if they are missing. Numbers before the first that came may have been left out.
     is_missing: bool,
 }
 
-/// The numbers of a type in a recording, in whichever order they have come.
+/// The numbers of a type in a recording, which may come in any order.
 #[derive(Debug, Default)]
 struct Order {
     /// The number after the highest; 0 before any has come.
@@ -320,9 +321,9 @@ struct Order {
     /// The numbers among all types of the messages with the lowest and the highest number.
     first_global: Option<u64>,
     last_global: Option<u64>,
-    /// When the message with the highest number happened, in nanoseconds.
+    /// The time of the message with the highest number, in nanoseconds.
     last_time: Option<i128>,
-    /// In the order of their numbers.
+    /// The gaps, in the order of their numbers.
     gaps: Vec<Gap>,
 }
 
@@ -382,14 +383,14 @@ impl Order {
         }
     }
 
-    /// The place of the gap that a number is in.
+    /// The place of the gap that contains a number.
     fn gap(&self, number: u64) -> Option<usize> {
         let at = self.gaps.partition_point(|gap| gap.end <= number);
         let gap = self.gaps.get(at)?;
         (gap.start <= number).then_some(at)
     }
 
-    /// Goes on with a number that is higher than all, and returns how many are missing before it.
+    /// Continues with a number that is higher than all, and returns the number of messages missing before it.
     fn push(&mut self, numbers: &Numbers) -> u64 {
         let number = numbers.seq_num;
         if self.next == 0 {
@@ -413,7 +414,7 @@ impl Order {
         missing
     }
 
-    /// Takes a number that was missing or comes before the first; returns true if it was missing.
+    /// Notes a number that was missing or comes before the first; returns true if it was missing.
     fn fill(&mut self, numbers: &Numbers) -> bool {
         let number = numbers.seq_num;
         if number < self.first {
@@ -462,7 +463,7 @@ struct Orders {
 }
 
 impl Orders {
-    /// The order of a type's numbers; None where there are too many types already.
+    /// The order of a type's numbers; None if there are too many types already.
     fn of(&mut self, counter: &Counter) -> Option<&mut Order> {
         match counter {
             Counter::Global => None,
@@ -486,17 +487,17 @@ impl Orders {
 /// The origin of messages, on which the meaning of a gap depends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A client of our own, every message of which is observed.
+    /// A client of our own, whose messages are all observed.
     #[cfg(target_os = "macos")]
     Native,
-    /// eslogger, which leaves its own events out.
+    /// eslogger, which leaves out its own events.
     #[cfg(target_os = "macos")]
     Eslogger {
-        /// It was asked for `write`, so that each line that it writes to our terminal may have taken a number: macOS
-        /// numbers a write to a terminal as any other.
+        /// True if `write` was requested, so that each line that it writes to our terminal may have taken a number:
+        /// macOS numbers a write to a terminal like any other.
         writes: bool,
     },
-    /// A recording of this name, of which any part may have been left out.
+    /// A recording with this name, any part of which may have been left out.
     Recording(String),
 }
 
@@ -524,7 +525,7 @@ impl Origin {
 pub struct Losses {
     origin: Origin,
     counters: Counters,
-    /// The order of the numbers of a recording, by event's type.
+    /// The order of the numbers of a recording, by type of event.
     orders: Orders,
     messages: u64,
     /// The sum over all types.
@@ -534,7 +535,7 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// The losses of a source that begins: none.
+    /// Begins the losses of a source, with none.
     pub fn new(origin: Origin) -> Losses {
         Losses {
             origin,
@@ -547,7 +548,7 @@ impl Losses {
         }
     }
 
-    /// Goes on with the next piece of the stream.
+    /// Continues with the next piece of the stream.
     pub fn append(&mut self, stretches: &[Stretch]) {
         for stretch in stretches {
             match &stretch.0 {
@@ -566,7 +567,7 @@ impl Losses {
         }
     }
 
-    /// Goes on with messages in order.
+    /// Continues with messages in order.
     fn append_runs(&mut self, runs: &[(Counter, Run)], messages: u64) {
         let mut all = runs.iter();
         if !all.all(|(counter, run)| self.counters.goes_on(counter, run.first)) {
@@ -584,7 +585,7 @@ impl Losses {
         self.messages += messages;
     }
 
-    /// Goes on with a message of a recording, which may come late.
+    /// Continues with a message of a recording, which may come late.
     fn append_late(&mut self, numbers: &Numbers) {
         let Counters { global, .. } = &mut self.counters;
         let is_ahead = global.takes(numbers.global_seq_num);
@@ -621,7 +622,7 @@ impl Losses {
         self.messages += 1;
     }
 
-    /// Keeps what is missing so far; the numbers begin again.
+    /// Begins another stream: what is missing so far is kept, and the numbers start again.
     fn begin_stream(&mut self) {
         self.orders = Orders::default();
         let Counters {
@@ -637,7 +638,7 @@ impl Losses {
     /// The number of missing messages.
     pub fn lost(&self) -> u64 {
         if self.origin.is_whole() {
-            // Gaps in the numbers of all types are also left by types of which nothing has come since.
+            // Gaps in the numbers of all types are also left by types that have sent nothing since.
             let of_all = self.missing_of(&Counter::Global, self.counters.global);
             self.by_type_missing().max(of_all)
         } else {
@@ -651,7 +652,7 @@ impl Losses {
         self.missing - write.min(self.own_writes())
     }
 
-    /// The number of missing messages of a counter, without what eslogger itself wrote.
+    /// The number of missing messages of a counter, without those that eslogger itself caused.
     fn missing_of(&self, counter: &Counter, run: Run) -> u64 {
         let has_own = match counter {
             Counter::Global => true,
@@ -662,7 +663,7 @@ impl Losses {
         run.missing.saturating_sub(own)
     }
 
-    /// As many missing `write` events may be eslogger's own: one for each line that it wrote.
+    /// The number of missing `write` events that may be eslogger's own: one for each line that it wrote.
     fn own_writes(&self) -> u64 {
         match self.origin {
             #[cfg(target_os = "macos")]
@@ -671,10 +672,10 @@ impl Losses {
         }
     }
 
-    /// Reports what has been lost since the last report, if that is long enough ago.
+    /// Reports what has been lost since the last report, if enough time has passed.
     pub fn report(&mut self) {
         let lost = self.lost();
-        // It can become less again: lines come later than the writes of eslogger that they explain.
+        // The number can go down again: a line comes later than eslogger's own write that it explains.
         if lost <= self.reported {
             return;
         }
@@ -748,7 +749,7 @@ impl Losses {
         }
     }
 
-    /// The exit status, where losses count as failure and nothing worse has happened.
+    /// The exit status: that losses occurred if nothing worse has happened.
     pub fn exit(&self, exit: Exit) -> Exit {
         if exit == Exit::Done && self.lost() > 0 {
             Exit::Dropped
@@ -757,7 +758,7 @@ impl Losses {
         }
     }
 
-    /// `open 100, close 20`, the most first; `rest` says what of none of these types is.
+    /// `open 100, close 20`, the largest first; `rest` is the name for missing events of unknown type.
     fn by_type(&self, count: usize, rest: &str) -> String {
         let Missing {
             mut by_event,
@@ -783,7 +784,7 @@ impl Losses {
 /// Missing events, by event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Missing {
-    /// The name of the event, escaped, and how many of it are missing.
+    /// The name of each event, escaped, and the number of missing ones.
     pub by_event: Vec<(String, u64)>,
     /// The number of missing events whose type isn't known.
     pub of_unknown_type: u64,
@@ -866,7 +867,7 @@ mod tests {
         EventType::Known(catalogue::by_name(name.as_bytes()).expect("a name"))
     }
 
-    /// The losses of messages that are taken in pieces which end after `cuts` messages.
+    /// The losses of messages that are noted in pieces which end after `cuts` messages.
     fn losses(
         messages: &[(EventType<'_>, Option<u64>, Option<u64>)],
         cuts: &[usize],
@@ -874,7 +875,7 @@ mod tests {
         losses_of(messages, cuts, false)
     }
 
-    /// The same, of messages that are known to be in order or not.
+    /// The same, for messages that are known to be in order, or not.
     fn losses_of(
         messages: &[(EventType<'_>, Option<u64>, Option<u64>)],
         cuts: &[usize],
@@ -965,7 +966,7 @@ mod tests {
             (open, Some(7), Some(20)),
             (close, Some(2), Some(21)),
             (open, Some(9), Some(23)),
-            // The number of this type would go on, but the one of all types goes back.
+            // The number of this type would continue, but the one of all types goes back.
             (close, Some(50), Some(1)),
             (open, Some(30), Some(2)),
             (open, Some(31), Some(3)),
@@ -975,7 +976,7 @@ mod tests {
         assert_eq!(losses(&messages, &[]), (1, 6, "open 1".to_owned()));
     }
 
-    /// The losses of messages of one type with these numbers, the same among all types.
+    /// The losses of messages of one type with these numbers, which are also their numbers among all types.
     fn of_opens(numbers: &[u64]) -> u64 {
         let open = known("open");
         let messages: Vec<_> = numbers
@@ -1041,7 +1042,7 @@ mod tests {
         ] {
             note(number, second);
         }
-        // One that fills a gap of the second, but comes later: a third.
+        // This fills a gap of the second stream, but comes later: it belongs to a third.
         note(2, 20);
         losses.append(&tally.take());
         assert_eq!(losses.lost(), 2);
@@ -1052,7 +1053,7 @@ mod tests {
         let even: Vec<u64> = (0..3 * MAX_GAPS as u64).map(|number| number * 2).collect();
         let odd = even.iter().map(|number| number + 1);
         let all: Vec<u64> = even.iter().copied().chain(odd).collect();
-        // The gap after the last is none.
+        // There is no gap after the last message.
         let forgotten = (2 * MAX_GAPS - 1) as u64;
         assert_eq!(of_opens(&all), forgotten);
     }
@@ -1065,8 +1066,8 @@ mod tests {
         assert_eq!(losses(&messages, &[]).0, u64::MAX - 1);
     }
 
-    /// Messages as clients number them: of each, its type and how many of the type are lost before it; a client
-    /// begins where that is none.
+    /// Numbers messages as clients do. Each step is a type and the number of messages of that type lost before it; None
+    /// begins another client.
     fn numbered(
         steps: &[(usize, Option<u64>)],
     ) -> Vec<(EventType<'static>, Option<u64>, Option<u64>)> {

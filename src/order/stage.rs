@@ -1,4 +1,4 @@
-//! Stages: what looks at the events in their order.
+//! Stages, which look at the events in their order.
 
 use super::fact::{Asks, Fact};
 use super::loss::Missing;
@@ -6,9 +6,9 @@ use super::loss::Missing;
 /// The events that a stage has to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
-    /// Those that are shown.
+    /// The events that are shown.
     Shown,
-    /// Those, and what begins and ends processes: every fork, exec and exit.
+    /// The events that are shown, and those that begin and end processes: every fork, exec and exit.
     Lives,
     /// Every event.
     All,
@@ -25,7 +25,8 @@ pub enum Verdict {
     Replace,
 }
 
-/// Looks at all events in their order. Says whether an event's text goes out, and may write before it and at the end.
+/// Looks at all events in their order. Decides whether an event's text is written, and may write before it and at the
+/// end.
 pub trait Stage: Send {
     /// The parts of facts that it looks at.
     fn asks(&self) -> Asks {
@@ -37,33 +38,33 @@ pub trait Stage: Send {
         Needs::Lives
     }
 
-    /// True if it takes the place of the events, which then need not be formatted.
+    /// Returns true if it takes the place of the events, which then need not be formatted.
     fn replaces_events(&self) -> bool {
         false
     }
 
-    /// Writes what stands before all else.
+    /// Writes what comes before everything else.
     fn begin(&mut self, _out: &mut Vec<u8>) {}
 
-    /// Looks at the next event. `shown` says whether it is shown by what comes before this stage.
+    /// Looks at the next event. `shown` is true if everything before this stage shows it.
     fn event(&mut self, fact: &Fact<'_>, shown: bool, out: &mut Vec<u8>) -> Verdict;
 
-    /// Looks at what is missing so far, in all streams, where more (or less) of it is known before the next event than
-    /// before. A piece of the stream is looked at as a whole: the gap can also be within the next events.
+    /// Looks at the events that are missing so far in all streams, whenever their number has changed before the next
+    /// event. A piece of the stream is looked at as a whole: the gap can also be among the next events.
     fn missing(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}
 
-    /// True if it has something to say meanwhile.
+    /// Returns true if it can report while the trace goes on.
     fn reports(&self) -> bool {
         false
     }
 
-    /// Writes what it has to say so far, for somebody who asks meanwhile.
+    /// Writes a report on the trace so far, when one is requested.
     fn report(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}
 
-    /// Writes what stands after all else.
+    /// Writes what comes after everything else.
     fn end(&mut self, _missing: &Missing, _out: &mut Vec<u8>) {}
 
-    /// True if nothing more is wanted: the source is stopped.
+    /// Returns true if it wants no more events: the source is stopped.
     fn is_over(&self) -> bool {
         false
     }

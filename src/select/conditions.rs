@@ -19,7 +19,7 @@ pub struct Alternative<T> {
 }
 
 impl<T> Alternative<T> {
-    /// The alternative that was typed as this.
+    /// Creates the alternative that was typed like this.
     pub fn new(value: T, typed: String) -> Self {
         Alternative {
             value,
@@ -29,7 +29,7 @@ impl<T> Alternative<T> {
     }
 }
 
-/// The alternatives of one kind of condition: one of them must match. None: nothing is asked.
+/// The alternatives of one kind of condition: one of them must match. If there are none, there is no condition.
 #[derive(Clone, Debug)]
 pub struct Kind<T>(pub Vec<Alternative<T>>);
 
@@ -40,7 +40,7 @@ impl<T> Default for Kind<T> {
 }
 
 impl<T> Kind<T> {
-    /// Returns true if nothing is asked.
+    /// Returns true if there is no condition.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -54,7 +54,7 @@ impl<T> Kind<T> {
         self.0.iter().map(value).collect()
     }
 
-    /// Returns true if nothing is asked, or an alternative matches.
+    /// Returns true if there is no condition, or an alternative matches.
     fn holds(&self, matches: impl FnMut(&T) -> bool) -> bool {
         self.0.is_empty() || self.matches(matches)
     }
@@ -64,7 +64,8 @@ impl<T> Kind<T> {
         let mut any = false;
         for alternative in &self.0 {
             let is_known = alternative.has_matched.load(Ordering::Relaxed);
-            // Those that haven't matched yet are asked even if another one does, to say in the end which never did.
+            // Alternatives that haven't matched yet are checked even if another one matches, to report in the end which
+            // never did.
             if (!any || !is_known) && matches(&alternative.value) {
                 any = true;
                 if !is_known {
@@ -95,7 +96,7 @@ pub struct Who {
     pub platform: Option<bool>,
     /// `--team`; empty: no team.
     pub teams: Kind<Vec<u8>>,
-    /// `-p`: where the executable lies.
+    /// `-p`: the place of the executable.
     pub images: Kind<Tree>,
     /// `--name`: the last component of the executable.
     pub names: Kind<Pattern>,
@@ -104,7 +105,7 @@ pub struct Who {
 }
 
 impl Who {
-    /// Returns true if nothing is asked.
+    /// Returns true if there are no conditions.
     pub fn is_empty(&self) -> bool {
         let Who {
             pids,
@@ -124,7 +125,7 @@ impl Who {
             && signing_ids.is_empty()
     }
 
-    /// Returns true if pids are asked for, and nothing else.
+    /// Returns true if there are conditions on pids, and no others.
     pub fn is_pids_only(&self) -> bool {
         let others = Who {
             pids: Kind::default(),
@@ -166,7 +167,7 @@ impl Who {
             || self.signing_ids.matches(|id| is_signed_as(process, id))
     }
 
-    /// Of each kind in the order in which they are asked: how many alternatives there are, and those that never matched,
+    /// For each kind, in the order in which they are checked: the number of alternatives, and those that never matched,
     /// as typed.
     fn unmatched(&self) -> [(usize, Vec<&str>); 6] {
         fn of<T>(kind: &Kind<T>) -> (usize, Vec<&str>) {
@@ -186,7 +187,7 @@ impl Who {
 fn is_of_team(process: &Process<'_>, team: &[u8]) -> bool {
     match process.team_id {
         Some(own) => *own.bytes() == *team,
-        // Of a process that is known by its token alone, it isn't known.
+        // The team of a process that is known by its token alone isn't known.
         None => team.is_empty() && process.executable.is_some(),
     }
 }
@@ -207,7 +208,7 @@ fn is_signed_as(process: &Process<'_>, id: &Pattern) -> bool {
         .is_some_and(|own| id.matches(&own.bytes(), Compare::Exact))
 }
 
-/// The exclusions, which win over all else.
+/// The exclusions, which take precedence over everything else.
 #[derive(Clone, Debug, Default)]
 pub struct Excluded {
     /// `--not-pid`, `--not-name` and the like: any alternative of any kind.
@@ -219,9 +220,9 @@ pub struct Excluded {
 /// The conditions on an event and on its processes.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    /// On the processes that the event belongs to: one of them must meet all.
+    /// The conditions on the processes that the event belongs to: one of them must meet all.
     pub who: Who,
-    /// `-P`: where a file of the event lies.
+    /// `-P`: the places of the files of the event.
     pub targets: Kind<Place>,
     /// `-Z`: only events that report a failure.
     pub failed: bool,
@@ -239,8 +240,8 @@ impl Conditions {
             && !self.exclude(event)
     }
 
-    /// The processes that the event belongs to and that meet the conditions: the process that did it,
-    /// the one on whose behalf it did, the image that an exec goes to, the child of a fork.
+    /// The processes that the event belongs to and that meet the conditions: the process that did it, the one on whose
+    /// behalf it was done, the image that an exec goes to, the child of a fork.
     pub fn choose(&self, event: &Event<'_>) -> Chosen {
         if self.who.is_empty() {
             return Chosen::all();
@@ -261,7 +262,7 @@ impl Conditions {
         }
     }
 
-    /// Returns true if the event is left out, and then takes note of the conditions that it would meet.
+    /// Returns true if the event is excluded, and then notes the conditions that it would meet.
     fn exclude(&self, event: &Event<'_>) -> bool {
         let is_excluded = self.is_excluded(event);
         if is_excluded {
@@ -270,7 +271,7 @@ impl Conditions {
         is_excluded
     }
 
-    /// Returns true if the event is left out. Exclusions look at the event's process alone, and hide an exec only where
+    /// Returns true if the event is excluded. Exclusions look at the event's process alone, and hide an exec only if
     /// both images match.
     fn is_excluded(&self, event: &Event<'_>) -> bool {
         let Excluded { who, targets } = &self.excluded;
@@ -287,8 +288,9 @@ impl Conditions {
         meets(event.process.as_ref()) && (!is_exec || meets(event.process_of("target")))
     }
 
-    /// The conditions that never matched anything, as typed, up to the first kind of which none did: what comes after it
-    /// was hardly asked. Also whether they were asked of a part of the events alone, because there are other conditions.
+    /// The conditions that never matched anything, as typed, up to the first kind that never matched at all: later
+    /// kinds were hardly checked. Also true if they were checked for only a part of the events, because there are other
+    /// conditions.
     pub fn unmatched(&self) -> (Vec<&str>, bool) {
         let targets = (self.targets.0.len(), self.targets.unmatched().collect());
         let kinds: Vec<_> = std::iter::once(targets)
@@ -307,8 +309,8 @@ impl Conditions {
         (all, is_narrowed)
     }
 
-    /// Of each kind of condition, texts of which one stands literally in the JSON of every event that meets it. Kinds of
-    /// which that isn't known are left out.
+    /// For each kind of condition, texts one of which stands literally in the JSON of every event that meets it. Kinds
+    /// without such texts are left out.
     pub fn needles(&self) -> Vec<Needles> {
         fn of<T>(
             kind: &Kind<T>,
@@ -337,7 +339,7 @@ impl Conditions {
         kinds
     }
 
-    /// The same conditions with names compared without case, where a path that was asked for never matched exactly.
+    /// The same conditions with names compared without case, if a path among them never matched exactly.
     pub fn without_case(&self) -> Option<Conditions> {
         let never = |unmatched: usize, all: usize| all > 0 && unmatched == all;
         let images = &self.who.images;

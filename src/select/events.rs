@@ -1,4 +1,4 @@
-//! `-e`: which events are selected.
+//! `-e`: the selection of events.
 
 use anyhow::{Result, anyhow, bail};
 
@@ -10,7 +10,7 @@ use crate::text::escape;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     known: [bool; COUNT],
-    /// True if events unknown to this build are selected: they are where `all` is the base.
+    /// True if events unknown to this build are selected: they are if the selection starts from `all`.
     unknown: bool,
     /// The events that were selected by their own names: a missing one has to be reported.
     named: [bool; COUNT],
@@ -66,15 +66,15 @@ impl Selection {
         Ok(selection.unwrap_or(Selection::ALL))
     }
 
-    /// Selects the event of this name, too.
+    /// Adds the event with this name to the selection.
     pub fn add(&mut self, name: &str) {
         if let Some(row) = catalogue::by_name(name.as_bytes()) {
             self.known[row.index()] = true;
         }
     }
 
-    /// The events that are selected by their own names, and that a system lacks which has those that `has` returns
-    /// true for.
+    /// The events that are selected by their own names but that the system lacks. `has` returns true for the events
+    /// that it has.
     #[cfg(any(target_os = "macos", test))]
     pub fn lacking(&self, has: impl Fn(&Row) -> bool) -> Vec<&'static Row> {
         let lacks = |row: &&Row| self.is_named(row) && !has(row);
@@ -95,7 +95,7 @@ impl Selection {
         self.named[row.index()]
     }
 
-    /// The names of the selected events, where they are all known.
+    /// The names of the selected events, if all of them are known.
     pub fn names(&self) -> Option<Vec<&'static str>> {
         let selected = |(row, known): (&Row, &bool)| known.then_some(row.name);
         (!self.unknown).then(|| ROWS.iter().zip(&self.known).filter_map(selected).collect())
@@ -105,7 +105,7 @@ impl Selection {
 /// Returns true if an event is one of those that a name stands for.
 type Matcher<'n> = Box<dyn Fn(&Row) -> bool + 'n>;
 
-/// The test whether an event is one that `name` stands for.
+/// Creates the test for the events that `name` stands for.
 fn matcher(name: &str) -> Result<Matcher<'_>> {
     if name.is_empty() {
         bail!("an event's name is missing in the list of events");
@@ -136,11 +136,11 @@ fn matcher(name: &str) -> Result<Matcher<'_>> {
     Ok(Box::new(move |row| row.number == named.number))
 }
 
-/// The event that is called `name`: by its short name, or as in `<EndpointSecurity/ESTypes.h>`, with or without what
-/// stands before it there (`ES_EVENT_TYPE_NOTIFY_EXEC`, `NOTIFY_EXEC`, `EXEC`).
+/// The event that `name` stands for: its short name, or its name in `<EndpointSecurity/ESTypes.h>`, with or without the
+/// prefix (`ES_EVENT_TYPE_NOTIFY_EXEC`, `NOTIFY_EXEC`, `EXEC`).
 ///
 /// # Errors
-/// None is.
+/// There is no such event.
 pub fn named(name: &str) -> Result<&'static Row> {
     let short = name.strip_prefix("ES_EVENT_TYPE_").unwrap_or(name);
     let short = short.strip_prefix("NOTIFY_").unwrap_or(short);
@@ -156,7 +156,7 @@ pub fn named(name: &str) -> Result<&'static Row> {
     })
 }
 
-/// `; did you mean 'NAME'?`, where a name is near.
+/// `; did you mean 'NAME'?`, if a name is similar.
 fn suggest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     let distance = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase(), known);
     names

@@ -1,8 +1,8 @@
 //! `-f`: everything that a selected process starts, from then on.
 //!
-//! A process is known by its pid and its start; one image of it by pid and pidversion. A member stays one through
-//! exec, whatever it becomes, until it exits; its children are members from their fork on. Where a fork is missing, a
-//! child is adopted by what it says of its parent, if it was started after its parent became a member.
+//! A process is identified by its pid and its start, and one of its images by pid and pidversion. A member stays a
+//! member through every exec until it exits; its children are members from their fork on. If a fork is missing, a child
+//! is adopted by the parent that its messages name, if it was started after its parent became a member.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,11 +14,12 @@ use crate::model::event::Timestamp;
 use crate::order::fact::{Actor, Chosen, Fact, Life};
 use crate::order::loss::Count;
 
-/// A process of the tree. It is remembered after its exit until its pid is another's, because what daemons do on its
-/// behalf, and children whose fork is missing, may come later.
+/// A process of the tree. It is remembered after its exit until its pid is used again, because events on its behalf by
+/// daemons, and children whose fork is missing, may come later.
 #[derive(Debug)]
 struct Member {
-    /// Its first image that was seen, and the one now: those between them are its own, too. None until one is seen.
+    /// The first of its images that was seen, and the latest: those between them are its own, too. None until one is
+    /// seen.
     versions: Option<(i64, i64)>,
     /// The time of its fork.
     start: Option<Timestamp>,
@@ -39,7 +40,7 @@ pub struct Running {
     pub start: Timestamp,
 }
 
-/// Shared by the thread that runs a command and the side that sees events in their order.
+/// State shared by the thread that runs a command and the side that sees events in their order.
 #[derive(Debug)]
 pub struct Link {
     state: Mutex<LinkState>,
@@ -49,7 +50,7 @@ pub struct Link {
     is_there: fn(i32) -> bool,
 }
 
-/// How far the command is.
+/// The progress of the command.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Course {
     /// It isn't started yet.
@@ -68,19 +69,19 @@ struct LinkState {
     course: Course,
     /// The pid of the command.
     root: Option<i32>,
-    /// The first exec of the command has been seen.
+    /// True if the first exec of the command has been seen.
     has_run: bool,
-    /// The command runs, though its first exec hasn't been seen.
+    /// True if the command runs, but its first exec hasn't been seen.
     exec_is_missing: bool,
     /// Our own children whose ends have been seen.
     ended: Vec<i32>,
-    /// No event is looked at any more.
+    /// True if no more events are looked at.
     is_over: bool,
 }
 
 impl Link {
-    /// A link of the process with this pid, which starts the command. `is_there` returns true if there is a process with
-    /// a pid.
+    /// Creates a link for the process with this pid, which starts the command. `is_there` returns true if there is a
+    /// process with a pid.
     pub fn new(own_pid: i32, is_there: fn(i32) -> bool) -> Arc<Link> {
         Arc::new(Link {
             state: Mutex::default(),
@@ -90,7 +91,7 @@ impl Link {
         })
     }
 
-    /// Calls `start`, which starts the command, and takes note of its pid.
+    /// Calls `start`, which starts the command, and notes its pid.
     ///
     /// # Errors
     /// Those of `start`.
@@ -105,33 +106,33 @@ impl Link {
         started
     }
 
-    /// Waits until the first exec of the command has been seen. Where it wasn't, in that time or at all, the tree begins
-    /// with whatever the command does next.
+    /// Waits until the first exec of the command has been seen. If it isn't seen within that time, or at all, the tree
+    /// begins with whatever the command does next.
     pub fn wait_for_exec(&self, patience: Duration) {
         let is_seen = self.wait(patience, |state| state.has_run);
         self.lock().exec_is_missing = !is_seen;
     }
 
-    /// Takes note of the command's end.
+    /// Notes that the command has ended.
     pub fn command_ended(&self) {
         self.lock().course = Course::Ended;
     }
 
-    /// Waits until the end of one of these children of ours has been seen. Returns false where it wasn't, in that time
-    /// or at all.
+    /// Waits until the end of one of these children of ours has been seen. Returns false if it isn't seen within that
+    /// time, or at all.
     pub fn wait_for_end(&self, pids: &[i32], patience: Duration) -> bool {
         self.wait(patience, |state| {
             pids.iter().any(|pid| state.ended.contains(pid))
         })
     }
 
-    /// Says that no event is looked at any more.
+    /// Notes that no more events are looked at.
     pub fn close(&self) {
         self.lock().is_over = true;
         self.changed.notify_all();
     }
 
-    /// Returns true if no event is looked at any more.
+    /// Returns true if no more events are looked at.
     pub fn is_over(&self) -> bool {
         self.lock().is_over
     }
@@ -149,7 +150,8 @@ impl Link {
         is_so(&state)
     }
 
-    /// The pid of the command, if this child of ours may be it: where it is being started, once that is known.
+    /// The pid of the command, if this child of ours may be it. While the command is being started, waits until its pid
+    /// is known.
     fn root(&self, actor: &Actor) -> Option<i32> {
         let is_ours = actor.ppid == Some(self.own_pid) || actor.original_ppid == Some(self.own_pid);
         let mut state = self.lock();
@@ -192,7 +194,7 @@ struct Command {
     hidden_execs: usize,
     /// The image of the last program before it.
     hidden: Option<i64>,
-    /// The command is a member.
+    /// True if the command is a member.
     has_begun: bool,
 }
 
@@ -206,15 +208,15 @@ pub struct Follow {
     adopted: u64,
     /// True if the trace ends when all members have exited.
     ends: bool,
-    /// The command whose tree it is. Conditions on processes then narrow what is shown, instead of finding roots.
+    /// The command whose tree it is. Conditions on processes then narrow what is shown, instead of selecting roots.
     command: Option<Command>,
-    /// The processes that are still to be taken in.
+    /// The processes that are still to be added.
     later: Option<Later>,
-    /// When those that were running already were taken in.
+    /// The time at which the processes that were already running were added.
     seeded: Option<Timestamp>,
 }
 
-/// Processes to take in at the first event, with those that are running below them then.
+/// Processes to add at the first event, with those that are running below them then.
 struct Later {
     pids: Vec<i32>,
     list: Box<dyn FnOnce() -> Vec<Running> + Send>,
@@ -227,7 +229,7 @@ impl fmt::Debug for Later {
 }
 
 impl Follow {
-    /// The tree of the processes that the conditions choose. If `ends`, the trace is over when all of them have
+    /// Creates the tree of the processes that the conditions choose. If `ends`, the trace is over when all of them have
     /// exited.
     pub fn new(ends: bool) -> Follow {
         Follow {
@@ -236,7 +238,8 @@ impl Follow {
         }
     }
 
-    /// The tree of a command. Of what its process runs, the first `hidden_execs` programs come before it.
+    /// Creates the tree of a command. The first `hidden_execs` programs that its process runs come before the command
+    /// itself.
     pub fn of_command(link: Arc<Link>, hidden_execs: usize) -> Follow {
         Follow {
             command: Some(Command {
@@ -255,8 +258,8 @@ impl Follow {
         self.ends
     }
 
-    /// Takes in the processes `pids` and all that are running below them, as soon as there is an event: from then on none
-    /// is missed, so that `list` lists the others.
+    /// Adds the processes `pids` and all that are running below them, as listed by `list`, as soon as there is an
+    /// event: from then on no process is missed.
     pub fn seed_later(
         &mut self,
         pids: Vec<i32>,
@@ -266,8 +269,8 @@ impl Follow {
         self.later = Some(Later { pids, list });
     }
 
-    /// Takes in the processes `pids` and all that are running below them. Events of the trace must have been on their way
-    /// already when these were listed.
+    /// Adds the processes `pids` and all that are running below them. Events of the trace must have been coming already
+    /// when `running` was listed.
     pub fn seed(&mut self, pids: &[i32], running: &[Running]) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         self.seeded = now.ok().map(|now| Timestamp {
@@ -290,17 +293,17 @@ impl Follow {
         }
     }
 
-    /// Returns true if the trace is over: it ends with its processes, and all have exited.
+    /// Returns true if the trace is over: it ends with its processes, and all of them have exited.
     pub fn is_over(&self) -> bool {
         self.ends && self.alive == 0 && (self.seeded.is_some() || !self.members.is_empty())
     }
 
-    /// Takes note of an event, and returns true if it belongs to the tree.
+    /// Notes an event, and returns true if it belongs to the tree.
     pub fn belongs(&mut self, fact: &Fact<'_>) -> bool {
         if let Some(Later { pids, list }) = self.later.take() {
             self.seed(&pids, &list());
         }
-        // Other events come for the sake of a stage, which must not change what is shown, or not from every source.
+        // Other events are there for a stage only, or not from every source, so they must not change what is shown.
         let is_for_a_stage = !fact.selected && matches!(fact.life, Life::None);
         if is_for_a_stage || self.is_over() {
             return false;
@@ -329,7 +332,7 @@ impl Follow {
                     self.join(child, time);
                     belongs = true;
                 } else {
-                    // The number was another process's before.
+                    // The pid belonged to another process before.
                     self.forget(child);
                 }
             }
@@ -353,7 +356,7 @@ impl Follow {
         belongs && (!narrows || !fact.chosen.is_empty())
     }
 
-    /// Looks for the command's own exec, with which its tree begins, and for the ends of our children. Where that exec is
+    /// Looks for the command's own exec, with which its tree begins, and for the ends of our children. If that exec is
     /// missing, the tree begins with whatever the command does next.
     fn watch_command(&mut self, fact: &Fact<'_>) {
         let (Some(command), Some(actor)) = (&mut self.command, &fact.process) else {
@@ -394,7 +397,7 @@ impl Follow {
         }
     }
 
-    /// Reports what the tree lacks.
+    /// Reports what is missing from the tree.
     pub fn end(&self) {
         let left = self.left_running();
         if left > 0 {
@@ -420,7 +423,8 @@ impl Follow {
         }
     }
 
-    /// The number of processes that have outlived the command. The system is asked, too, because exits may be missing.
+    /// The number of processes that have outlived the command. The system is asked as well, because exits may be
+    /// missing.
     fn left_running(&self) -> usize {
         let Some(Command { link, .. }) = &self.command else {
             return 0;
@@ -459,8 +463,8 @@ impl Follow {
         }
     }
 
-    /// Returns true if the process is a member, maybe from now on. A child of a member is one since its start, whether
-    /// it meets the conditions or not.
+    /// Returns true if the process is a member, possibly from now on. A child of a member is a member since its start,
+    /// whether it meets the conditions or not.
     fn takes(&mut self, actor: &Actor, is_chosen: bool, time: Option<Timestamp>) -> bool {
         let is_known = self.recognise(actor);
         if is_chosen && !is_known {
@@ -481,7 +485,7 @@ impl Follow {
         }
         self.forget(actor);
         if self.is_child_of_member(actor) {
-            // What was started before and has ended since is no loss.
+            // A process that was started before and has ended since is not a loss.
             let is_loss = |seeded| {
                 actor
                     .start
@@ -499,7 +503,8 @@ impl Follow {
         false
     }
 
-    /// Returns true if the process is a member: the same pid, and the same start where it is known; else an image of it.
+    /// Returns true if the process is a member: it has the same pid, and the same start if that is known; otherwise it
+    /// is one of its images.
     fn is_member(&self, actor: &Actor) -> bool {
         let Some(member) = self.members.get(&actor.id.pid) else {
             return false;
@@ -512,12 +517,12 @@ impl Follow {
         }
     }
 
-    /// Forgets a member whose number another process has now.
+    /// Forgets a member whose pid now belongs to another process.
     fn forget(&mut self, actor: &Actor) {
         let Some(member) = self.members.get(&actor.id.pid) else {
             return;
         };
-        // What is said of a process that had the number before comes late.
+        // Messages about the process that had the pid before come late.
         let is_reused = match (member.start, actor.start) {
             (Some(own), Some(start)) => micros(own) < micros(start),
             (None, None) => member
@@ -533,7 +538,7 @@ impl Follow {
         }
     }
 
-    /// Returns true if the process says that a member is its parent, which was one when the process was started.
+    /// Returns true if the process names a member as its parent that was already one when the process was started.
     fn is_child_of_member(&self, actor: &Actor) -> bool {
         let Some(start) = actor.start else {
             return false;
@@ -548,7 +553,7 @@ impl Follow {
                         .is_none_or(|exited| micros(start) <= micros(exited))
             })
         };
-        // Those whose parent has exited are launchd's now, which is the parent of few in the first place.
+        // A process whose parent has exited is now a child of launchd, which starts few processes by itself.
         let parent = actor.ppid.filter(|pid| *pid > 1);
         let mut parents = parent.into_iter().chain(actor.original_ppid);
         parents.any(|pid| pid != actor.id.pid && started_by(pid))
@@ -560,7 +565,7 @@ impl Follow {
         {
             self.alive -= 1;
             member.exited = time;
-            // Without a start or an image of its own, it can't be known from who has its number next.
+            // Without a start or an image of its own, it can't be distinguished from the next process with its pid.
             if time.is_none() || member.start.is_none() && actor.id.version == 0 {
                 self.members.remove(&actor.id.pid);
             }
@@ -569,7 +574,7 @@ impl Follow {
 }
 
 impl Member {
-    /// Takes note of an image of it.
+    /// Notes one of its images.
     fn saw(&mut self, version: i64) {
         let (first, now) = self.versions.unwrap_or((version, version));
         self.versions = Some((first, now.max(version)));

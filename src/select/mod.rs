@@ -1,4 +1,4 @@
-//! The selection of events, and what is asked of the source for it.
+//! The selection of events, and the resulting demands on the source.
 
 mod conditions;
 mod events;
@@ -24,15 +24,15 @@ pub struct Filter {
     pub selection: Selection,
     /// The conditions on the event and its processes.
     pub conditions: Conditions,
-    /// The process groups of the pipeline that a live trace prints into, which it leaves out.
+    /// The process groups of the pipeline that a live trace prints into, which are excluded.
     pub excluded_groups: Vec<i32>,
-    /// The processes (pids) above this one, if it prints to a terminal: what they do to terminals is left out, since
+    /// The processes (pids) above this one, if it prints to a terminal. What they do to terminals is excluded, since
     /// each printed line may make them write another one (tmux, screen, `script`).
     pub excluded_writers: Vec<i32>,
 }
 
 impl Filter {
-    /// Returns true if the event is shown, where nothing that looks at events in their order decides otherwise.
+    /// Returns true if the event is shown, unless something that looks at events in their order decides otherwise.
     pub fn passes(&self, event: &Event<'_>) -> bool {
         self.selects(event) && !self.chooses(event).is_empty()
     }

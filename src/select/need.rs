@@ -1,36 +1,37 @@
-//! The demands on a source, which can be more than what is shown.
+//! The demands on a source, which can be for more than what is shown.
 
 use super::{Compare, Conditions, Filter, Place, Selection, Tree};
 use crate::order::fact::Asks;
 use crate::order::stage::{Needs, Stage};
 
-/// The demands on a source. It may give more, which is filtered again, but never less.
+/// The demands on a source. It may give more, because events are filtered again, but never less.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Need {
     /// The events.
     pub events: Selection,
-    /// The places of the images of the processes, or of those they act for. None: anywhere.
+    /// The places of the images of the processes, or of those they act for. Empty: anywhere.
     pub images: Vec<Tree>,
     /// Of each kind of condition, what the JSON of every event that is needed has.
     pub needles: Vec<Needles>,
     /// The places of the images of processes whose events aren't needed, except for an exec.
     pub excluded_images: Vec<Tree>,
-    /// The places of a file of an event. None: anywhere, or no file.
+    /// The places of a file of an event. Empty: anywhere, or no file.
     pub targets: Vec<Place>,
     /// The places in which no file of an event may lie.
     pub excluded_targets: Vec<Place>,
-    /// The process groups of the pipeline that a live trace prints into, which it leaves out.
+    /// The process groups of the pipeline that a live trace prints into, which are excluded.
     pub excluded_groups: Vec<i32>,
     /// True if the environment of programs is needed.
     pub env: bool,
-    /// True if the values in an environment are to be replaced: what isn't one must not be shown as it is, either.
+    /// True if the values in an environment are to be replaced. A value that isn't an environment must not be shown
+    /// unchanged, either.
     pub redact: bool,
     /// True if the JSON that eslogger would write is needed.
     pub json: bool,
-    /// True if the tokens of a process's parent and of who is responsible for it are needed.
+    /// True if the tokens of a process's parent and of its responsible process are needed.
     pub lineage: bool,
-    /// True if what only `-v` shows is needed.
+    /// True if the members that only `-v` shows are needed.
     pub verbose: bool,
 }
 
@@ -44,7 +45,7 @@ pub struct Needles {
 }
 
 impl Filter {
-    /// The demands on the source, so that nothing is missing of what is shown and of what the stages look at.
+    /// The demands on the source: all that is shown, and all that the stages look at.
     pub fn need(&self, stages: &[Box<dyn Stage>], follows: bool) -> Need {
         let mut events = self.selection.clone();
         let Conditions {
@@ -63,7 +64,7 @@ impl Filter {
             events = Selection::ALL;
         }
         if needs >= Needs::Lives {
-            // Whoever the processes are.
+            // These are needed from every process.
             for name in ["fork", "exec", "exit"] {
                 events.add(name);
             }
@@ -98,7 +99,7 @@ impl Filter {
     }
 }
 
-/// The events that have to be seen for the stages, and to follow a tree of processes.
+/// The events that have to be seen by the stages, and to follow a tree of processes.
 pub fn needs(stages: &[Box<dyn Stage>], follows: bool) -> Needs {
     let least = if follows { Needs::Lives } else { Needs::Shown };
     stages

@@ -10,8 +10,8 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quic
 
 use crate::text::escape;
 
-/// The way in which names are compared: APFS takes names that differ only in Unicode normalisation for the same, and by default
-/// those that differ only in case.
+/// The way in which names are compared. APFS takes names that differ only in Unicode normalisation to be the same, and
+/// by default also those that differ only in case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compare {
     /// Normalised.
@@ -43,8 +43,7 @@ const LINKS: [(&str, &str); 6] = [
 /// The data volume.
 const DATA: &str = "/System/Volumes/Data";
 
-/// The folders of the data volume that appear at the root, too (`/usr/share/firmlinks`): events have them by either
-/// name.
+/// The folders of the data volume that appear at the root, too (`/usr/share/firmlinks`): events use either name.
 const FIRMLINKS: [&str; 18] = [
     "/AppleInternal",
     "/Applications",
@@ -69,7 +68,7 @@ const FIRMLINKS: [&str; 18] = [
 /// A file or a folder and all below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
-    /// The paths that it goes by, absolute and normalised, without a slash at the end; empty for the root.
+    /// The paths that it is known by, absolute and normalised, without a slash at the end; empty for the root.
     prefixes: Vec<Vec<u8>>,
     /// The same without case.
     folded: Vec<Vec<u8>>,
@@ -77,7 +76,7 @@ pub struct Tree {
 
 impl Tree {
     /// The tree at `path` on the Mac that a recording was made on, where ES gave resolved paths: links that every Mac
-    /// has are followed. A relative path is one from here.
+    /// has are followed. A relative path is relative to the working directory here.
     ///
     /// # Errors
     /// The path is empty, or the working directory can't be read.
@@ -103,7 +102,7 @@ impl Tree {
         })
     }
 
-    /// The tree at `path` here. ES gives resolved paths, so links in it are followed as far as it exists.
+    /// The tree at `path` on this machine. ES gives resolved paths, so links in it are followed as far as it exists.
     ///
     /// # Errors
     /// The path is empty, or the working directory can't be read.
@@ -143,18 +142,18 @@ impl Tree {
         }
     }
 
-    /// Returns true if no path of it has another form when it is normalised.
+    /// Returns true if none of its paths has another form when it is normalised.
     fn is_ascii(&self) -> bool {
         self.prefixes.iter().all(|prefix| prefix.is_ascii())
     }
 
-    /// The paths that it goes by, absolute and normalised, without a slash at the end; empty for the root.
+    /// The paths that it is known by, absolute and normalised, without a slash at the end; empty for the root.
     pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
         self.prefixes.iter().map(Vec::as_slice)
     }
 
-    /// A part of the last name of each of its paths, which any path in the tree has, too, literally in JSON; None if
-    /// there is a path without.
+    /// For each of its paths, a part of the last name that stands literally in the JSON of every path in the tree; None
+    /// if one of its paths has no such part.
     pub fn needles(&self, compare: Compare) -> Option<Vec<Vec<u8>>> {
         let needle = |prefix: &Vec<u8>| {
             let start = memchr::memrchr(b'/', prefix).map_or(0, |slash| slash + 1);
@@ -164,9 +163,9 @@ impl Tree {
     }
 }
 
-/// The longest part of a text that stands in any text which compares as the same, and literally in JSON where no
-/// printable character of ASCII is escaped, if the case of ASCII counts as little as in the comparison. None if there
-/// is none.
+/// The longest part of a text that every text which compares equal has, too, literally in JSON in which no printable
+/// character of ASCII is escaped. The case of ASCII counts only if it does in the comparison. None if there is no such
+/// part.
 pub fn literal(text: &str, compare: Compare) -> Option<Vec<u8>> {
     // The kelvin sign is another way to write a K, as the Greek question mark and varia are for the other two. In lower
     // case it is a k, and a capital I with a dot is an i with a dot.
@@ -182,7 +181,7 @@ pub fn literal(text: &str, compare: Compare) -> Option<Vec<u8>> {
             part.push(c);
             continue;
         }
-        // What combines with the character before makes another one of it.
+        // A combining character changes the one before it.
         if !c.is_ascii() {
             part.pop();
         }
@@ -194,8 +193,8 @@ pub fn literal(text: &str, compare: Compare) -> Option<Vec<u8>> {
     (!longest.is_empty()).then(|| longest.into_bytes())
 }
 
-/// Every path that a path in its comparable form goes by on a Mac, itself first; with what links below it lead to, if
-/// that is asked for.
+/// Every path by which a path in its comparable form is known on a Mac, itself first. If requested, the targets of
+/// links below it are included.
 fn other_names(path: Vec<u8>, with_links_below: bool, compare: Compare) -> Vec<Vec<u8>> {
     let form = |path: &str| form(path, compare).into_bytes();
     let data = form(DATA);
@@ -211,7 +210,7 @@ fn other_names(path: Vec<u8>, with_links_below: bool, compare: Compare) -> Vec<V
     while let Some(name) = names.get(at).filter(|name| !name.is_empty()).cloned() {
         at += 1;
         for (from, to) in &links {
-            // Who asks for /System doesn't mean the data volume, which is mounted below it.
+            // /System doesn't include the data volume, which is mounted below it.
             let is_above_mount = from.starts_with(&data) && !is_under(&name, &data);
             let other = if let Some(rest) = rest_under(&name, from) {
                 [to, rest].concat()
@@ -221,7 +220,7 @@ fn other_names(path: Vec<u8>, with_links_below: bool, compare: Compare) -> Vec<V
                 continue;
             };
             let is_known = names.iter().any(|known| is_under(&other, known));
-            // A link from below its own target would go on without end.
+            // A link below its own target would be followed without end.
             if !is_known {
                 names.push(other);
             }
@@ -230,7 +229,7 @@ fn other_names(path: Vec<u8>, with_links_below: bool, compare: Compare) -> Vec<V
     names
 }
 
-/// The paths by which links that every Mac has lead to a path below `/System/Volumes`.
+/// The paths by which a path below `/System/Volumes` can be reached through links that every Mac has.
 fn links_to(path: &[u8]) -> Vec<Vec<u8>> {
     let on_data = path.strip_prefix(DATA.as_bytes());
     let is_firm = |rest: &&[u8]| FIRMLINKS.iter().any(|root| is_under(rest, root.as_bytes()));
@@ -295,24 +294,24 @@ pub fn comparable(path: &[u8], compare: Compare) -> Cow<'_, [u8]> {
 pub struct Pattern {
     exact: Vec<GlobMatcher>,
     without_case: Vec<GlobMatcher>,
-    /// True if it has no slash: then it is held against the last component alone.
+    /// True if it has no slash: then it is compared with the last component alone.
     is_name: bool,
-    /// The folders below which all paths lie that match, by all their names; none where they may lie anywhere.
+    /// The folders below which all matching paths lie, by all their names; empty if they may lie anywhere.
     heads: Vec<Vec<u8>>,
-    /// True if it is about the data volume by its own path.
+    /// True if it refers to the data volume by its own path.
     is_on_data: bool,
-    /// What any text has that matches, if that is known; see [`literal`].
+    /// A part that every matching text has, if it is known; see [`literal`].
     needle: Option<Finder<'static>>,
-    /// The same where the case doesn't count.
+    /// The same if case doesn't count.
     needle_without_case: Option<Finder<'static>>,
 }
 
 impl Pattern {
-    /// The pattern of a path: without a slash, of its last component; with one, of the whole path, from the root or,
-    /// if it doesn't begin with a slash or `**`, from the working directory.
+    /// The pattern of a path. Without a slash, it matches the last component. With one, it matches the whole path, from
+    /// the root or, if it doesn't begin with a slash or `**`, from the working directory.
     ///
     /// # Errors
-    /// It is wrong: the error says what and where.
+    /// The pattern is invalid: the error says what is wrong and where.
     pub fn of_path(pattern: &str) -> Result<Pattern> {
         if !pattern.contains('/') {
             return Pattern::of_name(pattern);
@@ -326,9 +325,9 @@ impl Pattern {
             })?;
             format!("{}/{pattern}", globset::escape(here.trim_end_matches('/')))
         };
-        // An error speaks of the pattern as it was typed.
+        // An error must show the pattern as it was typed.
         glob(pattern, pattern)?;
-        // The part before the first component with a wildcard goes by the other names of its folder, too.
+        // The part before the first component with a wildcard is tried with the other names of its folder, too.
         let globs = |compare| -> Result<Vec<_>> {
             let whole = form(&whole, compare);
             let (head, rest) = split_at_wildcard(&whole);
@@ -359,10 +358,10 @@ impl Pattern {
         })
     }
 
-    /// The pattern of a name, in which a slash means nothing.
+    /// The pattern of a name, in which a slash has no special meaning.
     ///
     /// # Errors
-    /// It is wrong: the error says what and where.
+    /// The pattern is invalid: the error says what is wrong and where.
     pub fn of_name(pattern: &str) -> Result<Pattern> {
         let glob = |compare| Ok::<_, anyhow::Error>(vec![glob(&form(pattern, compare), pattern)?]);
         Ok(Pattern {
@@ -376,7 +375,7 @@ impl Pattern {
         })
     }
 
-    /// The beginnings of all paths that match; None where that is anything.
+    /// The beginnings of all paths that match; None if they can begin with anything.
     fn heads(&self) -> Option<Vec<(&[u8], bool)>> {
         let heads = self.heads.iter().map(|head| (head.as_slice(), false));
         (!self.heads.is_empty()).then(|| heads.collect())
@@ -497,7 +496,7 @@ fn glob(pattern: &str, typed: &str) -> Result<GlobMatcher> {
         _ => None,
     };
     let column = |at: usize| format!(" (column {})", typed[..at].chars().count() + 1);
-    // It repeats what was typed.
+    // The reason repeats what was typed.
     let reason = escape::name(error.kind().to_string());
     bail!("{reason}{}", place.map_or_else(String::new, column));
 }
@@ -512,10 +511,11 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place that was typed: with one of `*?[{` a pattern, else the tree at the path, made by `tree`.
+    /// The place that was typed: a pattern if it contains one of `*?[{`, otherwise the tree at the path, made by
+    /// `tree`.
     ///
     /// # Errors
-    /// The pattern or the path is wrong.
+    /// The pattern or the path is invalid.
     pub fn parse(typed: &Path, tree: fn(&Path) -> Result<Tree>) -> Result<Place> {
         let bytes = typed.as_os_str().as_encoded_bytes();
         if !bytes.iter().any(|byte| b"*?[{".contains(byte)) {
@@ -527,8 +527,8 @@ impl Place {
         Pattern::of_path(text).map(Box::new).map(Place::Pattern)
     }
 
-    /// Prefixes of all paths that lie there, each with whether it is that of a whole tree; None where nothing is known
-    /// of how such a path begins.
+    /// Prefixes of all paths that lie there, each with true if it is that of a whole tree; None if nothing is known
+    /// about how such a path begins.
     pub fn prefixes(&self) -> Option<Vec<(&[u8], bool)>> {
         match self {
             Place::Tree(tree) => Some(tree.prefixes().map(|prefix| (prefix, true)).collect()),
@@ -635,7 +635,7 @@ mod tests {
             assert!(contains(tree, safari), "{tree}");
         }
         assert!(!contains("/Applications/Mail.app", safari));
-        // The data volume is mounted below /System, but who asks for /System doesn't mean it.
+        // The data volume is mounted below /System, but /System doesn't include it.
         assert!(!contains("/System", "/Users/a") && contains("/System", safari));
         assert!(!contains("/applications", safari));
         let tree = Tree::recorded(Path::new("/applications")).expect("a tree");
@@ -659,7 +659,7 @@ mod tests {
         let pattern = Pattern::of_path("/users/*/CAF\u{c9}*.app/**").expect("a pattern");
         assert!(pattern.matches_path(decomposed.as_bytes(), Compare::WithoutCase));
         assert!(!pattern.matches_path(decomposed.as_bytes(), Compare::Exact));
-        // What isn't UTF-8 is compared as it is.
+        // Bytes that aren't UTF-8 are compared as they are.
         let bytes = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/A\xff");
         let tree = Tree::recorded(Path::new(bytes)).expect("a tree");
         assert!(tree.contains(b"/a\xff/b", Compare::WithoutCase));

@@ -1,4 +1,4 @@
-//! `-n`, `--since`, `--until`: which part of a trace is shown.
+//! `-n`, `--since`, `--until`: the part of a trace that is shown.
 
 use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
@@ -8,7 +8,7 @@ use crate::order::fact::Fact;
 use crate::order::stage::{Needs, Stage, Verdict};
 use crate::text::zone::Local;
 
-/// `-n`: the first so many events.
+/// `-n`: the first events, up to this number.
 #[derive(Debug)]
 pub struct Limit(u64);
 
@@ -37,22 +37,22 @@ impl Stage for Limit {
     }
 }
 
-/// A point of a recording's time, as it was typed.
+/// A point in a recording's time, as it was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// A time of day on the day of the first event.
     TimeOfDay(NaiveTime),
     /// A date and a time.
     DateTime(NaiveDateTime),
-    /// So long after the first event.
+    /// This long after the first event.
     AfterFirst(TimeDelta),
 }
 
 impl Point {
-    /// Reads `HH:MM[:SS[.f]]`, `YYYY-MM-DD[ HH:MM[:SS[.f]]]`, with a `T` instead of the space, too, or `+90s`.
+    /// Reads `HH:MM[:SS[.f]]`, `YYYY-MM-DD[ HH:MM[:SS[.f]]]`, also with a `T` instead of the space, or `+90s`.
     ///
     /// # Errors
-    /// It is none of these.
+    /// The text has none of these forms.
     pub fn parse(text: &str) -> Result<Point> {
         if let Some(duration) = text.strip_prefix('+') {
             let delta = TimeDelta::from_std(duration_of(duration)?)?;
@@ -83,7 +83,7 @@ impl Point {
             if utc {
                 return Some(time.and_utc());
             }
-            // A time that a change of the clocks leaves out is the one after it.
+            // A time that is skipped when the clocks change is taken as the one after it.
             let found = Local.from_local_datetime(&time);
             let found = found.earliest().or_else(|| {
                 Local
@@ -110,7 +110,7 @@ impl Point {
 /// Reads a duration: `90s`, `1.5h`, `2m`, `250ms`; without a unit, seconds.
 ///
 /// # Errors
-/// It is none.
+/// The text isn't a duration.
 pub fn duration_of(text: &str) -> Result<std::time::Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.');
     let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
@@ -153,13 +153,13 @@ impl Span {
 }
 
 impl Stage for Span {
-    /// The first event counts, whichever it is.
+    /// The first event counts, even if it isn't shown.
     fn needs(&self) -> Needs {
         Needs::All
     }
 
     fn event(&mut self, fact: &Fact<'_>, shown: bool, _: &mut Vec<u8>) -> Verdict {
-        // An event without a time happened about when the one before it did.
+        // An event without a time is taken to have happened at the time of the one before it.
         self.last = fact.time.or(self.last);
         let Some(time) = self.last else {
             return Verdict::Hide;

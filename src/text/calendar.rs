@@ -6,7 +6,7 @@ use crate::text::escape::push_fmt;
 /// The seconds of a day.
 const DAY: i64 = 86_400;
 
-/// The days from 1970-01-01 to a date; None where the date is none.
+/// The days from 1970-01-01 to a date; None if the date is invalid.
 pub fn days(year: i64, month: u32, day: u32) -> Option<i128> {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {
@@ -39,8 +39,8 @@ fn date(time: Timestamp) -> (i64, i64, i64) {
     (cycle * 400 + of_year + i64::from(month < 3), month, day)
 }
 
-/// Appends a time as eslogger writes it: `2021-02-20T19:53:54.423783425Z`, with this many digits of its fraction. A year
-/// that has no four digits is written in the extended form of ISO 8601, with a sign and at least six digits:
+/// Appends a time as eslogger writes it: `2021-02-20T19:53:54.423783425Z`, with this many digits of its fraction. A
+/// year that doesn't have four digits is written in the extended form of ISO 8601, with a sign and at least six digits:
 /// `+012345-01-01T00:00:00.500000000Z`.
 pub fn push(out: &mut Vec<u8>, time: Timestamp, digits: usize) {
     let (year, month, day) = date(time);

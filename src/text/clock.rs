@@ -9,12 +9,12 @@ use crate::text::zone::Local;
 /// `YYYY-MM-DD hh:mm:ss`
 type Second = [u8; 19];
 
-/// The number of seconds that are remembered. Start times of processes come again and again.
+/// The number of seconds that are remembered. The start times of processes occur again and again.
 const REMEMBERED: u16 = 512;
 
-/// Writes times, in the local time zone (that of `TZ` where it is set) or in UTC.
+/// Writes times, in the local time zone (that of `TZ` if it is set) or in UTC.
 ///
-/// To find a time's offset from UTC costs more than all else in an event, so seconds that were written are
+/// Finding a time's offset from UTC costs more than everything else in an event, so seconds that were written are
 /// remembered.
 #[derive(Debug)]
 pub struct Clock {
@@ -23,7 +23,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock for UTC, or for the local time zone.
+    /// Creates a clock for UTC, or for the local time zone.
     pub fn new(utc: bool) -> Self {
         Clock {
             utc,
@@ -57,7 +57,7 @@ impl Clock {
                 self.seconds[place] = Some((time.seconds, text));
                 out.extend_from_slice(&text);
             }
-            // Beyond the years of four digits: as date(1) takes it.
+            // A time in a year of more than four digits is written in a form that date(1) reads.
             None => push_fmt(out, format_args!("@{}", time.seconds)),
         }
     }

@@ -1,8 +1,9 @@
 //! Text made safe to print, in one place.
 //!
-//! Escaped text never moves a terminal's cursor, never forges a line of output and never loses a
-//! byte: control characters, DEL, line separators, characters that can't be seen for what they are and bytes
-//! that aren't UTF-8 are written as `\n`, `\x1b`, `\u{202e}`, a backslash as `\\`, all else as it is.
+//! Escaped text never moves a terminal's cursor, never forges a line of output and never loses a byte: control
+//! characters, DEL, line separators, characters that can't be recognised by sight and bytes that aren't UTF-8 are
+//! written as `
+//! `, `\x1b`, `\u{202e}`, a backslash as `\\`, and everything else unchanged.
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -18,7 +19,7 @@ pub fn push(out: &mut Vec<u8>, text: Text<'_>) {
         Text::Bytes(bytes) => push_bytes(out, bytes),
         Text::Json(json) => {
             let start = out.len();
-            // Nearly every escape in eslogger's output is that of a slash; those are dropped on the way.
+            // Nearly every escape in eslogger's output is an escaped slash; those are unescaped on the way.
             if !push_unescaping_slashes(json, out).is_empty() || !is_plain(&out[start..]) {
                 out.truncate(start);
                 push_bytes(out, &text.bytes());
@@ -47,15 +48,16 @@ pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// `bytes`, escaped, as a part of a message: names that somebody typed may be as strange as any other.
+/// Escapes `bytes` as a part of a message: a name that somebody typed may contain anything.
 pub fn name(bytes: impl AsRef<OsStr>) -> String {
     let mut name = Vec::new();
     push_bytes(&mut name, bytes.as_ref().as_encoded_bytes());
-    // What isn't UTF-8 has been escaped.
+    // Bytes that aren't UTF-8 have been escaped.
     String::from_utf8_lossy(&name).into_owned()
 }
 
-/// The first `limit` characters of a text, and how many follow; each byte that isn't UTF-8 counts as one.
+/// The first `limit` characters of a text, and the number of those that follow; each byte that isn't UTF-8 counts as
+/// one.
 pub fn cut(bytes: &[u8], limit: usize) -> (&[u8], usize) {
     let mut left = limit;
     let mut at = 0;
@@ -104,9 +106,9 @@ fn push_escape(out: &mut Vec<u8>, c: char) {
     }
 }
 
-/// Returns true if a character beyond ASCII can't be seen for what it is, or changes how the text around it is laid
-/// out: the control characters of Latin 1, spaces other than U+0020, line and paragraph separators, what sets the
-/// writing direction, and all that leaves no trace, such as tags and variation selectors.
+/// Returns true if a character beyond ASCII can't be recognised by sight, or changes the layout of the text around it:
+/// the control characters of Latin 1, spaces other than U+0020, line and paragraph separators, characters that set the
+/// writing direction, and all that leave no trace, such as tags and variation selectors.
 pub fn is_unseen(c: char) -> bool {
     !c.is_ascii()
         && (matches!(
@@ -119,8 +121,8 @@ pub fn is_unseen(c: char) -> bool {
         ) || is_blank(c))
 }
 
-/// The characters that can't be seen although their category doesn't say so: the rest of `Default_Ignorable_Code_Point` (Unicode's
-/// DerivedCoreProperties.txt), and two symbols that are blank.
+/// The characters that are invisible although their category doesn't say so: the rest of `Default_Ignorable_Code_Point`
+/// (Unicode's DerivedCoreProperties.txt), and two symbols that are blank.
 fn is_blank(c: char) -> bool {
     matches!(c,
         '\u{34f}'                          // combining grapheme joiner
@@ -138,13 +140,14 @@ fn is_blank(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}') // tags, more variation selectors
 }
 
-/// Returns true if every byte is printable ASCII and no backslash, so that nothing need be escaped.
+/// Returns true if every byte is printable ASCII other than a backslash, so that nothing needs to be escaped.
 fn is_plain(bytes: &[u8]) -> bool {
-    // Eight bytes at a time and without a way out of the middle: most texts are short and plain.
+    // Eight bytes at a time and without an early exit: most texts are short and plain.
     let (words, rest) = bytes.as_chunks();
     let found = |found, word: &[u8; 8]| found | special(u64::from_le_bytes(*word));
     match bytes.last_chunk() {
-        // The last eight may be looked at twice, which costs less than to look at the rest one by one.
+        // The last eight may include bytes that were checked before, which costs less than checking the rest one by
+        // one.
         Some(last) => words.iter().fold(found(0, last), found) == 0,
         None => rest
             .iter()
@@ -152,7 +155,7 @@ fn is_plain(bytes: &[u8]) -> bool {
     }
 }
 
-/// Not 0 where one of the eight bytes is below 0x20, a backslash, 0x7f or above it.
+/// Returns a number other than 0 if one of the eight bytes is below 0x20, a backslash, or 0x7f or above.
 fn special(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES << 7;
@@ -161,14 +164,14 @@ fn special(word: u64) -> u64 {
     (below(word, 0x20) | backslash | word | word.wrapping_add(ONES)) & HIGH
 }
 
-/// Appends one line of JSON in which a terminal finds nothing to act on: in strings, what [`is_unseen`] or DEL says is
-/// written as an escape of JSON, which means the same, and a byte that isn't UTF-8 as a lone surrogate. White space
-/// between tokens is left out unless it is a space.
+/// Appends one line of JSON without anything that a terminal acts on. In strings, DEL and characters for which
+/// [`is_unseen`] returns true are written as JSON escapes, which mean the same, and a byte that isn't UTF-8 as a lone
+/// surrogate. White space between tokens is left out unless it is a space.
 pub fn push_json_for_terminal(out: &mut Vec<u8>, json: &[u8]) {
     for chunk in json.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
-                // JSON has none in strings.
+                // JSON strings have no control characters.
                 '\0'..='\x1f' => {}
                 c if c == '\x7f' || is_unseen(c) => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
@@ -184,9 +187,9 @@ pub fn push_json_for_terminal(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
-/// Appends one argument of a command as a shell has to be given it: as it is, in single quotes, or in `$'…'` where it
-/// has a quote or something that is escaped. zsh and bash, also macOS's bash 3.2, give the argument back exactly; so
-/// what can't be seen is written by its bytes, because that bash doesn't know `\u`.
+/// Appends one argument of a command as it has to be typed in a shell: unchanged, in single quotes, or in `$'…'` if it
+/// has a quote or something that is escaped. zsh and bash, including macOS's bash 3.2, give the argument back exactly.
+/// Characters that can't be seen are written by their bytes, because that bash doesn't know `\u`.
 pub fn push_argument(out: &mut Vec<u8>, argument: Text<'_>) {
     let bytes = argument.bytes();
     let chunks = || bytes.utf8_chunks();
@@ -210,7 +213,7 @@ pub fn push_argument(out: &mut Vec<u8>, argument: Text<'_>) {
     let is_bare = |byte: &u8| {
         byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(byte) || !byte.is_ascii()
     };
-    // zsh takes `=name` for the path of a command.
+    // zsh takes `=name` as the path of a command.
     if !bytes.is_empty() && bytes[0] != b'=' && bytes.iter().all(is_bare) {
         out.extend_from_slice(&bytes);
     } else {
@@ -307,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_escaped() {
-        // A character of each sort: a space, a joiner, a variation selector, a tag, fillers.
+        // A character of each kind: a space, a joiner, a variation selector, a tag, fillers.
         for (c, shown_as) in [
             ('\u{a0}', r"\u{a0}"),
             ('\u{3000}', r"\u{3000}"),
@@ -335,7 +338,7 @@ mod tests {
         for c in all {
             assert!(!c.is_whitespace() && !c.is_control(), "{:#x}", u32::from(c));
         }
-        // What is seen stays: letters, combining marks, emoji, ideographs.
+        // Visible characters stay: letters, combining marks, emoji, ideographs.
         for c in "é\u{301}ü日本שלום😀☂\u{fffd}…–".chars() {
             assert!(!is_unseen(c), "{c}");
         }

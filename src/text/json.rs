@@ -1,8 +1,8 @@
 //! A pull scanner for JSON: the caller asks for what it wants next and skips the rest.
 //!
-//! Strings stay as they are written, escapes and all, until somebody prints them. What is skipped is
-//! checked as strictly as what is read, except that a string may hold any bytes and lone surrogates:
-//! a name in a recording need not be UTF-8, and that must not cost the event.
+//! Strings stay as they are written, including escapes, until somebody prints them. Skipped values are checked as
+//! strictly as those that are read, except that a string may hold any bytes and lone surrogates: a name in a recording
+//! need not be UTF-8, and the event must not be lost because of it.
 //!
 //! On eslogger's output (70 short keys in random order in 2 KB, every slash escaped) the cost of reading
 //! JSON is that of looking at tokens. `CONTRIBUTING.md` has the measurements against published readers.
@@ -25,14 +25,14 @@ use crate::model::event::Text;
 pub struct Error {
     /// The offset in the text.
     pub at: usize,
-    /// The expectation there, or the error.
+    /// A description of the error: the token that was expected there, or the reason.
     pub what: &'static str,
-    /// True if the value that was read is JSON all the same, and only of another type than was asked for.
+    /// True if the value that was read is valid JSON, but of another type than requested.
     pub mismatch: bool,
 }
 
 impl Error {
-    /// JSON that is right, but not what it should be.
+    /// Creates an error for valid JSON that isn't of the expected type.
     pub fn mismatch(at: usize, what: &'static str) -> Box<Error> {
         Box::new(Error {
             at,
@@ -70,7 +70,7 @@ pub struct Str<'m> {
 }
 
 impl<'m> Scanner<'m> {
-    /// A scanner that begins at the offset `at` of `text`.
+    /// Creates a scanner that begins at the offset `at` of `text`.
     pub fn new(text: &'m [u8], at: usize) -> Self {
         Scanner {
             text,
@@ -79,22 +79,22 @@ impl<'m> Scanner<'m> {
         }
     }
 
-    /// Gives keys as they are meant, however they are written: those with escapes are put into `arena`.
+    /// Unescapes the keys that are written with escapes, and puts them into `arena`.
     pub fn unescape_keys(&mut self, arena: &'m Bump) {
         self.keys = Some(arena);
     }
 
-    /// The offset of what is read next.
+    /// The offset of the next byte to be read.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// The text from `start` to what is read next.
+    /// The text from `start` to the next byte to be read.
     pub fn since(&self, start: usize) -> &'m [u8] {
         &self.text[start..self.at]
     }
 
-    /// Goes back to an offset that [`Scanner::at`] gave.
+    /// Goes back to an offset that [`Scanner::at`] returned.
     pub fn go_back(&mut self, at: usize) {
         self.at = at;
     }
@@ -321,7 +321,7 @@ impl<'m> Scanner<'m> {
         }
     }
 
-    /// Reads `null` if it is next, and returns true then.
+    /// Reads `null` if it is next, and then returns true.
     #[inline]
     pub fn null(&mut self) -> Result<bool> {
         if self.peek() == b'n' {
@@ -338,7 +338,7 @@ impl<'m> Scanner<'m> {
         Ok(())
     }
 
-    /// Reads past the value that is next if it is written just so.
+    /// Reads past the next value and returns true if it is written exactly like this.
     #[inline]
     pub fn is(&mut self, value: &[u8]) -> bool {
         self.peek();
@@ -359,7 +359,7 @@ impl<'m> Scanner<'m> {
 
     /// Reads past any value.
     pub fn skip(&mut self) -> Result<()> {
-        // The brackets that are open, the innermost in the lowest bit: 1 for an object, 0 for an array.
+        // The open brackets, the innermost in the lowest bit: 1 for an object, 0 for an array.
         let mut open = 0_u128;
         let mut depth = 0;
         loop {
@@ -486,7 +486,7 @@ impl Block {
         Some(Block(u8x16::new(*bytes)))
     }
 
-    /// The number of bytes that it begins with which are no quote, no backslash and no control character.
+    /// The number of bytes at its start that aren't a quote, a backslash or a control character.
     #[inline]
     fn plain(&self) -> usize {
         let Block(bytes) = *self;
@@ -496,7 +496,7 @@ impl Block {
         before_first(special)
     }
 
-    /// The number of digits that it begins with.
+    /// The number of digits at its start.
     #[inline]
     fn digits(&self) -> usize {
         let values = self.0 - u8x16::splat(b'0');
@@ -504,20 +504,20 @@ impl Block {
     }
 }
 
-/// The number of bytes before the first that is set.
+/// The number of bytes before the first one that is set.
 #[inline]
 fn before_first(set: u8x16) -> usize {
     (set.to_bitmask() | 1 << 16).trailing_zeros() as usize
 }
 
-/// The end of the string whose inside begins at `start`, if it is short and without escapes, as keys are.
+/// The end of the string whose inside begins at `start`, if it is short and has no escapes, as is usual for keys.
 #[inline(always)]
 fn short_string(text: &[u8], start: usize) -> Option<usize> {
     let end = start + Block::at(text, start)?.plain();
     (text.get(end) == Some(&b'"')).then_some(end)
 }
 
-/// The number of bytes that `text` begins with which are no quote, no backslash and no control character.
+/// The number of bytes at the start of `text` that aren't a quote, a backslash or a control character.
 #[inline]
 pub fn plain_bytes(text: &[u8]) -> usize {
     let mut at = 0;
@@ -543,7 +543,7 @@ fn digits(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// The value of a number with a fraction or an exponent, where it is an integer of 64 bits.
+/// The value of a number with a fraction or an exponent, if it is an integer of 64 bits.
 #[cold]
 fn whole_number(written: &[u8]) -> Option<u64> {
     let (mantissa, exponent) = match written.iter().position(|byte| b"eE".contains(byte)) {
@@ -580,9 +580,9 @@ fn is_hex(digits: &[u8]) -> bool {
 /// The depth to which the keys of objects are sorted: those of each level are read once more for it.
 const SORTED: usize = 8;
 
-/// Appends a JSON value that has been read, in a form that doesn't depend on how it was written: without
-/// white space, slashes not escaped, and the keys of objects in alphabetical order, as far as they are not nested
-/// deeper than anything that has a meaning.
+/// Appends a JSON value that has been read, in a form that doesn't depend on how it was written: without white space or
+/// escaped slashes, and with the keys of objects in alphabetical order, except for objects nested deeper than anything
+/// that has a meaning.
 pub fn push_canonical(out: &mut Vec<u8>, value: &[u8]) -> Result<()> {
     push_next(out, &mut Scanner::new(value, 0), 0)
 }
@@ -647,8 +647,8 @@ fn push_written(out: &mut Vec<u8>, inside: &[u8]) {
     out.push(b'"');
 }
 
-/// Appends a JSON string, as eslogger escapes it: a slash gets a backslash, too, and a byte that isn't UTF-8 becomes
-/// a lone surrogate, which [`crate::model::event::Text`] reads back.
+/// Appends a JSON string, escaped as eslogger does it: a slash gets a backslash, too, and a byte that isn't UTF-8
+/// becomes a lone surrogate, which [`crate::model::event::Text`] reads back.
 pub fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     let escaped = |out: &mut Vec<u8>, unit: u32| push_fmt(out, format_args!("\\u{unit:04x}"));
     out.push(b'"');
@@ -735,7 +735,7 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// Appends an object that may go over several lines as one line: white space between tokens left out.
+/// Appends an object that may span several lines as one line, without white space between tokens.
 pub fn push_on_one_line(out: &mut Vec<u8>, object: &[u8]) {
     let mut in_string = false;
     let mut escaped = false;

@@ -6,7 +6,7 @@ use crate::text::json::{Error, Result, Scanner};
 /// The replacement of a value.
 pub const REDACTED: &str = "<redacted>";
 
-/// The name in `NAME=VALUE`; none where there is no `=`.
+/// The name in `NAME=VALUE`; None if there is no `=`.
 pub fn name(variable: Text<'_>) -> Option<Text<'_>> {
     match variable {
         Text::Bytes(bytes) => {
@@ -36,7 +36,7 @@ fn is_equals(unit: &[u8]) -> bool {
         .is_some_and(|unit| unit.eq_ignore_ascii_case(b"003d"))
 }
 
-/// Returns true if a member of this name holds the environment of a program, in whichever event.
+/// Returns true if a member of this name holds the environment of a program, in any event.
 pub fn is_env(name: Text<'_>) -> bool {
     match name {
         Text::Bytes(bytes) | Text::Json(bytes) if bytes == b"env" => true,
@@ -52,7 +52,7 @@ const MAX_DEPTH: usize = 512;
 /// Appends JSON with the values in every member called `env` replaced, wherever it is; nothing else changes.
 ///
 /// # Errors
-/// It isn't JSON, or it is nested too deep.
+/// The text isn't JSON, or it is nested too deeply.
 pub fn push_json(out: &mut Vec<u8>, json: &[u8]) -> Result<()> {
     let mut redaction = Redaction {
         json,
@@ -94,7 +94,7 @@ impl Redaction<'_> {
     }
 }
 
-/// Appends the environment that is next: an array of `"NAME=VALUE"`. What isn't that is replaced as a whole.
+/// Appends the environment that is next: an array of `"NAME=VALUE"`. Anything else is replaced as a whole.
 fn push_env(out: &mut Vec<u8>, scanner: &mut Scanner<'_>) -> Result<()> {
     if scanner.peek() != b'[' {
         push_string(out, None);

@@ -10,16 +10,16 @@ use chrono::{FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, Offset as _
 use rustix::fs::{Mode, OFlags};
 use tz::TimeZoneSettings;
 
-/// The largest file that describes a time zone, in bytes; those of the IANA have some kilobytes.
+/// The maximum size of a file that describes a time zone, in bytes; those of the IANA take a few kilobytes.
 const MAX_SIZE: u64 = 1 << 20;
 
 /// No time zone is further from UTC.
 const DAY: i64 = 86_400;
 
-/// The local time zone: that of `TZ` where it is set, else the system's; UTC where there is none, as for localtime(3).
+/// The local time zone: that of `TZ` if it is set, otherwise the system's; UTC if there is none, as for localtime(3).
 ///
-/// It is found out once, at the first use. chrono's own `Local` does so in each thread, whenever the thread meets its
-/// first time, and opens what `TZ` names whatever it is: a FIFO would stop the program for good.
+/// It is determined once, at the first use. chrono's own `Local` determines it in each thread, when the thread meets
+/// its first time, and opens whatever `TZ` names: a FIFO would stop the program forever.
 #[derive(Clone, Copy, Debug)]
 pub struct Local;
 
@@ -32,13 +32,13 @@ static ZONE: LazyLock<tz::TimeZone> = LazyLock::new(|| {
     zone.unwrap_or_else(|_| tz::TimeZone::utc())
 });
 
-/// Reads a file that describes a time zone. Opens nothing that isn't a regular file.
+/// Reads a file that describes a time zone. Opens only regular files.
 fn read(path: &str) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     let is_regular = |metadata: &fs::Metadata| metadata.is_file() && metadata.len() <= MAX_SIZE;
     if !is_regular(&fs::metadata(path)?) {
         return Err("not a regular file".into());
     }
-    // It may have become another one meanwhile.
+    // The file may have been replaced by another one meanwhile.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if !is_regular(&file.metadata()?) {
@@ -49,15 +49,15 @@ fn read(path: &str) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     Ok(bytes)
 }
 
-/// The offset of the zone from UTC at a time, in seconds; UTC's where the zone doesn't say.
+/// The offset of the zone from UTC at a time, in seconds; 0 if the zone doesn't define it.
 fn offset_at(zone: &tz::TimeZone, seconds: i64) -> FixedOffset {
     let kind = zone.find_local_time_type(seconds);
     let offset = kind.map_or(0, tz::LocalTimeType::ut_offset);
     FixedOffset::east_opt(offset).unwrap_or_else(|| chrono::Utc.fix())
 }
 
-/// The offsets that the zone has from UTC when its clocks show a time: none while they are put forward, two while
-/// they are put back.
+/// The offsets that the zone has from UTC when its clocks show a time: none while they are put forward, two while they
+/// are put back.
 fn offsets_of_local(zone: &tz::TimeZone, time: &NaiveDateTime) -> MappedLocalTime<FixedOffset> {
     let seconds = time.and_utc().timestamp();
     let [before, after] = [-DAY, DAY].map(|days| offset_at(zone, seconds + days));
@@ -124,7 +124,7 @@ mod tests {
         ] {
             assert_eq!(offsets_of_local(&zone, &local(text)), expected, "{text}");
         }
-        // Too far for the zone to say.
+        // Too far in the future for the zone to define.
         assert_eq!(offset_at(&zone, i64::MAX), hours(0));
     }
 }

@@ -1,7 +1,7 @@
 //! Timelines as Chrome's trace-event JSON, which nearly every other viewer of timelines reads.
 //!
-//! It is the array form, an event a line: viewers accept it without its end. A process is a process of Chrome's; it has
-//! one thread, of the same number.
+//! This is the array form, one event per line: viewers accept it without its end. Each process is a process in Chrome's
+//! terms, with one thread of the same number.
 
 use super::super::{Format, Values, push_int, push_label};
 use super::sheet::{
@@ -13,11 +13,11 @@ use crate::text::escape::push_fmt;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// The largest integer that every reader of JSON knows exactly.
+/// The largest integer that every JSON reader represents exactly.
 const MAX_INT: i128 = 1 << 53;
 
-/// Appends a JSON string. What is escaped for printing has no control character in it, so that few need an escape here:
-/// Perfetto shows those as they are written.
+/// Appends a JSON string. Text that is escaped for printing has no control characters, so only quotes and backslashes
+/// need an escape here. Perfetto shows the text as it was printed.
 fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     let mut rest = text;
@@ -30,7 +30,7 @@ fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Writes what events say, as members of an object; each worker has its own.
+/// Writes the contents of events as members of an object; each worker has its own.
 pub struct Events {
     values: Values,
     scratch: Vec<u8>,
@@ -91,17 +91,17 @@ impl Format for Events {
     }
 }
 
-/// The ordered side.
+/// The part of this format that runs on the ordered side.
 #[derive(Default)]
 pub(super) struct Chrome {
     origin: Moment,
     has_begun: bool,
-    /// The places that have a name, other than processes.
+    /// The places other than processes that have been named.
     known: Vec<Place>,
 }
 
 impl Chrome {
-    /// Appends the beginning of an object: the phase, where and when.
+    /// Appends the beginning of an object: the phase, the place and the time.
     fn open(&mut self, phase: &str, place: Place, time: Moment, out: &mut Vec<u8>) {
         out.extend_from_slice(if self.has_begun { b",\n" } else { b"" });
         self.has_begun = true;
@@ -125,7 +125,7 @@ impl Chrome {
         out.extend_from_slice(b"}}");
     }
 
-    /// Names a place that is no process, unless that was done.
+    /// Names a place that isn't a process, unless it has been named already.
     fn introduce(&mut self, place: Place, out: &mut Vec<u8>) {
         let name = match place {
             UNKNOWN => "unknown process",
@@ -173,15 +173,15 @@ fn close(name: &str, category: &str, details: &[Detail], out: &mut Vec<u8>) {
 }
 
 impl Sheet for Chrome {
-    /// Times are relative, because those since 1970 are not exact to the nanosecond as floating-point numbers. They are
-    /// so to the second before the first event, so that an event that is a little earlier is exact, too.
+    /// Times are relative, because times since 1970 are not exact to the nanosecond as floating-point numbers. They are
+    /// relative to the second before the first event, so that an event that is a little earlier is exact, too.
     fn earliest(&self, first: Moment) -> Moment {
         (first - first % SECOND).saturating_sub(SECOND)
     }
 
     fn header(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"[\n");
-        // Perfetto doesn't know an array without an object for what it is.
+        // Perfetto doesn't recognise an array that has no object.
         self.introduce(COUNTERS, out);
     }
 

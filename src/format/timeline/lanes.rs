@@ -1,21 +1,21 @@
-//! Lanes: where processes are drawn, each below its parent's.
+//! Lanes: the places where processes are drawn, each below that of its parent.
 //!
-//! A lane is used again as soon as its process and all processes below it have ended, so that a shell that ran a
-//! thousand commands has as many lanes below it as it had commands at the same time.
+//! A lane is used again as soon as its process and all processes below it have ended. A shell that ran a thousand
+//! commands has only as many lanes below it as it had commands at the same time.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::sheet::{FIRST_LANE, Moment};
 
-/// How deep lanes are nested. Perfetto's trace processor refuses deeper trees, and nobody could read them; children
-/// below that are drawn beside their parent.
+/// The maximum depth of nested lanes. Perfetto's trace processor refuses deeper trees, and nobody could read them;
+/// children below that depth are drawn beside their parent.
 const MAX_DEPTH: usize = 8;
 
 /// All lanes that can still be used.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     lanes: HashMap<u64, Lane>,
-    /// The free ones of those at the top that can be used again, by name.
+    /// The lanes at the top that are free to be used again, by name.
     free: HashMap<String, BTreeSet<u64>>,
     count: u64,
 }
@@ -24,14 +24,15 @@ pub(super) struct Lanes {
 struct Lane {
     parent: Option<u64>,
     depth: usize,
-    /// The name of one at the top that processes of the same name use again.
+    /// The name of the processes that share this lane one after the other, if it is a shared lane at the top.
     shared: Option<String>,
     children: Vec<u64>,
     free: BTreeSet<u64>,
-    /// How many of its children are not free.
+    /// The number of its children that are not free.
     busy: usize,
     is_used: bool,
-    /// When its last process ended. Times can go back; what overlaps can't be drawn on one lane.
+    /// The time at which its last process ended. Times can go back, and processes that overlap can't be drawn on one
+    /// lane.
     until: Moment,
 }
 
@@ -99,7 +100,7 @@ impl Lanes {
         self.take(lane, None)
     }
 
-    /// The first lane of which the last process had ended at that time.
+    /// The first lane whose last process had ended by that time.
     fn first_free(&self, free: &BTreeSet<u64>, begin: Moment) -> Option<u64> {
         let has_ended = |lane: &&u64| {
             let lane = self.lanes.get(*lane);
@@ -139,7 +140,7 @@ impl Lanes {
         number
     }
 
-    /// The process of a lane has ended.
+    /// Notes that the process of a lane has ended.
     pub(super) fn leave(&mut self, number: u64, end: Moment) {
         if let Some(lane) = self.lanes.get_mut(&number) {
             lane.is_used = false;
@@ -154,7 +155,7 @@ impl Lanes {
         }
     }
 
-    /// Makes a lane one that can be used again, and returns the one above it.
+    /// Marks a lane as free to be used again, and returns the lane above it.
     fn free(&mut self, number: u64) -> Option<u64> {
         let lane = self.lanes.get(&number)?;
         let Some(parent) = lane.parent else {

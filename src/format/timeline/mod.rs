@@ -1,9 +1,9 @@
 //! Timelines: processes as spans below their parents, events as points in them, arrows from each fork to its child.
 //!
-//! One model, a stage that sees all events in their order ([`Timeline`]), and a sheet for each format. Workers write
-//! what an event says, the stage where it is drawn.
+//! There is one model, a stage that sees all events in their order ([`Timeline`]), and a sheet for each format. Workers
+//! write the contents of an event; the stage writes where it is drawn.
 //!
-//! A process is shown from its first event that is shown, and with it the processes above it.
+//! A process appears with its first event that is shown, together with the processes above it.
 
 mod chrome;
 mod lanes;
@@ -29,16 +29,16 @@ use crate::text::escape;
 pub use chrome::Events as ChromeEvents;
 pub use perfetto::Events as PerfettoEvents;
 
-/// How many processes that have ended are remembered, for events that come late.
+/// The number of ended processes that are remembered, for events that come late.
 const REMEMBERED: usize = 1024;
 
-/// How many images are remembered that a process was before it was shown.
+/// The number of earlier images that are remembered for a process that isn't shown yet.
 const MAX_EARLIER: usize = 64;
 
 /// launchd, whose children stand at the top: nearly everything is below it.
 const LAUNCHD: i32 = 1;
 
-/// What launchd runs first in the process of a job. Its argument is the job's label.
+/// The program that launchd runs first in the process of a job. Its argument is the job's label.
 const XPCPROXY: &[u8] = b"/usr/libexec/xpcproxy";
 
 /// The categories of an event: its classes.
@@ -57,7 +57,7 @@ fn categories(event_type: EventType<'_>) -> &'static [String] {
     }
 }
 
-/// Appends the name of an event; of one that this build doesn't know, its number, too.
+/// Appends the name of an event, followed by its number if this build doesn't know it.
 fn event_name(out: &mut Vec<u8>, event_type: EventType<'_>) {
     match event_type {
         EventType::Known(row) => out.extend_from_slice(row.name.as_bytes()),
@@ -72,19 +72,19 @@ fn event_name(out: &mut Vec<u8>, event_type: EventType<'_>) {
     }
 }
 
-/// A text as it is printed.
+/// Converts a text to the form in which it is printed.
 fn printed(text: &[u8]) -> String {
     let mut out = Vec::new();
     escape::push_bytes(&mut out, text);
     string(&out)
 }
 
-/// Escaped text, which is UTF-8.
+/// Converts escaped text, which is UTF-8.
 fn string(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
 
-/// A time as it can be shown: not before 1970, and not after the year 2262, because the times of viewers are signed.
+/// The time as viewers can show it; None before 1970 and after the year 2262, because the times of viewers are signed.
 fn moment(time: Timestamp) -> Option<Moment> {
     let seconds = u64::try_from(time.seconds).ok()?;
     let nanos = seconds.checked_mul(1_000_000_000)?;
@@ -92,36 +92,37 @@ fn moment(time: Timestamp) -> Option<Moment> {
     i64::try_from(nanos).is_ok().then_some(nanos)
 }
 
-/// A process that lives.
+/// A process that is alive.
 struct Process {
-    /// No two processes of a trace have the same.
+    /// A number that no other process of the trace has.
     number: u64,
     pid: i32,
-    /// The image that it is, 0 where that isn't known.
+    /// The version of its image; 0 if it isn't known.
     version: i64,
     start: Option<Timestamp>,
-    /// When its first span begins.
+    /// The time at which its first span begins.
     begin: Moment,
     /// The process that it is drawn below: pid and number.
     parent: Option<(i32, u64)>,
-    /// Where it is drawn. None: it isn't shown yet.
+    /// The place where it is drawn; None if it isn't shown yet.
     place: Option<Place>,
     /// True if it is to be shown as soon as it has a name of its own.
     is_wanted: bool,
     /// True if it began before the trace did.
     was_before: bool,
-    /// What it is called if it is drawn at the top; if there is none, as its image.
+    /// Its name if it is drawn at the top; if there is none, it is named after its image.
     title: Option<String>,
     /// The arrow to its first span.
     arrow: Option<u64>,
-    /// What it is now.
+    /// Its current span.
     span: Span,
-    /// What it was before it was shown: when that ended, and how.
+    /// Its spans from before it was shown, each with when and how it ended.
     earlier: VecDeque<(Span, Moment, Detail)>,
 }
 
 impl Process {
-    /// Returns true if the process of an event is this one. A pid is used again; with the time of the fork it is unique.
+    /// Returns true if the process of an event is this one. Pids are used again; together with the time of the fork
+    /// they are unique.
     fn is(&self, actor: &Actor) -> bool {
         let version = actor.id.version;
         match (self.start, actor.start) {
@@ -130,7 +131,7 @@ impl Process {
         }
     }
 
-    /// Returns true if it has become another image, of which nothing was recorded.
+    /// Returns true if it has become another image by an exec that wasn't recorded.
     fn was_replaced(&self, actor: &Actor) -> bool {
         self.version != 0 && actor.id.version > self.version
     }
@@ -151,7 +152,7 @@ pub struct Timeline {
     ended: HashMap<i32, Ended>,
     /// The pids in `ended`, in the order in which they came.
     ended_pids: VecDeque<i32>,
-    /// How many processes with a pid were shown.
+    /// The number of processes shown with each pid.
     uses: HashMap<i32, i64>,
     lanes: Lanes,
     rates: Rates,
@@ -161,12 +162,12 @@ pub struct Timeline {
     earliest: Moment,
     /// The latest time so far.
     last: Moment,
-    /// How many processes there were.
+    /// The number of processes so far.
     count: u64,
-    /// How many arrows there were.
+    /// The number of arrows so far.
     arrows: u64,
     missing: Missing,
-    /// What is missing and not shown yet, by event.
+    /// The missing events that aren't shown yet, by event.
     gap: Vec<(String, u64)>,
 }
 
@@ -201,7 +202,8 @@ impl Timeline {
         }
     }
 
-    /// When an event is shown. One whose time can't be shown comes with the latest before it, and says so.
+    /// The time at which an event is shown. If its own time can't be shown, it gets the latest time before it and a
+    /// detail that says so.
     fn moment(&mut self, time: Option<Timestamp>, out: &mut Vec<u8>) -> (Moment, Option<Detail>) {
         let exact = time.and_then(moment);
         if self.first.is_none()
@@ -229,7 +231,7 @@ impl Timeline {
         string(&out)
     }
 
-    /// Shows what has turned out to be missing.
+    /// Shows the events that have turned out to be missing.
     fn show_gap(&mut self, time: Moment, out: &mut Vec<u8>) {
         if self.gap.is_empty() {
             return;
@@ -248,7 +250,7 @@ impl Timeline {
         self.sheet.count(Counter::Missing, time, total, out);
     }
 
-    /// Makes sure that the process of an event is known, as the image that it is.
+    /// Makes sure that the process of an event is known with its current image.
     fn meet(&mut self, actor: &Actor, fact: &Fact<'_>, time: Moment, out: &mut Vec<u8>) {
         let known = self.processes.get_mut(&actor.id.pid);
         let known = known.filter(|known| known.is(actor));
@@ -285,7 +287,7 @@ impl Timeline {
         self.insert(actor, span, was_before, actor.ppid, out);
     }
 
-    /// Adds a process that isn't known yet. Who had the pid before has ended by then.
+    /// Adds a process that isn't known yet. A process that had the pid before must have ended.
     fn insert(
         &mut self,
         actor: &Actor,
@@ -330,7 +332,7 @@ impl Timeline {
         self.processes.insert(pid, process);
     }
 
-    /// The process that one is drawn below, where it still lives.
+    /// The process that another one is drawn below, if it is still alive.
     fn above(&self, process: &Process) -> Option<&Process> {
         let (pid, number) = process.parent?;
         let above = self.processes.get(&pid)?;
@@ -341,7 +343,7 @@ impl Timeline {
     fn show(&mut self, pid: i32, out: &mut Vec<u8>) {
         let mut hidden = Vec::new();
         let mut next = self.processes.get(&pid);
-        // A parent was known before its child, so that this ends.
+        // A parent was known before its child, so this loop ends.
         while let Some(process) = next.filter(|process| process.place.is_none()) {
             hidden.push(process.pid);
             next = self.above(process);
@@ -351,7 +353,7 @@ impl Timeline {
         }
     }
 
-    /// Shows a process. Those above it are shown.
+    /// Shows a process. The processes above it are shown already.
     fn show_one(&mut self, pid: i32, out: &mut Vec<u8>) {
         let Some(process) = self.processes.get(&pid) else {
             return;
@@ -384,7 +386,7 @@ impl Timeline {
         }
     }
 
-    /// A process becomes another image.
+    /// Handles an exec: a process becomes another image.
     fn exec(
         &mut self,
         target: &Actor,
@@ -397,7 +399,7 @@ impl Timeline {
             return;
         };
         process.version = target.id.version;
-        // A span never ends before it begins, even where times go back.
+        // A span never ends before it begins, even if times go back.
         let time = time.max(process.span.begin);
         span.begin = time;
         let before = std::mem::replace(&mut process.span, span);
@@ -408,7 +410,7 @@ impl Timeline {
             }
             None => process.earlier.push_back((before, time, how)),
         }
-        // A process that becomes others for ever and is never shown must not take ever more memory.
+        // A process that becomes other images forever and is never shown must not take more and more memory.
         if process.earlier.len() > MAX_EARLIER {
             process.earlier.pop_front();
             let first = process.earlier.front();
@@ -416,7 +418,7 @@ impl Timeline {
         }
     }
 
-    /// A process has ended.
+    /// Handles the exit of a process.
     fn exit(&mut self, pid: i32, status: Option<i128>, time: Moment, out: &mut Vec<u8>) {
         let Some(process) = self.processes.remove(&pid) else {
             return;
@@ -451,7 +453,7 @@ impl Timeline {
         }
     }
 
-    /// The process of an event that comes after its exit.
+    /// Returns the process of an event that comes after its exit.
     fn ended(&self, actor: &Actor) -> Option<&Ended> {
         let pid = actor.id.pid;
         let ended = self.ended.get(&pid)?;
@@ -476,7 +478,7 @@ impl Timeline {
         let image = fact.text_of(Part::TargetImage).unwrap_or_default();
         let span = image_span(child, image, time);
         let parent = fact.process.map(|actor| actor.id.pid);
-        // Where times go back, the fork can be before its process: then there is nothing that the arrow could begin at.
+        // If times go back, the fork can be before its process; then the arrow has nothing to begin at.
         let above = parent.and_then(|parent| self.processes.get(&parent));
         let has_arrow = above.is_some_and(|above| above.begin <= time);
         self.insert(child, span, false, parent, out);
@@ -489,7 +491,7 @@ impl Timeline {
         process.arrow
     }
 
-    /// Draws an event, or doesn't.
+    /// Draws an event, or hides it if it has no place.
     fn draw(
         &mut self,
         fact: &Fact<'_>,
@@ -530,7 +532,7 @@ fn image_span(actor: &Actor, image: &[u8], begin: Moment) -> Span {
     }
 }
 
-/// The span of what an exec runs.
+/// The span of the image that an exec runs.
 fn exec_span(target: &Actor, fact: &Fact<'_>, begin: Moment) -> Span {
     let image = fact.text_of(Part::TargetImage).unwrap_or_default();
     let mut span = image_span(target, image, begin);
@@ -541,7 +543,7 @@ fn exec_span(target: &Actor, fact: &Fact<'_>, begin: Moment) -> Span {
         }
         escape::push_argument(&mut command, Text::Bytes(argument));
     }
-    // What a person looks for first.
+    // The command is what people look for first.
     let command = Detail::text("command", string(&command));
     span.details.insert(0, command);
     for (name, part) in [
@@ -575,7 +577,7 @@ impl Stage for Timeline {
         };
         let pid = actor.id.pid;
         if let Some(ended) = self.ended(actor) {
-            // The lane may be somebody else's by now.
+            // The lane may belong to another process by now.
             details.push(Detail::int("pid", pid));
             let place = shown.then(|| ended.place.unwrap_or(UNKNOWN));
             return self.draw(fact, place, time, None, &details, out);
@@ -589,7 +591,7 @@ impl Stage for Timeline {
             && let Some((_, span)) = &exec
             && process.place.is_none()
         {
-            // The name of a job of launchd's.
+            // The name of a launchd job.
             let is_proxy = fact.text_of(Part::TargetImage) == Some(XPCPROXY);
             let label = fact.texts(Part::Argument).nth(1).filter(|_| is_proxy);
             process.title = Some(label.map_or_else(|| span.name.clone(), printed));
@@ -606,7 +608,7 @@ impl Stage for Timeline {
         let place = place.filter(|_| shown);
         let verdict = self.draw(fact, place, time, arrow, &details, out);
         match (&fact.life, exec) {
-            // A job of launchd's has its name from the exec that follows.
+            // A launchd job gets its name from the exec that follows.
             (Life::Fork(child), _) if shown && pid != LAUNCHD => self.show(child.id.pid, out),
             (_, Some((target, span))) if target.id.pid == pid => {
                 self.exec(target, span, time, Detail::text("ended by", "exec"), out);

@@ -1,9 +1,9 @@
 //! Timelines as Perfetto's protobuf, the native format of ui.perfetto.dev.
 //!
-//! Texts that come again are written once and named by numbers from then on ("interned"). Such numbers are known within a
-//! sequence of packets only. Each worker is a sequence of its own, so that workers need nothing from each other: it
-//! writes what an event says ([`Events`]), and the ordered side ([`Perfetto`]) adds where it is drawn. Pieces are
-//! written in order, and so is each sequence.
+//! Repeated texts are written once and referred to by number from then on ("interned"). The numbers are valid only
+//! within one sequence of packets. Each worker writes a sequence of its own, so that workers need nothing from each
+//! other: a worker writes the contents of an event ([`Events`]), and the ordered side ([`Perfetto`]) adds where it is
+//! drawn. Pieces are written in order, and so is each sequence.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,29 +35,29 @@ const EVENTS: u64 = COUNTERS.lane;
 const MISSING_COUNT: u64 = 5;
 const FIRST_CLASS: u64 = 10;
 
-/// How many bytes of interned texts a worker remembers. When there are more, all are forgotten.
+/// The number of bytes of interned texts that a worker remembers. If there are more, all are forgotten.
 const MAX_INTERNED: usize = 1 << 20;
 
-/// Longer texts are not interned: they hardly come again.
+/// Longer texts are not interned: they are rarely repeated.
 const MAX_TEXT: usize = 1024;
 
 /// Shorter texts are not interned: their numbers would not be shorter.
 const MIN_TEXT: usize = 4;
 
-/// What an interned text takes beside its bytes, roughly.
+/// The approximate memory that an interned text takes besides its bytes.
 const OVERHEAD: usize = 64;
 
 /// Appends a packet as a part of a file: the field `Trace.packet`, which is number 1 and a message.
 fn push(out: &mut Vec<u8>, packet: &impl Message) {
     out.push(1 << 3 | 2);
-    // A vector has room for everything.
+    // A vector grows as needed, so this can't fail.
     let _ = packet.encode_length_delimited(out);
 }
 
-/// Writes what events say; each worker has its own.
+/// Writes the contents of events; each worker has its own.
 ///
-/// What it leaves of an event is for the ordered side: a packet with texts that are interned, which has to be written even
-/// where the event isn't, after its length; the number of the sequence; and a `TrackEvent` that lacks its track.
+/// For each event it leaves three parts to the ordered side: a packet with interned texts, after its length, which has
+/// to be written even if the event isn't; the number of the sequence; and a `TrackEvent` that lacks its track.
 pub struct Events {
     values: Values,
     sequence: u32,
@@ -95,7 +95,7 @@ impl Events {
         ]
     }
 
-    /// The packet that has to come before the event, if there is one.
+    /// The packet that has to be written before the event, if there is one.
     fn interned(&mut self) -> Option<TracePacket> {
         let [event_categories, event_names, debug_annotation_names, texts] =
             self.tables().map(|table| std::mem::take(&mut table.new));
@@ -203,19 +203,20 @@ impl Format for Events {
         out.extend_from_slice(&[0; 4]);
         if let Some(packet) = self.interned() {
             push(out, &packet);
-            // No text that is interned is long.
+            // Interned texts are short.
             let length = u32::try_from(out.len() - start - 4).unwrap_or(0);
             out[start..start + 4].copy_from_slice(&length.to_le_bytes());
         }
         out.extend_from_slice(&self.sequence.to_le_bytes());
-        // A vector has room for everything.
+        // A vector grows as needed, so this can't fail.
         let _ = track_event.encode(out);
         self.event = track_event;
         start
     }
 }
 
-/// What [`Events`] left of an event: what has to be written in any case, the sequence, and the event.
+/// Splits what [`Events`] wrote for an event: the packet that has to be written in any case, the sequence, and the
+/// event.
 fn parts(text: &[u8]) -> Option<(&[u8], u32, &[u8])> {
     let (length, rest) = text.split_first_chunk()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
@@ -228,9 +229,9 @@ fn parts(text: &[u8]) -> Option<(&[u8], u32, &[u8])> {
 #[derive(Default)]
 struct Table {
     numbers: HashMap<Vec<u8>, u64>,
-    /// Those that are not written yet.
+    /// The texts that are not written yet.
     new: Vec<InternedString>,
-    /// About how much memory they take, in bytes.
+    /// The approximate memory that they take, in bytes.
     size: usize,
 }
 
@@ -248,12 +249,12 @@ impl Table {
     }
 }
 
-/// The ordered side.
+/// The part of this format that runs on the ordered side.
 #[derive(Default)]
 pub(super) struct Perfetto {
-    /// The time from which on times are counted.
+    /// The time from which other times are counted.
     origin: Moment,
-    /// The lanes and counters that were introduced, other than those of processes.
+    /// The lanes and counters that have been introduced, other than those of processes.
     known: Vec<u64>,
     joined: Vec<u8>,
 }
@@ -269,7 +270,7 @@ fn push_track(out: &mut Vec<u8>, descriptor: TrackDescriptor) {
 }
 
 impl Perfetto {
-    /// Introduces a lane that every trace can have, unless that was done.
+    /// Introduces a lane that every trace can have, unless it has been introduced already.
     fn introduce(
         &mut self,
         lane: u64,
@@ -326,8 +327,8 @@ fn annotations(details: &[Detail]) -> Vec<DebugAnnotation> {
 }
 
 impl Sheet for Perfetto {
-    /// Times are counted from midnight (UTC), so that the axis shows the time of day, and from the midnight before where that
-    /// is near: an event may be a little earlier than the first that came.
+    /// Times are counted from midnight (UTC), so that the axis shows the time of day. If that midnight is close, they
+    /// are counted from the one before it, because an event may be a little earlier than the first that came.
     fn earliest(&self, first: Moment) -> Moment {
         let late = first.saturating_sub(HOUR);
         late - late % (24 * HOUR)
@@ -349,7 +350,7 @@ impl Sheet for Perfetto {
         push_track(out, descriptor);
     }
 
-    /// Says what the times are on a clock on the wall.
+    /// Writes how times relate to the time of day.
     fn begin(&mut self, first: Moment, out: &mut Vec<u8>) {
         self.origin = self.earliest(first);
         let clock = |clock_id, timestamp| Clock {
@@ -442,7 +443,7 @@ impl Sheet for Perfetto {
     }
 
     fn hide(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        // Later events may use what was interned for this one.
+        // Later events may refer to texts that were interned for this one.
         if let Some((interned, ..)) = parts(text) {
             out.extend_from_slice(interned);
         }

@@ -1,6 +1,6 @@
 //! Perfetto's messages, as far as a timeline needs them, with the names and numbers of its `protos/perfetto/trace/`.
 //!
-//! Fields that this program doesn't write are not declared: a reader skips what it doesn't know.
+//! Fields that this program doesn't write are not declared: a reader skips fields that it doesn't know.
 
 #![allow(missing_docs, reason = "Perfetto documents its messages")]
 
@@ -25,7 +25,7 @@ pub struct TracePacket {
     pub track_event: Option<TrackEvent>,
     #[prost(message, optional, tag = "12")]
     pub interned_data: Option<InternedData>,
-    /// A sum of `SEQ_…`.
+    /// A combination of `SEQ_…` flags.
     #[prost(uint32, optional, tag = "13")]
     pub sequence_flags: Option<u32>,
     #[prost(message, optional, tag = "60")]
@@ -67,7 +67,7 @@ pub struct Clock {
 
 /// `BuiltinClock`: nanoseconds since 1970.
 pub const BUILTIN_CLOCK_REALTIME: u32 = 1;
-/// `BuiltinClock`: the one of timestamps that name no other.
+/// `BuiltinClock`: the clock of timestamps that name no other.
 pub const BUILTIN_CLOCK_BOOTTIME: u32 = 6;
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,4 +1,4 @@
-//! How many events there are in a second.
+//! The number of events per second.
 
 use std::sync::LazyLock;
 
@@ -8,8 +8,8 @@ use crate::model::event::EventType;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// How many seconds an event may be earlier than the latest one and still count in that one's second. Events of different
-/// processors are a little out of order.
+/// The number of seconds by which an event may be earlier than the latest one and still count in the latest one's
+/// second. Events of different processors are a little out of order.
 const TOLERANCE: u64 = 2;
 
 /// The number of counters: one for each class, and one for all events.
@@ -23,21 +23,21 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
     names.collect()
 });
 
-/// A value of a counter, and from when on it holds.
+/// A counter, the time of its change, and its value from then on.
 pub(super) type Change = (Counter, Moment, u64);
 
 /// Counts events by the second.
 #[derive(Default)]
 pub(super) struct Rates {
-    /// The second that is counted.
+    /// The second that is being counted.
     second: Option<u64>,
     counts: [u64; COUNTERS],
-    /// What was reported last.
+    /// The values that were reported last.
     reported: [u64; COUNTERS],
 }
 
 impl Rates {
-    /// Counts an event, and returns what is known now of the seconds before.
+    /// Counts an event, and returns the changes that are now known for the seconds before.
     pub(super) fn count(&mut self, event: EventType<'_>, time: Moment) -> Vec<Change> {
         let second = time / SECOND;
         let mut changes = Vec::new();
@@ -58,7 +58,7 @@ impl Rates {
         changes
     }
 
-    /// What is known at the end.
+    /// Returns the changes that remain at the end.
     pub(super) fn end(&mut self) -> Vec<Change> {
         self.finish(None)
     }

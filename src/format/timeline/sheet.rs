@@ -1,26 +1,26 @@
-//! What a timeline is made of, in the terms that all its formats share.
+//! The parts of a timeline, in terms that all its formats share.
 
-/// Where something of a timeline is drawn.
+/// The place where a part of a timeline is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// A lane: processes that come one after the other can have the same one. See [`super::lanes`].
+    /// The lane. Processes that follow one another can share it. See [`super::lanes`].
     pub(super) lane: u64,
-    /// A process: no two have the same one. It is the pid, with a multiple of [`PIDS`] added where the pid is used
-    /// again.
+    /// The process, by a number that no other process has: the pid, with a multiple of [`PIDS`] added if the pid is
+    /// used again.
     pub(super) process: i64,
 }
 
 /// More than any pid of macOS: `PID_MAX` is 99,999 (xnu, `bsd/sys/proc_internal.h`).
 pub(super) const PIDS: i64 = 100_000;
 
-/// The place of events of which the process isn't known. Like the others that are no processes, it has the number of a
+/// The place of events whose process isn't known. Like the other places that are not processes, it has the number of a
 /// second pid 0, which is the kernel's and never used again.
 pub(super) const UNKNOWN: Place = Place {
     lane: 1,
     process: PIDS,
 };
 
-/// The place of what is missing.
+/// The place of missing events.
 pub(super) const MISSING: Place = Place {
     lane: 2,
     process: 2 * PIDS,
@@ -41,18 +41,18 @@ pub(super) const FIRST_LANE: u64 = 1000;
 /// Nanoseconds since 1970-01-01T00:00:00Z.
 pub(super) type Moment = u64;
 
-/// A detail of something.
+/// A detail with its name.
 #[derive(Clone, Debug)]
 pub(super) struct Detail {
     pub(super) name: &'static str,
     pub(super) value: Content,
 }
 
-/// What a detail says.
+/// The value of a detail.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     Int(i64),
-    /// Escaped as everything that is printed.
+    /// Text, escaped like everything that is printed.
     Text(String),
 }
 
@@ -77,39 +77,38 @@ pub(super) struct Span {
     pub(super) details: Vec<Detail>,
 }
 
-/// What a counter counts.
+/// The subject of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counter {
-    /// Events in a second.
+    /// Events per second.
     Events,
-    /// Events of a class in a second: the class's place and name.
+    /// Events of a class per second: the class's place and name.
     Class(usize, &'static str),
     /// Events that are missing so far.
     Missing,
 }
 
-/// A format of timelines. Each function appends to what is written; what was appended so far can be read by itself at
-/// any time.
+/// A format of timelines. Each function appends to the output. The output so far can be read at any time.
 pub(super) trait Sheet: Send {
     /// The earliest time that can be shown in a trace that begins with `first`.
     fn earliest(&self, first: Moment) -> Moment;
 
-    /// Writes what stands before all else.
+    /// Writes the beginning of the file.
     fn header(&mut self, out: &mut Vec<u8>);
 
-    /// Writes what can be said as soon as the first time is known.
+    /// Writes what can be written as soon as the first time is known.
     fn begin(&mut self, first: Moment, out: &mut Vec<u8>);
 
     /// Introduces a lane, below another or at the top.
     fn lane(&mut self, lane: u64, parent: Option<u64>, name: &str, out: &mut Vec<u8>);
 
-    /// Begins a span, to which an arrow goes where there is one.
+    /// Begins a span. If there is an arrow, it leads to the span.
     fn span(&mut self, place: Place, span: &Span, arrow: Option<u64>, out: &mut Vec<u8>);
 
     /// Ends the span of a place.
     fn span_end(&mut self, place: Place, time: Moment, details: &[Detail], out: &mut Vec<u8>);
 
-    /// Shows an event, of which a worker has written `text`, and from which an arrow goes where there is one.
+    /// Shows an event, for which a worker has written `text`. If there is an arrow, it begins here.
     fn event(
         &mut self,
         place: Place,
@@ -120,10 +119,10 @@ pub(super) trait Sheet: Send {
         out: &mut Vec<u8>,
     );
 
-    /// Doesn't show an event, of which a worker has written `text`.
+    /// Hides an event, for which a worker has written `text`.
     fn hide(&mut self, text: &[u8], out: &mut Vec<u8>);
 
-    /// Shows something that is no event.
+    /// Shows something that isn't an event.
     fn mark(
         &mut self,
         place: Place,
@@ -137,9 +136,9 @@ pub(super) trait Sheet: Send {
     /// Sets a counter.
     fn count(&mut self, counter: Counter, time: Moment, value: u64, out: &mut Vec<u8>);
 
-    /// True if spans without an end are shown as such.
+    /// Returns true if spans without an end are shown as such.
     fn has_open_ends(&self) -> bool;
 
-    /// Writes what stands after all else.
+    /// Writes the end of the file.
     fn footer(&mut self, out: &mut Vec<u8>);
 }
