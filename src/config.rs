@@ -23,7 +23,7 @@ use crate::text::escape;
 
 /// The task of the program.
 pub enum Task {
-    /// Print every event of the catalogue.
+    /// Lists every event of the catalogue.
     ListEvents,
     /// Explain an event.
     Explain(&'static Row),
@@ -37,7 +37,7 @@ pub enum Task {
         choice: Choice,
         /// The command and its arguments.
         command: Vec<OsString>,
-        /// The user that it runs as, if that isn't who runs this program.
+        /// The user that it runs as, if that isn't the user who runs this program.
         user: Option<String>,
         /// The run.
         run: Run,
@@ -46,7 +46,7 @@ pub enum Task {
     Trace {
         /// The source of the events.
         choice: Choice,
-        /// True if what the program itself and its pipeline do is shown, too.
+        /// True if the actions of the program itself and of its pipeline are shown, too.
         include_self: bool,
         /// The run.
         run: Run,
@@ -57,7 +57,7 @@ impl Task {
     /// The task that the options ask for.
     ///
     /// # Errors
-    /// They are wrong.
+    /// They are invalid.
     pub fn new(cli: &Cli) -> anyhow::Result<Task> {
         if cli.list_events {
             return Ok(Task::ListEvents);
@@ -91,7 +91,7 @@ impl Task {
             outputs,
             follow,
             stages,
-            // The options are right: they have been read once.
+            // The options are valid: they have been read once.
             renew: Box::new(move || ordered(&again, &of, style).unwrap_or_default()),
             duration,
             asking_signals: live::ASKING,
@@ -185,7 +185,7 @@ fn conditions(cli: &Cli) -> anyhow::Result<Conditions> {
     })
 }
 
-/// A value of an option, as it is shown in a message.
+/// A value of an option, as a message shows it.
 trait Typed {
     fn typed(&self) -> String;
 }
@@ -208,7 +208,7 @@ impl Typed for PathBuf {
     }
 }
 
-/// The patterns of lists that are separated by commas; those within `{…}`, or after a backslash, separate none.
+/// The patterns of lists that are separated by commas. A comma within `{…}` or after a backslash separates nothing.
 fn globs(lists: &[String]) -> Vec<String> {
     let mut globs = Vec::new();
     for list in lists {
@@ -249,7 +249,7 @@ fn kind<V: Typed, T>(
     alternatives.collect::<anyhow::Result<_>>().map(Kind)
 }
 
-/// The number of a user: as typed, or looked up here by the name.
+/// The number of a user: as typed, or looked up here by name.
 fn uid(user: &str) -> anyhow::Result<u32> {
     if let Ok(uid) = user.parse() {
         return Ok(uid);
@@ -265,7 +265,7 @@ fn uid(user: &str) -> anyhow::Result<u32> {
         .ok_or_else(|| anyhow!("no such user here; give the number of the user"))
 }
 
-/// The tree of processes that is followed, and what looks at the events in their order.
+/// The tree of processes that is followed, and the stages that look at the events in their order.
 fn ordered(cli: &Cli, filter: &Filter, style: Style) -> anyhow::Result<(Option<Follow>, Stages)> {
     let mut stages = stages(cli)?;
     stages.extend(reports(cli, style)?);
@@ -275,7 +275,7 @@ fn ordered(cli: &Cli, filter: &Filter, style: Style) -> anyhow::Result<(Option<F
 /// The tree of processes that is followed.
 fn follow(cli: &Cli, who: &Who) -> anyhow::Result<Option<Follow>> {
     if !cli.command.is_empty() {
-        // It is followed anyway, from its start on.
+        // The tree is followed anyway, from its start on.
         return Ok(None);
     }
     if cli.follow && who.is_empty() {
@@ -346,7 +346,7 @@ fn duration(cli: &Cli) -> anyhow::Result<Option<Duration>> {
     duration.map(Some)
 }
 
-/// The colours, where `terminal` says whether a terminal shows them.
+/// The colours; `terminal` is true if a terminal shows them.
 fn palette(cli: &Cli, terminal: bool) -> Palette {
     Palette(match cli.color {
         Color::Always => true,
@@ -455,11 +455,11 @@ fn outputs(cli: &Cli) -> anyhow::Result<Outputs> {
     ))
 }
 
-/// Something that is read or written.
+/// A file or a stream that is read or written.
 struct Stream<'c> {
-    /// As it is called in a message.
+    /// Its name in messages.
     name: String,
-    /// Its path as typed, where nothing is there yet.
+    /// Its path as typed, if nothing is there yet.
     new: Option<&'c Path>,
     id: Option<FileId>,
 }

@@ -19,12 +19,12 @@ pub enum Exit {
     /// macOS doesn't permit a live trace.
     #[cfg(any(target_os = "macos", test))]
     NotPermitted,
-    /// That of the command that was traced.
+    /// The status of the command that was traced.
     Command(u8),
 }
 
 impl Exit {
-    /// The number of it.
+    /// The number of the status.
     pub fn code(self) -> u8 {
         match self {
             Exit::Done => 0,
@@ -46,7 +46,7 @@ impl Termination for Exit {
 
 /// Prints a warning on standard error. If that fails there is nowhere to report it.
 pub fn warn(message: Arguments<'_>) {
-    // In one piece: others write there, too.
+    // In one piece, because other programs may write there as well.
     let line = format!("proctracer: {message}\n");
     let _ = io::stderr().write_all(line.as_bytes());
 }
@@ -90,13 +90,13 @@ fn check(bit: u8) -> io::Result<()> {
     }
 }
 
-/// Prints text that is not events on standard output, and returns how that went.
+/// Prints text other than events on standard output, and returns the exit status.
 pub fn print(text: &str) -> Exit {
     let written = check_stdout()
         .and_then(|()| io::stdout().write_all(text.as_bytes()))
         .and_then(|()| io::stdout().flush());
     match written {
-        // That the reader has gone is no failure.
+        // A reader that has gone is not a failure.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             warn(format_args!("standard output: {}", reason(&error)));
             Exit::Failed

@@ -72,7 +72,7 @@ fn main() -> Exit {
     }
 }
 
-/// Prints the help or the version, or what is wrong with the options, with what was typed made safe for a terminal.
+/// Prints the help or the version, or the error in the options, with anything typed made safe for a terminal.
 fn explain_usage(mut error: clap::Error) -> Exit {
     let help = matches!(
         error.kind(),
@@ -90,7 +90,7 @@ fn explain_usage(mut error: clap::Error) -> Exit {
     }
     make_safe(&mut error);
     let text = error.render();
-    // Nobody is left to hear that this fails.
+    // Nobody is left to be warned if this fails.
     let _ = if is_coloured(&io::stderr()) {
         write!(io::stderr(), "{}", text.ansi())
     } else {
@@ -99,7 +99,7 @@ fn explain_usage(mut error: clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// Escapes what was typed, where it is shown in an error.
+/// Escapes anything typed that an error shows.
 fn make_safe(error: &mut clap::Error) {
     let mut safe = Vec::new();
     for (kind, value) in error.context() {
@@ -118,7 +118,7 @@ fn make_safe(error: &mut clap::Error) {
         }
     }
     if !safe.is_empty() {
-        // Tips repeat what was typed, as styled text, which can't be distinguished from clap's own.
+        // Tips repeat what was typed as styled text, which can't be distinguished from clap's own.
         safe.push((ContextKind::Suggested, ContextValue::None));
     }
     for (kind, value) in safe {

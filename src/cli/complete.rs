@@ -1,4 +1,4 @@
-//! Completions: of what the shell can't know, the names of events and classes.
+//! Completions of what the shell can't know: the names of events and classes.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,7 +14,7 @@ use crate::model::catalogue::{Class, ROWS};
 /// The variable by which a shell asks for completions.
 const VARIABLE: &str = "COMPLETE";
 
-/// Answers a shell that asks for completions, and ends the program then.
+/// Answers a shell that asks for completions, and then ends the program.
 pub fn run_if_asked() {
     CompleteEnv::with_factory(Cli::command).complete();
 }
@@ -22,7 +22,7 @@ pub fn run_if_asked() {
 /// The script by which a shell asks this program for completions.
 ///
 /// # Errors
-/// None: it is written to memory.
+/// None: the script is written to memory.
 pub fn register(shell: Generate) -> io::Result<Vec<u8>> {
     let shell: &dyn EnvCompleter = match shell {
         Generate::CompleteZsh => &Zsh,

@@ -100,7 +100,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
 /// The man page, in roff.
 ///
 /// # Errors
-/// None: it is written to memory.
+/// None: the page is written to memory.
 pub fn page() -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     let man = Man::new(Cli::command()).date("").manual("proctracer");
@@ -132,7 +132,7 @@ fn section(roff: &mut Roff, title: &str, paragraphs: &[&str]) {
     }
 }
 
-/// Every event.
+/// Appends every event.
 fn events(roff: &mut Roff) {
     roff.control("SH", ["EVENTS"]);
     roff.control("PP", []);

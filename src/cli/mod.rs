@@ -1,4 +1,4 @@
-//! The options, as typed; completions and the man page, which are made of the same definitions.
+//! The options, as typed; completions and the man page, which are made from the same definitions.
 
 #![allow(
     clippy::doc_markdown,

@@ -1,7 +1,8 @@
-//! A command that is traced, with all that it starts.
+//! A command that is traced, with everything that it starts.
 //!
-//! The trace begins before the command is started, and the command runs only when its first exec has been seen. A thread
-//! of its own starts it, waits for its end, and then for the end of a probe: all that the command did came before.
+//! The trace begins before the command is started, and the command runs only when its first exec has been seen. A
+//! separate thread starts the command, waits for its end, and then for the end of a probe: everything that the command
+//! did came before that.
 
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,16 +23,16 @@ use crate::source::eslogger::{self, Eslogger, Listed};
 use crate::source::native::{self, Native, spawn};
 use crate::source::refusal::Refusal;
 
-/// The time in which a source must show that it gives events.
+/// The time within which a source must show that it delivers events.
 const READY: Duration = Duration::from_secs(10);
 
-/// The time that the command's first exec is waited for before the command runs all the same.
+/// The time to wait for the command's first exec before the command runs anyway.
 const EXEC: Duration = Duration::from_secs(2);
 
-/// The time that the last events of the command are waited for.
+/// The time to wait for the last events of the command.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The time that a command has to end by a signal that was passed on to it.
+/// The time for a command to end after a signal was passed on to it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Traces a command that runs as `user`, and returns its exit status.
@@ -101,7 +102,7 @@ fn report(not_started: &NotStarted) -> Exit {
     Exit::Command(not_started.status)
 }
 
-/// How far a command is.
+/// The progress of a command.
 #[derive(Clone, Copy, Debug, Default)]
 enum Phase {
     /// It doesn't run yet.
@@ -117,9 +118,10 @@ fn lock(phase: &Mutex<Phase>) -> MutexGuard<'_, Phase> {
     phase.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the function that a signal calls. Before the command runs, it ends the program. Then SIGINT and SIGQUIT are
-/// the command's affair: a terminal sends them to the command, too. The first of the others is passed on to it; if it
-/// doesn't end by that, the trace does after a while. A second one ends the program at once.
+/// Returns the function that a signal calls. Before the command runs, a signal ends the program. After that, SIGINT and
+/// SIGQUIT are left to the command: a terminal sends them to the command, too. The first of the other signals is passed
+/// on to it; if the command doesn't end because of it, the trace ends after a while. A second one ends the program at
+/// once.
 fn on_signal(
     phase: &Arc<Mutex<Phase>>,
     end: Sender<Ended>,
@@ -128,13 +130,13 @@ fn on_signal(
     let (phase, stop) = (Arc::clone(phase), Arc::clone(stop));
     let is_first = AtomicBool::new(true);
     Arc::new(move |signal| {
-        // While the command is being started, its pid isn't known: that is waited for.
+        // While the command is being started, its pid isn't known, so this waits for it.
         let now = *lock(&phase);
         let is_of_terminal = matches!(signal, SIGINT | SIGQUIT);
         if is_of_terminal && matches!(now, Phase::Runs(_)) {
             return;
         }
-        // When the command has ended, the one that ended it may still come, and what is left is soon shown.
+        // After the command has ended, the signal that ended it may still come, and the rest is soon shown.
         if matches!(now, Phase::Waits) || !is_first.swap(false, Ordering::Relaxed) {
             std::process::exit(128 + signal);
         }
@@ -162,23 +164,23 @@ struct Running {
 
 /// The outcome of a command.
 enum Ended {
-    /// It has run, and ended with this status.
+    /// It ran, and ended with this status.
     With(u8),
     /// It couldn't be executed.
     NotStarted(NotStarted),
-    /// The source gave no events: it has not run.
+    /// The source delivered no events: it has not run.
     Silent,
-    /// The trace was over before: it has not run.
+    /// The trace was over before the command could run.
     Never,
-    /// It was sent this signal and has not ended by it.
+    /// It was sent this signal and has not ended because of it.
     Lives(i32),
 }
 
 impl Running {
-    /// Traces it by a source that has been started. `end_source` makes sure that the source has ended.
+    /// Traces it with a source that has been started. `end_source` makes sure that the source has ended.
     ///
     /// # Errors
-    /// The command has not run, because the source ended by itself, and why.
+    /// The command has not run, because the source ended by itself: the reason.
     fn trace<S: Source>(
         self,
         source: S,
@@ -191,9 +193,9 @@ impl Running {
         let fail_on_drop = run.fail_on_drop;
         let (link, phase) = (Arc::clone(&self.link), Arc::clone(&self.phase));
         thread::spawn(move || {
-            // Somebody may not have wanted to wait for it.
+            // The receiver may have stopped waiting for it.
             let _ = end.send(self.control());
-            // A source that has ended by itself is to be known as such.
+            // A source that has ended by itself must be recognised as such.
             if !self.link.is_over() {
                 stop();
             }
@@ -214,7 +216,7 @@ impl Running {
             };
         }
         Ok(match ended.recv() {
-            // What was wrong with the trace must not hide what was wrong with the command.
+            // A problem of the trace must not hide a problem of the command.
             Ok(Ended::With(0)) => exit,
             Ok(Ended::With(status)) => Exit::Command(status),
             Ok(Ended::NotStarted(not_started)) => report(&not_started),

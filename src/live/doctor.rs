@@ -1,4 +1,4 @@
-//! `--doctor`: checks what a live trace needs, and says how to fix what is missing.
+//! `--doctor`: checks what a live trace needs, and prints how to fix what is missing.
 
 use std::fmt::Write as _;
 
@@ -16,11 +16,11 @@ pub struct Findings {
     pub macos: Option<MacOs>,
     /// True if the process runs as root.
     pub root: bool,
-    /// True if the program has the entitlement; None where macOS doesn't say.
+    /// True if the program has the entitlement; None if macOS doesn't say.
     pub entitled: Option<bool>,
     /// The outcome of the attempt to make a client.
     pub client: Result<(), Refusal>,
-    /// True if the process may read what needs Full Disk Access; None where that can't be known.
+    /// True if the process may read what needs Full Disk Access; None if that can't be determined.
     pub full_disk: Option<bool>,
     /// True if `/usr/bin/eslogger` is there.
     pub eslogger: bool,
@@ -38,7 +38,7 @@ enum State {
 }
 
 impl Findings {
-    /// A line for each requirement, what follows from them, and the exit status: 0 if a live trace works.
+    /// A line for each requirement, the conclusion, and the exit status: 0 if a live trace works.
     pub fn report(&self) -> (String, Exit) {
         let mut out = String::new();
         for (name, state) in self.states() {
@@ -60,7 +60,7 @@ impl Findings {
         (out, exit)
     }
 
-    /// The state of a requirement: how to fix it, if it isn't met.
+    /// The state of a requirement. If it isn't met, this includes how to fix it.
     fn state(&self, is_met: bool, refusal: &Refusal) -> State {
         if is_met {
             State::Ok(String::new())

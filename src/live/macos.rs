@@ -17,10 +17,10 @@ use crate::source::eslogger::{self, Eslogger, Listed};
 use crate::source::native::{self, Native, spawn};
 use crate::source::refusal::Refusal;
 
-/// The signals by which somebody asks for a report before the end; the second is what Ctrl-T sends (stty(1), `status`).
+/// The signals that request a report before the end. The second is sent by Ctrl-T (stty(1), `status`).
 pub const ASKING: &[i32] = &[signal_hook::consts::SIGUSR1, signal_hook::consts::SIGINFO];
 
-/// How often a probe is started while the source isn't ready.
+/// The interval at which probes are started while the source isn't ready.
 pub(super) const PROBE_EVERY: Duration = Duration::from_millis(50);
 
 /// Shows events as they happen.
@@ -49,8 +49,8 @@ pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
         Choice::Native => {
             start_native(Native::start(&need), &run).map(|source| natively(source, run))
         }
-        // Both sources need root. Which of root and the entitlement macOS misses first isn't documented, and one who is
-        // sent to eslogger would be refused there again.
+        // Both sources need root. It isn't documented whether macOS checks for root or for the entitlement first, and a
+        // user who is sent to eslogger would be refused there again.
         Choice::Auto if !native::is_root() => Err(Refusal::NotPrivileged),
         Choice::Auto => match start_native(Native::start(&need), &run) {
             Ok(source) => Ok(natively(source, run)),
@@ -61,7 +61,7 @@ pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
     traced.unwrap_or_else(|refusal| explain(&refusal))
 }
 
-/// The processes that are followed from their pids on, with all that runs below them already.
+/// The processes that are followed from their pids on, with everything that is already running below them.
 fn followed(run: &Run) -> Vec<i32> {
     match &run.follow {
         Some(follow) if follow.ends() => run.filter.conditions.who.pids.values(),
@@ -69,8 +69,8 @@ fn followed(run: &Run) -> Vec<i32> {
     }
 }
 
-/// Starts probes until there was an event, so that [`followed`] processes are soon known: eslogger doesn't say when it is
-/// ready.
+/// Starts probes until there is an event, so that [`followed`] processes are soon known: eslogger doesn't report when
+/// it is ready.
 fn seed_at_first_event(run: &mut Run) {
     let pids = followed(run);
     let Some(follow) = run.follow.as_mut().filter(|_| !pids.is_empty()) else {
@@ -89,7 +89,7 @@ fn seed_at_first_event(run: &mut Run) {
     });
 }
 
-/// Returns true if eslogger is used instead, which is reported.
+/// Returns true if eslogger is used instead, and reports that.
 pub(super) fn falls_back(refusal: &Refusal) -> bool {
     let falls_back = eslogger::is_there() && refusal.leaves_eslogger(native::is_entitled());
     if falls_back {
@@ -102,7 +102,7 @@ pub(super) fn falls_back(refusal: &Refusal) -> bool {
     falls_back
 }
 
-/// Says why macOS refuses, and what to do.
+/// Prints why macOS refuses, and what to do.
 pub(super) fn explain(refusal: &Refusal) -> Exit {
     let surroundings = native::surroundings();
     warn(format_args!("{}", refusal.advice(&surroundings)));
@@ -128,7 +128,7 @@ pub fn doctor() -> Result<(String, Exit), Exit> {
     Ok(findings.report())
 }
 
-/// The signals asking for the end that were ignored when the program started.
+/// The signals that request the end and that were ignored when the program started.
 pub fn ignored_signals() -> Vec<i32> {
     ENDING
         .into_iter()
@@ -136,9 +136,9 @@ pub fn ignored_signals() -> Vec<i32> {
         .collect()
 }
 
-/// Reports what macOS lacks, if a client was made or no other source can go on.
+/// Reports what macOS lacks, if a client was made or no other source can take over.
 pub(super) fn start_native(source: Result<Native, Refusal>, run: &Run) -> Result<Native, Refusal> {
-    // Where another source can go on, it reports it.
+    // If another source can take over, that source reports it.
     let is_reported = |refusal: &Refusal| !refusal.leaves_eslogger(native::is_entitled());
     if source.as_ref().err().is_none_or(is_reported) {
         report_lacking(&run.filter.selection, native::has);
@@ -157,7 +157,7 @@ fn by_eslogger(need: &Need, mut run: Run) -> Result<Exit, Refusal> {
     Ok(exit)
 }
 
-/// Reports the events that were named one by one and that the running macOS is too old for.
+/// Reports the events that were selected by their own names but that the running macOS is too old for.
 pub(super) fn report_lacking(selection: &Selection, has: impl Fn(&Row) -> bool) {
     for row in selection.lacking(has) {
         warn(format_args!(

@@ -1,4 +1,4 @@
-//! A live trace: which source it takes, and what to say where macOS refuses.
+//! A live trace: the choice of its source, and the explanation if macOS refuses.
 
 #[cfg(target_os = "macos")]
 mod command;
@@ -35,10 +35,10 @@ mod elsewhere {
     use crate::pipeline::Run;
     use crate::pipeline::signals::ENDING;
 
-    /// The signals by which somebody asks for a report before the end.
+    /// The signals that request a report before the end.
     pub const ASKING: &[i32] = &[signal_hook::consts::SIGUSR1];
 
-    /// Shows events as they happen; `include_self` keeps what the program itself and its pipeline do.
+    /// Shows events as they happen; `include_self` keeps the actions of the program itself and of its pipeline.
     pub fn trace(_: Choice, _: bool, _: Run) -> Exit {
         refuse()
     }
@@ -51,8 +51,8 @@ mod elsewhere {
         Err(refuse())
     }
 
-    /// The signals asking for the end that were ignored when the program started, by proc(5); none where that isn't
-    /// there.
+    /// The signals that request the end and that were ignored when the program started, from proc(5); none if that
+    /// isn't there.
     pub fn ignored_signals() -> Vec<i32> {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status

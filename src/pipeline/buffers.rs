@@ -1,19 +1,19 @@
-//! Buffers that go round: memory that is new costs more than what is read into it.
+//! Buffers that are reused: new memory costs more than what is read into it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many buffers wait to be used again, at the most.
+/// The maximum number of buffers that wait to be used again.
 const KEPT: usize = 16;
 
 /// The size of buffers that are worth keeping, in bytes.
 const SIZE: usize = 512 << 10;
 
-/// Buffers that go round.
+/// Buffers that are reused.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
-    /// A buffer with nothing in it.
+    /// Returns an empty buffer.
     pub fn take(&self) -> Vec<u8> {
         self.0
             .lock()
@@ -22,7 +22,7 @@ impl Buffers {
             .unwrap_or_default()
     }
 
-    /// Takes a buffer back, unless it is too small to be of use or became too large to be kept.
+    /// Takes a buffer back, unless it is too small to be of use or has become too large to be kept.
     pub fn give(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What several threads of a run have to know of each other.
+//! The state that the threads of a run share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,8 @@ struct State {
     stop_source: Box<dyn Fn() -> bool + Send + Sync>,
     /// Wakes the writer, which may be waiting for the next piece.
     wake_writer: Sender<()>,
-    /// A person reads what is shown, and nothing is recorded: what isn't printed yet needn't be, once it is over.
+    /// True if a person reads what is shown and nothing is recorded: once the run is over, the rest need not be
+    /// printed.
     may_hurry: bool,
     is_stopped: AtomicBool,
     is_asked: AtomicBool,
@@ -39,8 +40,8 @@ impl Control {
         }))
     }
 
-    /// Stops in good order, as a signal asks for it: what has been read is still written, except that nobody waits
-    /// for a terminal after Ctrl-C.
+    /// Stops in good order, as a signal requests it: everything that has been read is still written, except that after
+    /// Ctrl-C nobody waits for a terminal.
     pub(super) fn stop_by(&self, signal: i32) {
         if is_ctrl_c(signal) && self.0.may_hurry {
             self.0.hurries.store(true, Ordering::Relaxed);
@@ -48,7 +49,7 @@ impl Control {
         self.stop();
     }
 
-    /// Stops the source. Returns true if it ends by that, and what it still has is to be waited for.
+    /// Stops the source. Returns true if that makes it end, so that its remaining events have to be waited for.
     pub(super) fn stop(&self) -> bool {
         let ends = (self.0.stop_source)();
         if !ends {
@@ -63,13 +64,13 @@ impl Control {
         let _ = self.0.wake_writer.try_send(());
     }
 
-    /// Asks for what the stages have to say so far.
+    /// Requests a report of the stages on the trace so far.
     pub(super) fn ask(&self) {
         self.0.is_asked.store(true, Ordering::Relaxed);
         self.wake_writer();
     }
 
-    /// Returns true if that was asked for since this was called last.
+    /// Returns true if a report has been requested since the last call.
     pub(super) fn is_asked(&self) -> bool {
         let is_asked = &self.0.is_asked;
         is_asked.load(Ordering::Relaxed) && is_asked.swap(false, Ordering::Relaxed)

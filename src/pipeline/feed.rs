@@ -1,4 +1,4 @@
-//! Where a source gives what it reads.
+//! The feed, to which a source gives what it reads.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -8,24 +8,24 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::{Buffers, Control, Decoded, Job, Piece};
 use crate::order::loss::Origin;
 
-/// How many bytes may have been read and not yet been written, unless it is a single piece.
+/// The maximum number of bytes that have been read and not yet been written, unless they are a single piece.
 const IN_FLIGHT: usize = 6 << 20;
 
-/// What comes to the writer, in the order in which it was read.
+/// An item for the writer, in the order in which it was read.
 pub(super) enum Item {
-    /// What follows is from another stream. If it is live, somebody waits for what comes next.
+    /// The next items are from another stream. If it is live, somebody waits for the next event.
     Begin { origin: Origin, is_live: bool },
-    /// A piece, as soon as somebody has decoded it.
+    /// A piece, which is received as soon as it has been decoded.
     Piece(Receiver<Decoded>),
-    /// The end of the stream, or what went wrong with it.
+    /// The end of the stream, or the error that ended it.
     End(io::Result<()>),
     /// A stream that couldn't be begun.
     Failed(Origin, io::Error),
-    /// The end of the last one.
+    /// The end of the last stream.
     Stop,
 }
 
-/// Where a source gives what it reads. Each way to give returns true if more is wanted.
+/// The feed, to which a source gives what it reads. Each method that gives something returns true if more is wanted.
 pub struct Feed<P> {
     items: Sender<Item>,
     jobs: Sender<Job<P>>,
@@ -51,17 +51,17 @@ impl<P: Piece> Feed<P> {
         }
     }
 
-    /// The buffers to read into: what is decoded comes back there.
+    /// The buffers to read into; decoded pieces return them.
     pub fn buffers(&self) -> &Buffers {
         &self.buffers
     }
 
-    /// Begins a stream. If it is live, somebody waits for what comes next.
+    /// Begins a stream. If it is live, somebody waits for the next event.
     pub fn begin(&self, origin: Origin, is_live: bool) -> bool {
         !self.control.is_stopped() && self.items.send(Item::Begin { origin, is_live }).is_ok()
     }
 
-    /// Goes on with the stream.
+    /// Continues the stream.
     pub fn piece(&self, piece: P) -> bool {
         if self.control.is_stopped() {
             return false;
@@ -82,7 +82,7 @@ impl<P: Piece> Feed<P> {
     }
 
     pub(super) fn stop(&self) {
-        // Nobody may be left to receive it; then all is over anyway.
+        // There may be no receiver any more; then everything is over anyway.
         let _ = self.items.send(Item::Stop);
     }
 }
@@ -102,7 +102,7 @@ impl InFlight {
             .unwrap_or_else(PoisonError::into_inner) += size;
     }
 
-    /// A piece has been written.
+    /// Notes that a piece has been written.
     pub(super) fn remove(&self, size: usize) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= size;
         self.1.notify_one();

@@ -1,4 +1,4 @@
-//! Which file something is, whatever its name.
+//! The identity of a file, independent of its name.
 
 use std::fs::Metadata;
 use std::io;
@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// A file: no two have the same as long as both are there.
+/// The identity of a file: no two files have the same one while both exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileId {
     device: u64,
@@ -14,7 +14,7 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// The file that a path leads to. It isn't opened: to open and close one end of a pipe is seen at the other.
+    /// The file that a path leads to. It isn't opened, because the other end of a pipe would notice that.
     ///
     /// # Errors
     /// Those of stat(2).
@@ -22,14 +22,14 @@ impl FileId {
         Ok(FileId::from(&path.metadata()?))
     }
 
-    /// The file that a descriptor is open for, if what is written to it may come out where it is read: not a terminal,
-    /// another device or a socket.
+    /// The file that a descriptor is open for, if data written to it can be read back: not a terminal, another device
+    /// or a socket.
     pub fn of_stream(stream: impl AsFd) -> Option<FileId> {
         let file = std::fs::File::from(stream.as_fd().try_clone_to_owned().ok()?);
         FileId::if_shared(&file.metadata().ok()?)
     }
 
-    /// The file that a path leads to, if what is written to it may come out where it is read.
+    /// The file that a path leads to, if data written to it can be read back.
     pub fn of_shared(path: &Path) -> Option<FileId> {
         FileId::if_shared(&path.metadata().ok()?)
     }

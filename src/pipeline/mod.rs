@@ -1,8 +1,8 @@
-//! The way of events: read and cut into pieces by a source, decoded and formatted by several threads, written in
-//! their order by the main one, which is where the [`Stage`]s look at them.
+//! The way of events: a source reads them and cuts the stream into pieces, several threads decode and format these, and
+//! the main thread writes them in their order. That is where the [`Stage`]s look at them.
 //!
-//! What is in flight is bounded, by the number of pieces and by their size. A piece is handed on as soon as
-//! it is there, so that an event never waits for another one.
+//! The number and the size of pieces in flight are limited. A piece is handed on as soon as it is there, so that an
+//! event never waits for another one.
 
 mod buffers;
 mod control;
@@ -37,27 +37,28 @@ use feed::InFlight;
 use printer::Printer;
 use writer::Writer;
 
-/// How many pieces may wait to be decoded, and as many to be written, for each thread that decodes.
+/// For each thread that decodes, the number of pieces that may wait to be decoded, and also of those that may wait to
+/// be written.
 const QUEUE: usize = 2;
 
-/// Where events come from.
+/// A source of events.
 pub trait Source: Send + 'static {
     /// A part of a stream that can be decoded by itself.
     type Piece: Piece;
-    /// What decodes pieces; each thread has its own.
+    /// The decoder of pieces; each thread has its own.
     type Decoder: Decode<Self::Piece>;
 
-    /// What decodes pieces, which gives memory that it no longer needs back to `buffers`.
+    /// Creates a decoder of pieces, which returns memory that it no longer needs to `buffers`.
     fn decoder(&self, buffers: &Buffers) -> Self::Decoder;
 
-    /// What a signal is to do, and what is to be done when nothing can be written any more or nothing more is wanted.
-    /// It returns true if it made the source end, so that what is on its way is to be waited for.
+    /// Creates the function that a signal calls, and that is called when nothing can be written any more or nothing
+    /// more is wanted. It returns true if it made the source end, so that the rest has to be waited for.
     fn stopper(&self) -> Box<dyn Fn() -> bool + Send + Sync>;
 
-    /// Gives all that comes to `feed`, until the end, or until no more is wanted.
+    /// Gives everything that comes to `feed`, until the end or until no more is wanted.
     fn run(self, feed: &Feed<Self::Piece>);
 
-    /// What makes a source that gives the same events once more, for another need; None where they come only once.
+    /// Returns a function that makes a source of the same events again, for another need; None if they come only once.
     fn again(&self) -> Option<Box<dyn FnOnce(Need) -> Self>> {
         None
     }
@@ -65,7 +66,7 @@ pub trait Source: Send + 'static {
 
 /// A part of a stream that can be decoded by itself.
 pub trait Piece: Send + 'static {
-    /// About how much memory it and what becomes of it take, in bytes.
+    /// The approximate memory that it and its results take, in bytes.
     fn size(&self) -> usize;
 }
 
@@ -75,10 +76,10 @@ pub trait Decode<P>: Send + 'static {
     fn decode(&mut self, piece: P, event: &mut impl FnMut(&Event<'_>)) -> Found;
 }
 
-/// What is found in a piece besides its events.
+/// The findings in a piece besides its events.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// What wasn't as it should be.
+    /// The damage in it.
     pub damage: Vec<Damage>,
     /// The numbers of its messages, shown or not.
     pub stretches: Vec<Stretch>,
@@ -86,44 +87,45 @@ pub struct Found {
     pub has_messages: bool,
 }
 
-/// What looks at the events in their order, one after the other.
+/// The stages that look at the events in their order, one after the other.
 pub type Stages = Vec<Box<dyn Stage>>;
 
-/// What becomes of the events of a source.
+/// The settings of a run: what happens to the events of a source.
 pub struct Run {
-    /// Which are shown.
+    /// The filter of the events that are shown.
     pub filter: Filter,
-    /// How they look.
+    /// The style in which they are shown.
     pub style: Style,
-    /// Where they go.
+    /// The outputs that they are written to.
     pub outputs: Outputs,
-    /// The tree of processes whose events belong to the trace, if it isn't the conditions alone that say so.
+    /// The tree of processes whose events belong to the trace, unless the conditions alone decide that.
     pub follow: Option<Follow>,
-    /// What looks at them in their order.
+    /// The stages that look at them in their order.
     pub stages: Stages,
-    /// Makes the tree and the stages new, for a second look at the events.
+    /// Creates the tree and the stages again, for a second look at the events.
     pub renew: Box<dyn Fn() -> (Option<Follow>, Stages) + Send>,
-    /// When a live trace ends by itself.
+    /// The time after which a live trace ends by itself.
     pub duration: Option<Duration>,
-    /// The signals by which somebody asks for a report of the stages before the end.
+    /// The signals that request a report of the stages before the end.
     pub asking_signals: &'static [i32],
-    /// How often they report by themselves.
+    /// The interval at which the stages report by themselves.
     pub report_every: Option<Duration>,
-    /// True if a run in which events were lost has failed.
+    /// True if a run in which events were lost counts as failed.
     pub fail_on_drop: bool,
-    /// What gets the signals that ask for the end where a command is traced: they don't end the trace by themselves.
+    /// The function that gets the signals that request the end if a command is traced: they don't end the trace by
+    /// themselves.
     pub command_signals: Option<Arc<dyn Fn(i32) + Send + Sync>>,
     /// The signals that were ignored when the program started, and stay so.
     pub ignored_signals: Vec<i32>,
 }
 
 impl Run {
-    /// Returns true if something looks at the events in their order.
+    /// Returns true if a stage or the tree looks at the events in their order.
     fn is_ordered(&self) -> bool {
         self.follow.is_some() || !self.stages.is_empty()
     }
 
-    /// What has to be asked of the source.
+    /// The demands on the source.
     pub fn need(&self) -> Need {
         let mut need = self.filter.need(&self.stages, self.follow.is_some());
         need.env |= self.style.env;
@@ -141,9 +143,9 @@ impl Run {
 
 /// A piece that is ready to be written.
 struct Decoded {
-    /// How large the piece was.
+    /// The size of the piece.
     size: usize,
-    /// How many events pass the filter.
+    /// The number of events that pass the filter.
     events: u64,
     text: Vec<u8>,
     record: Vec<u8>,
@@ -151,10 +153,10 @@ struct Decoded {
     found: Found,
 }
 
-/// A piece, and whom to give it to when it is decoded.
+/// A piece, and the channel for the result of decoding it.
 type Job<P> = (P, Sender<Decoded>);
 
-/// Shows the events of a source, and returns how that went.
+/// Shows the events of a source, and returns the exit status.
 pub fn run<S: Source>(source: S, run: Run) -> Exit {
     let (wake, woken) = bounded(1);
     let may_hurry = run.outputs.is_terminal() && !run.outputs.is_recording();
@@ -200,7 +202,7 @@ pub fn run<S: Source>(source: S, run: Run) -> Exit {
     }
 }
 
-/// Lets the writer have all that a source gives.
+/// Passes everything that a source gives on to the writer.
 fn pass<S: Source>(source: S, writer: &mut Writer, woken: &Receiver<()>) -> Result<(), Exit> {
     let threads = thread::available_parallelism()
         .map_or(1, usize::from)
@@ -240,14 +242,14 @@ struct Worker<P, D> {
     decoder: D,
     printer: Printer,
     buffers: Buffers,
-    /// How much room the facts of the last piece took.
+    /// The room that the facts of the last piece took.
     room: Room,
 }
 
 impl<P: Piece, D: Decode<P>> Worker<P, D> {
     fn run(&mut self) {
         while let Ok((piece, done)) = self.jobs.recv() {
-            // The writer may have gone, because nobody reads what it writes.
+            // The writer may have gone, because nobody reads its output.
             let _ = done.send(self.decode(piece));
         }
     }

@@ -1,4 +1,4 @@
-//! Where events go.
+//! The outputs that events are written to.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::exit::{Exit, check_stdout, reason, warn};
 use crate::text::escape;
 
-/// Where events are shown, and where they are recorded.
+/// The outputs in which events are shown and recorded.
 #[derive(Debug)]
 pub struct Outputs {
     shown: Output,
@@ -16,8 +16,8 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Events go to `output`, or to standard output or, beside a command, to standard error, and are recorded in
-    /// `record`. Nothing is created yet.
+    /// Creates outputs: events are shown in `output`, otherwise on standard output or, beside a command, on standard
+    /// error, and are recorded in `record`. No file is created yet.
     pub fn new(output: Option<&Path>, record: Option<&Path>, beside_command: bool) -> Outputs {
         Outputs {
             shown: match output {
@@ -30,10 +30,10 @@ impl Outputs {
         }
     }
 
-    /// Creates the files; what was in them is gone.
+    /// Creates the files; their previous contents are lost.
     ///
     /// # Errors
-    /// One couldn't be created, which has been reported: the exit status.
+    /// A file couldn't be created, which has been reported: the exit status.
     pub fn open(&mut self) -> Result<(), Exit> {
         if let Output::Stdout(_) = &self.shown
             && let Err(error) = check_stdout()
@@ -60,7 +60,7 @@ impl Outputs {
         Ok(())
     }
 
-    /// Returns true if a person reads what is shown, and a terminal acts on control characters in it.
+    /// Returns true if events are shown on a terminal, which acts on control characters.
     pub fn is_terminal(&self) -> bool {
         match &self.shown {
             Output::Stdout(stdout) => stdout.is_terminal(),
@@ -79,10 +79,10 @@ impl Outputs {
         self.has_failed
     }
 
-    /// Writes what is shown and what is recorded.
+    /// Writes the text that is shown and the text that is recorded.
     ///
     /// # Errors
-    /// It couldn't be written, which has been reported: the exit status of a run that had `exit` so far.
+    /// The text couldn't be written, which has been reported: the exit status of a run that had `exit` so far.
     pub fn write(&mut self, text: &[u8], record: &[u8], exit: Exit) -> Result<(), Exit> {
         for (output, bytes) in [
             (Some(&mut self.shown), text),
@@ -99,7 +99,7 @@ impl Outputs {
     }
 }
 
-/// A place where something is written.
+/// An output.
 #[derive(Debug)]
 enum Output {
     /// Standard output.
@@ -113,7 +113,7 @@ enum Output {
 }
 
 impl Output {
-    /// What it is called in a message.
+    /// Its name in messages.
     fn name(&self) -> String {
         match self {
             Output::Stdout(_) => "standard output".to_owned(),
@@ -128,12 +128,12 @@ impl Output {
             Output::Stdout(stdout) => stdout.write_all(bytes).and_then(|()| stdout.flush()),
             Output::Stderr(stderr) => stderr.write_all(bytes),
             Output::File(file, _) => file.write_all(bytes),
-            // Only a file that was opened is written.
+            // Only files that were opened are written.
             Output::Planned(..) => Ok(()),
         }
     }
 
-    /// The exit status when writing has failed: that the reader has gone is no failure.
+    /// The exit status after writing has failed. A reader that has gone is not a failure.
     fn failed(&self, error: &io::Error, exit: Exit) -> Exit {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return exit;

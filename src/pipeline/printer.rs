@@ -1,4 +1,4 @@
-//! What becomes of an event: whether it is shown, how it looks, and whether it is recorded.
+//! The fate of an event: whether it is shown, its look, and whether it is recorded.
 
 use super::{Buffers, Control, Run};
 use crate::format::{Format, Json};
@@ -10,25 +10,25 @@ use crate::select::{Filter, Selection, asks, needs};
 /// Shows and records the events that pass; each thread has its own.
 pub(super) struct Printer {
     filter: Filter,
-    /// How events are shown, if they are.
+    /// The format in which events are shown, if they are.
     format: Option<Box<dyn Format>>,
-    /// How events are recorded, if they are.
+    /// The format in which events are recorded, if they are.
     recorder: Option<Json>,
     ordered: Option<Ordered>,
     control: Control,
 }
 
-/// What the stages need.
+/// The needs of the stages.
 struct Ordered {
     /// The events that they look at.
     events: Selection,
     asks: Asks,
-    /// True if only those that are shown matter.
+    /// True if only events that are shown matter.
     shown_only: bool,
-    /// True if every event matters. Else those that aren't selected matter only as parts of the lives of processes:
-    /// a source need not give others.
+    /// True if every event matters. Otherwise, events that aren't selected matter only as parts of the lives of
+    /// processes: a source need not give others.
     sees_all: bool,
-    /// True if it is decided in their order which events belong to the trace.
+    /// True if the ordered side decides which events belong to the trace.
     follows: bool,
 }
 
@@ -51,7 +51,7 @@ impl Printer {
         }
     }
 
-    /// A buffer for what is printed of a piece.
+    /// A buffer for the printed text of a piece.
     pub(super) fn buffer(&self, buffers: &Buffers) -> Vec<u8> {
         match self.format {
             Some(_) => buffers.take(),
@@ -59,8 +59,8 @@ impl Printer {
         }
     }
 
-    /// Appends the event to what is printed and to what is recorded, and leaves a fact where a stage asks for it.
-    /// Returns true if it passes the filter, where nothing is decided in order.
+    /// Appends the event to the printed and the recorded text, and leaves a fact if a stage needs it. Returns true if
+    /// it passes the filter, provided that nothing is decided in order.
     pub(super) fn event(
         &mut self,
         event: &Event<'_>,
@@ -108,7 +108,7 @@ impl Printer {
         false
     }
 
-    /// Appends the event, unless nothing is formatted any more, and returns where its time is.
+    /// Appends the event, unless nothing is formatted any more, and returns the position of its time.
     fn write(&mut self, event: &Event<'_>, text: &mut Vec<u8>, record: &mut Vec<u8>) -> usize {
         if self.control.hurries() {
             return text.len();

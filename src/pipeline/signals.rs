@@ -1,4 +1,4 @@
-//! The signals that ask for the end, and those that ask for a report.
+//! The signals that request the end, and those that request a report.
 
 use std::sync::Arc;
 use std::thread;
@@ -8,11 +8,11 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 
-/// The signals that ask for the end.
+/// The signals that request the end.
 pub const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-/// Calls `stop` with the first signal that asks for the end, and ends the program at the second. A signal that is
-/// in `ignored` stays so, as `nohup` and shells without job control want it.
+/// Calls `stop` at the first signal that requests the end, and ends the program at the second. A signal in `ignored`
+/// stays ignored, as `nohup` and shells without job control expect.
 pub(super) fn watch(ignored: &[i32], stop: impl FnOnce(i32) + Send + 'static) {
     let watched = ENDING.iter().filter(|signal| !ignored.contains(signal));
     // Without a handler a signal ends the program at once, which loses no event that was printed.
@@ -24,16 +24,17 @@ pub(super) fn watch(ignored: &[i32], stop: impl FnOnce(i32) + Send + 'static) {
         let Some(signal) = signals.next() else {
             return;
         };
-        // On a thread of its own, because it may have to wait, and a second signal must be heard meanwhile.
+        // This runs on a separate thread, because it may have to wait, and a second signal must be noticed in the
+        // meantime.
         thread::spawn(move || stop(signal));
         if signals.next().is_some() {
-            // Who asks twice doesn't want to wait for what is still to be printed.
+            // A user who asks twice doesn't want to wait for the events that are still to be printed.
             std::process::exit(i32::from(Exit::Failed.code()));
         }
     });
 }
 
-/// Calls `pass` with every signal that asks for the end, and with SIGQUIT: what they do depends on the command.
+/// Calls `pass` with every signal that requests the end, and with SIGQUIT: their effect depends on the command.
 pub(super) fn pass_on(ignored: &[i32], pass: Arc<dyn Fn(i32) + Send + Sync>) {
     let watched = ENDING.iter().chain(&[SIGQUIT]);
     let Ok(mut signals) = Signals::new(watched.filter(|signal| !ignored.contains(signal))) else {
@@ -46,9 +47,9 @@ pub(super) fn pass_on(ignored: &[i32], pass: Arc<dyn Fn(i32) + Send + Sync>) {
     });
 }
 
-/// Calls `ask` at each of the signals by which somebody asks for a report.
+/// Calls `ask` at each of the signals that request a report.
 pub(super) fn watch_for_requests(asking: &[i32], ask: impl Fn() + Send + 'static) {
-    // Without a handler a signal does what it does to any program.
+    // Without a handler a signal has its usual effect.
     if let Ok(mut signals) = Signals::new(asking) {
         thread::spawn(move || signals.forever().for_each(|_| ask()));
     }

@@ -1,4 +1,4 @@
-//! Writes what has been decoded, in its order, and reports what was damaged and what is missing.
+//! Writes decoded pieces in their order, and reports what was damaged and what is missing.
 
 use std::io::{self, Write as _};
 
@@ -18,14 +18,14 @@ pub(super) struct Writer {
     pub(super) control: Control,
     exit: Exit,
     stream: Option<Stream>,
-    /// What is missing in the streams that have ended.
+    /// The events missing from the streams that have ended.
     missing: Missing,
     has_begun: bool,
-    /// Events of live streams that aren't shown because Ctrl-C came before they were printed.
+    /// The number of events of live streams that aren't shown because Ctrl-C came before they were printed.
     unshown: u64,
-    /// True if all has been read before: what was wrong with it has been reported.
+    /// True if everything has been read before: its damage has been reported.
     is_second_look: bool,
-    /// How the run ends, where it was decided before the source has ended: what still comes is thrown away.
+    /// The exit status, if it was decided before the source has ended: the events that still come are thrown away.
     is_over: Option<Exit>,
 }
 
@@ -44,8 +44,8 @@ impl Writer {
         }
     }
 
-    /// Takes what comes until the end of the source. A message in `woken` says that
-    /// the control has something to say: that it ends once what has been read is written, or that a report is wanted.
+    /// Takes items until the end of the source. A message in `woken` means that the control has changed: the run ends
+    /// once everything that has been read is written, or a report is requested.
     ///
     /// # Errors
     /// The exit status is known, and nothing has to be waited for.
@@ -139,14 +139,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Counts events that were read but not shown. Of a file nobody expects all after an interrupt.
+    /// Counts events that were read but not shown. After an interrupt, nobody expects all events of a file.
     fn leave_unshown(&mut self, events: u64) {
         if self.stream.as_ref().is_some_and(|stream| stream.is_live) {
             self.unshown += events;
         }
     }
 
-    /// Takes the numbers of a piece, and returns what is missing so far in all streams, where that has changed by them.
+    /// Counts the numbers of a piece. If this changes what is missing, returns what is missing so far in all streams.
     fn count(&mut self, found: &Found) -> Option<Missing> {
         let stream = self.stream.as_mut().filter(|_| !self.is_second_look)?;
         let before = stream.losses.lost();
@@ -159,7 +159,7 @@ impl Writer {
         Some(missing)
     }
 
-    /// Lets the stages look at the events of a piece, and keeps of it what they show.
+    /// Passes the events of a piece to the stages, and keeps only what they show.
     fn pass_stages(&mut self, decoded: &mut Decoded, missing: Option<&Missing>, buffers: &Buffers) {
         let mut text = if self.run.formats() {
             buffers.take()
@@ -207,7 +207,7 @@ impl Writer {
         self.leave_unshown(unshown);
     }
 
-    /// Writes what the stages have to say so far on standard error.
+    /// Writes what the stages have to report so far on standard error.
     fn report(&mut self) {
         let mut missing = self.missing.clone();
         if let Some(stream) = &self.stream {
@@ -217,11 +217,11 @@ impl Writer {
         for stage in &mut self.run.stages {
             stage.report(&missing, &mut out);
         }
-        // Where nobody reads standard error, nobody has to be warned of it.
+        // If nobody reads standard error, nobody has to be warned about it.
         let _ = io::stderr().write_all(&out);
     }
 
-    /// Writes; where that fails the source is stopped.
+    /// Writes text. If that fails, the source is stopped.
     fn write(&mut self, text: &[u8], record: &[u8]) -> Result<(), Exit> {
         match self.run.outputs.write(text, record, self.exit) {
             Ok(()) => Ok(()),
@@ -251,8 +251,8 @@ impl Writer {
         }
     }
 
-    /// Returns true if the events have to be looked at once more, with names compared without case, because a path that
-    /// was asked for never matched exactly, so that nothing was shown.
+    /// Returns true if the events have to be looked at again, with names compared without case, because a requested
+    /// path never matched exactly, so that nothing was shown.
     pub(super) fn looks_again(&mut self) -> bool {
         let is_whole = self.is_over.is_none() && !self.control.is_stopped();
         let Some(conditions) = self
@@ -273,7 +273,7 @@ impl Writer {
         true
     }
 
-    /// Ends what is still open, lets the stages write what they have to say, and returns the exit status.
+    /// Ends what is still open, lets the stages write the end of their output, and returns the exit status.
     pub(super) fn end(&mut self) -> Exit {
         self.end_stream(&Ok(()));
         if self.unshown > 0 {
@@ -309,7 +309,7 @@ impl Writer {
     }
 }
 
-/// What has to be reported of a stream.
+/// The state of a stream, with what has to be reported about it.
 struct Stream {
     name: String,
     is_live: bool,
@@ -348,7 +348,7 @@ impl Stream {
     }
 }
 
-/// The number of damaged lines that are reported one by one where there is no message at all.
+/// The number of damaged lines that are reported one by one if there is no message at all.
 const FEW: u64 = 3;
 
 /// Counts damage in a stream.
@@ -356,11 +356,11 @@ const FEW: u64 = 3;
 struct Warnings {
     damaged: u64,
     lost: u64,
-    /// True if there was a message: before, it may be no recording at all.
+    /// True if there was a message. Until there is one, the input may not be a recording at all.
     has_messages: bool,
-    /// What is still to be reported: lines and reasons.
+    /// The warnings that are still to be reported: lines and reasons.
     held: Vec<(u64, String)>,
-    /// How many have been reported.
+    /// The number of warnings that have been reported.
     reported: u64,
 }
 

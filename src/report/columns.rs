@@ -1,20 +1,21 @@
-//! Columns of a report: numbers to the right, wide enough for what is in them; last a name, which may be cut.
+//! Columns of a report: numbers aligned to the right, in columns wide enough for them, and a name at the end, which may
+//! be cut.
 
 use super::figures::cells;
 
 /// A column.
 #[derive(Debug)]
 pub struct Column {
-    /// What stands above it.
+    /// The text above it.
     pub head: &'static str,
-    /// How wide it is at least, in cells.
+    /// Its minimum width, in cells.
     pub width: usize,
-    /// True if its texts begin at its left.
+    /// True if its texts are aligned to the left.
     pub is_left: bool,
 }
 
 impl Column {
-    /// A column whose texts end at its right, a space after the column before it.
+    /// A column aligned to the right, with a space before it.
     pub const fn right(head: &'static str, width: usize) -> Column {
         Column {
             head,
@@ -23,7 +24,7 @@ impl Column {
         }
     }
 
-    /// A column whose texts begin at its left, two spaces after the column before it.
+    /// A column aligned to the left, with two spaces before it.
     pub const fn left(head: &'static str, width: usize) -> Column {
         Column {
             head,
@@ -44,7 +45,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// These columns, and the name column with this head.
+    /// Creates columns from these and the name column with this head.
     pub fn new(columns: Vec<Column>, name: &'static str) -> Columns {
         Columns { columns, name }
     }
@@ -56,7 +57,7 @@ impl Columns {
         }
     }
 
-    /// Where the name begins, in cells.
+    /// The cell at which the name begins.
     pub fn indent(&self) -> usize {
         let width = |column: &Column| column.gap() + column.width;
         self.columns.iter().map(width).sum::<usize>() + 2
@@ -72,7 +73,7 @@ impl Columns {
         out.push(b'\n');
     }
 
-    /// Appends the texts of a row, each by `paint`, up to where its name begins.
+    /// Appends the texts of a row, each with `paint`, up to the name.
     pub fn push<T: AsRef<str>>(
         &self,
         out: &mut Vec<u8>,

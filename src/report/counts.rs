@@ -2,17 +2,17 @@
 
 use crate::model::event::Timestamp;
 
-/// How many of each kind are counted, by small numbers.
+/// The number of occurrences of each kind; kinds are small numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Counts(Vec<(u32, u64)>);
 
 impl Counts {
-    /// Counts one of a kind.
+    /// Counts one occurrence of a kind.
     pub fn add(&mut self, kind: u32) {
         if let Some((_, count)) = self.0.iter_mut().find(|(own, _)| *own == kind) {
             *count += 1;
         } else {
-            // Most have few kinds, and there are many of them.
+            // There are many counters, and most have few kinds.
             self.0.reserve_exact(1);
             self.0.push((kind, 1));
         }
@@ -29,7 +29,7 @@ impl Counts {
 pub struct Times(Option<(Timestamp, Timestamp)>);
 
 impl Times {
-    /// Takes another time in.
+    /// Includes another time.
     pub fn add(&mut self, time: Option<Timestamp>) {
         if let Some(time) = time {
             let (first, last) = self.0.unwrap_or((time, time));

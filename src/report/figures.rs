@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use crate::model::event::Timestamp;
 use crate::order::loss::Count;
 
-/// What stands for text that was cut.
+/// The mark in place of text that was cut.
 pub const CUT: &str = "…";
 
 /// The nanoseconds from one time to another.
@@ -16,8 +16,8 @@ pub fn nanos_between(from: Timestamp, to: Timestamp) -> i128 {
     nanos(to) - nanos(from)
 }
 
-/// A span of time in nanoseconds, to the precision that a person needs: `54 ns`, `350 µs`, `20 ms`, `4.1 s`, rounded; from a
-/// minute on whole seconds that have passed: `59:01`, `1:51:56`.
+/// A span of time in nanoseconds, shown with the precision that a person needs: `54 ns`, `350 µs`, `20 ms`, `4.1 s`,
+/// rounded; from a minute on, in whole seconds that have passed: `59:01`, `1:51:56`.
 pub struct Span(pub i128);
 
 impl fmt::Display for Span {
@@ -36,7 +36,7 @@ impl fmt::Display for Span {
         if tenths < 600 {
             return write!(f, "{}.{} s", tenths / 10, tenths % 10);
         }
-        // What was rounded up to a minute has to be one here, too.
+        // A span that was rounded up to a minute must be a minute here, too.
         let seconds = (self.0 / 1_000_000_000).max(60);
         let (minutes, hours) = (seconds / 60, seconds / 3600);
         if hours == 0 {
@@ -47,7 +47,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// How many events there are a second: two digits below ten, whole numbers above.
+/// The number of events per second: two digits below ten, whole numbers above.
 pub fn rate(events: u64, nanos: i128) -> String {
     #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
     let rate = events as f64 * 1e9 / nanos as f64;
@@ -59,7 +59,7 @@ pub fn rate(events: u64, nanos: i128) -> String {
         )]
         return Count(rate.round() as u64).to_string();
     }
-    // One digit less after the point than the first that isn't 0 would need to be the last but one.
+    // As many decimals as it takes to show two significant digits.
     let mut digits = 1;
     while digits < 9 && rate * 10_f64.powi(digits) < 9.95 {
         digits += 1;
@@ -74,7 +74,7 @@ pub fn percent(part: u64, whole: u64) -> String {
     format!("{percent:.1}")
 }
 
-/// A count and what is counted: `1 event`, `no events`, `1,281 events`.
+/// A count with its noun: `1 event`, `no events`, `1,281 events`.
 pub fn counted(count: u64, one: &str, many: &str) -> String {
     match count {
         0 => format!("no {many}"),
@@ -83,12 +83,12 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// How many cells of a terminal a text takes.
+/// The number of terminal cells that a text takes.
 pub fn cells(text: &str) -> usize {
     text.width()
 }
 
-/// A text cut at its end to so many cells.
+/// Cuts a text at its end to this many cells.
 pub fn cut(text: &str, room: usize) -> String {
     if cells(text) <= room {
         return text.to_owned();
@@ -105,8 +105,8 @@ pub fn cut(text: &str, room: usize) -> String {
     cut
 }
 
-/// A path cut in its middle to so many cells, by whole components: as many as fit, a third of them from its beginning.
-/// Where not even the first and the last do, it is cut at its end.
+/// Cuts a path in its middle to this many cells, by whole components: as many as fit, a third of them from its
+/// beginning. If not even the first and the last fit, it is cut at its end.
 pub fn cut_path(path: &str, room: usize) -> String {
     if cells(path) <= room {
         return path.to_owned();

@@ -1,7 +1,7 @@
-//! What came of a trace: reports at its end, and for somebody who asks meanwhile.
+//! Reports on a trace, printed at its end or on request before that.
 //!
 //! A report is a stage. It counts the events that are shown, learns from the lives of all processes, and writes when
-//! the trace is over. What it keeps is bounded by the number of processes and of names, not of events.
+//! the trace is over. The memory that it needs depends on the number of processes and of names, not of events.
 
 mod columns;
 mod counts;

@@ -1,4 +1,4 @@
-//! What a report is printed on.
+//! The page that a report is printed on.
 
 use std::io;
 
@@ -7,36 +7,36 @@ use rustix::termios::tcgetwinsize;
 use crate::format::Palette;
 use crate::text::escape;
 
-/// How wide a terminal is taken to be at least: what is narrower wraps.
+/// The minimum width that a terminal is assumed to have: lines wrap on a narrower one.
 const NARROWEST: usize = 60;
 
-/// How wide a terminal is that doesn't say.
+/// The width that is assumed for a terminal that doesn't report one.
 const USUAL: usize = 80;
 
-/// How reports look.
+/// The look of reports.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// True for JSON instead of text.
     pub json: bool,
     /// True for times in UTC.
     pub utc: bool,
-    /// True if a line is left free between the events and the first report.
+    /// True if an empty line separates the events from the first report.
     pub is_set_off: bool,
-    /// What the report at the end is printed on.
+    /// The page for the report at the end.
     pub end: Page,
-    /// What a report is printed on for somebody who asks meanwhile.
+    /// The page for reports before the end.
     pub meanwhile: Page,
 }
 
 impl Look {
-    /// Leaves a line free before a report, where another one or events come before it.
+    /// Appends an empty line before a report, if another report or events come before it.
     pub fn push_gap(&self, out: &mut Vec<u8>, after_events: bool) {
         if !self.json && (!out.is_empty() || after_events && self.is_set_off) {
             out.push(b'\n');
         }
     }
 
-    /// Leaves a line free after a report that was printed meanwhile.
+    /// Appends an empty line after a report before the end.
     pub fn push_end(&self, out: &mut Vec<u8>) {
         if !self.json {
             out.push(b'\n');
@@ -44,16 +44,16 @@ impl Look {
     }
 }
 
-/// Which terminal reads a report.
+/// The terminal that shows a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// That of standard output.
+    /// The terminal of standard output.
     Stdout,
-    /// That of standard error.
+    /// The terminal of standard error.
     Stderr,
 }
 
-/// What a report is printed on.
+/// The page that a report is printed on.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// The terminal; None for a pipe or a file, which gets whole lines.
@@ -63,7 +63,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// How many cells a line may have: `COLUMNS`, else the width of the window. None: any.
+    /// The maximum width of a line, in cells: `COLUMNS`, otherwise the width of the window. None: no limit.
     pub fn width(self) -> Option<usize> {
         let terminal = self.terminal?;
         let columns = std::env::var("COLUMNS").ok();
@@ -80,7 +80,7 @@ impl Page {
         Some(width.unwrap_or(USUAL).max(NARROWEST))
     }
 
-    /// On a terminal, leaves nothing in the JSON from `start` on that a terminal acts on.
+    /// On a terminal, removes anything that a terminal acts on from the JSON from `start` on.
     pub fn make_json_safe(self, out: &mut Vec<u8>, start: usize) {
         if self.terminal.is_some() {
             let json = out.split_off(start);

@@ -28,7 +28,7 @@ impl Arguments {
         }
     }
 
-    /// Each of them.
+    /// Iterates over the arguments.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends.iter().map(move |end| {
@@ -39,22 +39,22 @@ impl Arguments {
     }
 }
 
-/// A process. It is one through all its images.
+/// A process. It stays the same process through all its images.
 #[derive(Debug, Default)]
 pub struct Process<T> {
     /// Process id.
     pub pid: i32,
-    /// When it was forked, as its messages say.
+    /// The time of its fork, according to its messages.
     start: Option<Timestamp>,
-    /// When its fork was seen.
+    /// The time at which its fork was seen.
     pub forked: Option<Timestamp>,
     /// True if its fork was seen, with or without a time.
     pub is_forked: bool,
-    /// When its first event was.
+    /// The time of its first event.
     first: Option<Timestamp>,
-    /// The place of the process that forked it, where that was seen.
+    /// The place of the process that forked it, if the fork was seen.
     parent: Option<usize>,
-    /// The pid of the process that forked it, as its messages say.
+    /// The pid of the process that forked it, according to its messages.
     pub ppid: Option<i32>,
     /// The pid of the process that is responsible for it.
     pub responsible: Option<i32>,
@@ -62,24 +62,24 @@ pub struct Process<T> {
     pub euid: Option<u32>,
     /// The executable that it runs.
     pub image: Box<[u8]>,
-    /// The arguments of its last exec; None where no exec was seen.
+    /// The arguments of its last exec; None if no exec was seen.
     pub arguments: Option<Arguments>,
-    /// The label of the launchd job that it is.
+    /// The label, if it is a launchd job.
     pub job: Option<Box<[u8]>>,
     /// `pidversion` of the image.
     version: i64,
-    /// How it ended.
+    /// Its end, if it has ended.
     pub end: Option<End>,
-    /// True if it did what is shown, or was forked by a fork that is shown.
+    /// True if it did something that is shown, or was forked by a fork that is shown.
     pub is_seen: bool,
-    /// What a report counts of it.
+    /// The counts that a report keeps for it.
     pub data: T,
 }
 
 /// The end of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct End {
-    /// When it was.
+    /// The time of the end.
     pub time: Option<Timestamp>,
     /// The wait status.
     pub status: Option<i128>,
@@ -103,22 +103,22 @@ impl End {
 }
 
 impl<T> Process<T> {
-    /// The place of the process that forked it, where that was seen.
+    /// The place of the process that forked it, if the fork was seen.
     pub fn parent(&self) -> Option<usize> {
         self.parent
     }
 
-    /// When it started: as its messages say, else when its fork was seen.
+    /// The time at which it started: according to its messages, otherwise when its fork was seen.
     pub fn started(&self) -> Option<Timestamp> {
         self.start.or(self.forked)
     }
 
-    /// When it started, or else was first seen.
+    /// The time at which it started or, if that isn't known, was first seen.
     pub fn appeared(&self) -> Option<Timestamp> {
         self.started().or(self.first)
     }
 
-    /// Takes over what a message says of it.
+    /// Updates it from a message about it.
     fn update(&mut self, actor: &Actor, image: Option<&[u8]>) {
         self.start = self.start.or(actor.start);
         self.ppid = actor.original_ppid.or(actor.ppid).or(self.ppid);
@@ -129,16 +129,16 @@ impl<T> Process<T> {
         if let Some(image) = image
             && *image != *self.image
         {
-            // What it runs now was begun by an exec that wasn't seen.
+            // Its current image was begun by an exec that wasn't seen.
             self.arguments = None;
             self.job = None;
             self.image = image.into();
         }
     }
 
-    /// The command as a shell would have to be given it; where no exec was seen, the path of the image, `-` where
-    /// that isn't known either.
-    /// With `is_short`, of the first argument the last component only.
+    /// The command as it would have to be typed in a shell. If no exec was seen, the path of the image, or `-` if that
+    /// isn't known either.
+    /// If `is_short`, only the last component of the first argument is included.
     pub fn command(&self, is_short: bool) -> String {
         let mut out = Vec::new();
         match &self.arguments {
@@ -156,43 +156,43 @@ impl<T> Process<T> {
             None if self.image.is_empty() => out.push(b'-'),
             None => escape::push_bytes(&mut out, &self.image),
         }
-        // What isn't UTF-8 has been escaped.
+        // Bytes that aren't UTF-8 have been escaped.
         String::from_utf8_lossy(&out).into_owned()
     }
 }
 
-/// The processes of a trace, each at the place where it was first seen. `T` is what a report counts of each.
+/// The processes of a trace, each at the place where it was first seen. `T` is what a report counts for each.
 #[derive(Debug, Default)]
 pub struct Processes<T> {
     all: Vec<Process<T>>,
-    /// The place of the process that has a pid now.
+    /// The place of the process that currently has a pid.
     by_pid: HashMap<i32, usize>,
     /// The place of a process by its pid and its start.
     by_start: HashMap<(i32, Timestamp), usize>,
 }
 
 impl<T: Default> Processes<T> {
-    /// All of them.
+    /// Iterates over all processes.
     pub fn iter(&self) -> impl Iterator<Item = &Process<T>> {
         self.all.iter()
     }
 
-    /// All of them.
+    /// Iterates over all processes.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process<T>> {
         self.all.iter_mut()
     }
 
-    /// The process at a place that was given before.
+    /// The process at a place that was returned before.
     pub fn get(&self, place: usize) -> Option<&Process<T>> {
         self.all.get(place)
     }
 
-    /// The process at a place that was given before.
+    /// The process at a place that was returned before.
     pub fn get_mut(&mut self, place: usize) -> Option<&mut Process<T>> {
         self.all.get_mut(place)
     }
 
-    /// Takes note of an event, and returns the place of the process that did it.
+    /// Notes an event, and returns the place of the process that did it.
     pub fn observe(&mut self, fact: &Fact<'_>, shown: bool) -> Option<usize> {
         let time = fact.time;
         let actor = fact.process.as_ref()?;
@@ -236,8 +236,8 @@ impl<T: Default> Processes<T> {
         }
     }
 
-    /// The place of a process, if it is known: the same pid and the same start. Where the start isn't in a message, it is
-    /// the process that has the pid now, unless that has ended and this is another image.
+    /// The place of a process, if it is known: the one with the same pid and start. If a message has no start, it is
+    /// the process that currently has the pid, unless that one has ended and this is another image.
     fn find(&mut self, actor: &Actor) -> Option<usize> {
         let pid = actor.id.pid;
         let place = *self.by_pid.get(&pid)?;

@@ -1,4 +1,4 @@
-//! What reports say in the same words.
+//! Wording that reports share.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -12,21 +12,21 @@ use crate::text::clock::Clock;
 use crate::text::escape;
 use crate::text::json::Writer;
 
-/// What the class of an event is called that this build doesn't know.
+/// The class that is shown for an event unknown to this build.
 const UNKNOWN: &str = "unknown";
 
-/// What the exit of a process is that is still running.
+/// The exit that is shown for a process that is still running.
 const RUNNING: &str = "·";
 
 /// A name, escaped.
 pub fn shown(name: &[u8]) -> String {
     let mut out = Vec::new();
     escape::push_bytes(&mut out, name);
-    // What isn't UTF-8 has been escaped.
+    // Bytes that aren't UTF-8 have been escaped.
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The name of an event: of one that this build doesn't know, that which it came with.
+/// The name of an event. An event unknown to this build has the name that it came with.
 pub fn event_name<'e>(event: &'e EventType<'_>) -> Cow<'e, [u8]> {
     match event {
         EventType::Known(row) => row.name.as_bytes().into(),
@@ -50,7 +50,7 @@ pub fn second(clock: &mut Clock, time: Timestamp) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// How a process ended: its exit status, the name of its signal, or that it is still running.
+/// The end of a process: its exit status, the name of its signal, or a mark that it is still running.
 pub fn exit_of<T>(process: &Process<T>) -> String {
     let end = process.end.as_ref();
     end.map_or_else(|| RUNNING.to_owned(), End::name)
@@ -105,7 +105,7 @@ pub fn push_seconds(json: &mut Writer<'_>, key: &str, from: Timestamp, to: Times
     json.number(key, format_args!("{sign}{seconds}.{nanos:09}"));
 }
 
-/// Appends what a process is as members: who it is, when it ran, how it ended, what it runs.
+/// Appends the members that describe a process: who it is, when it ran, how it ended, what it runs.
 pub fn push_process<T>(json: &mut Writer<'_>, process: &Process<T>, clock: &mut Clock) {
     if let Some(euid) = process.euid {
         json.number("euid", euid);

@@ -12,7 +12,7 @@ pub struct Need {
     pub events: Selection,
     /// The places of the images of the processes, or of those they act for. Empty: anywhere.
     pub images: Vec<Tree>,
-    /// Of each kind of condition, what the JSON of every event that is needed has.
+    /// For each kind of condition, texts that the JSON of every needed event has.
     pub needles: Vec<Needles>,
     /// The places of the images of processes whose events aren't needed, except for an exec.
     pub excluded_images: Vec<Tree>,
@@ -35,7 +35,7 @@ pub struct Need {
     pub verbose: bool,
 }
 
-/// Texts of which one stands literally in JSON, unless printable characters of ASCII are escaped in it.
+/// Texts one of which stands literally in JSON, unless printable characters of ASCII are escaped in it.
 #[derive(Clone, Debug)]
 pub struct Needles {
     /// The texts.

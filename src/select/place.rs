@@ -381,7 +381,7 @@ impl Pattern {
         (!self.heads.is_empty()).then(|| heads.collect())
     }
 
-    /// What stands literally in the JSON of any text that matches; None where nothing is known to.
+    /// The text that stands literally in the JSON of every matching text; None if no such text is known.
     pub fn needles(&self, compare: Compare) -> Option<Vec<Vec<u8>>> {
         let needle = match compare {
             Compare::Exact => self.needle.as_ref()?,
@@ -392,8 +392,8 @@ impl Pattern {
 
     /// Returns true if the path matches.
     pub fn matches_path(&self, path: &[u8], compare: Compare) -> bool {
-        // A look at all paths for a part is far cheaper than the pattern. It lies behind the first wildcard, where links
-        // make no difference.
+        // Searching all paths for a part is far cheaper than matching the pattern. The part is behind the first
+        // wildcard, where links make no difference.
         if compare == Compare::Exact
             && let Some(needle) = &self.needle
             && needle.find(path).is_none()
@@ -423,7 +423,7 @@ impl Pattern {
     }
 }
 
-/// Finds the longest literal part of a pattern: one of what lies outside of `[…]` and `{…}`, without a slash.
+/// Finds the longest literal part of a pattern, outside of `[…]` and `{…}` and without a slash.
 fn needle(pattern: &str, compare: Compare) -> Option<Finder<'static>> {
     let mut parts = vec![String::new()];
     let (mut depth, mut is_class, mut is_escaped) = (0_usize, false, false);
@@ -536,7 +536,7 @@ impl Place {
         }
     }
 
-    /// Texts of which one stands literally in the JSON of any path that lies there; None where that isn't known.
+    /// Texts one of which stands literally in the JSON of every path that lies there; None if they aren't known.
     pub fn needles(&self, compare: Compare) -> Option<Vec<Vec<u8>>> {
         match self {
             Place::Tree(tree) => tree.needles(compare),
@@ -566,7 +566,7 @@ mod tests {
         place.contains(path.as_bytes(), Compare::Exact)
     }
 
-    /// A path that lies in a place has what the JSON of such paths has, however it is normalised.
+    /// Checks that a path in a place contains a needle of the place, in any normalisation.
     fn has_needle(place: &Place, path: &str, compare: Compare) {
         let Some(needles) = place.needles(compare).filter(|needles| !needles.is_empty()) else {
             return;

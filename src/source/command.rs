@@ -1,8 +1,8 @@
-//! A command that is traced: what is started, as whom, and its way from the start to the end.
+//! A command that is traced: its program, its user, and its way from the start to the end.
 //!
-//! It is started suspended, so that it doesn't run before its exec was seen. Where it runs as another user, this
-//! program itself is started as a helper, which becomes the user and then executes the command: only after an exec are
-//! the calls safe that this takes.
+//! It is started suspended, so that it doesn't run before its exec was seen. If it runs as another user, this program
+//! is started as a helper, which becomes the user and then executes the command: the calls needed for that are safe
+//! only after an exec.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
@@ -17,20 +17,20 @@ use super::native::spawn::{self, Image};
 use super::native::users::{self, User};
 use crate::text::escape;
 
-/// The first argument of this program as the helper that becomes a user: then come the user's number, the file to
-/// execute, and the command's arguments, its name first.
+/// The first argument of this program as the helper that becomes a user. It is followed by the user's number, the file
+/// to execute, and the command's arguments, its name first.
 pub const HELPER: &str = "--become-user";
 const HELPER_ARGUMENT: &CStr = c"--become-user";
 
-/// The folders in which programs are looked for if PATH isn't set.
+/// The folders that are searched for programs if PATH isn't set.
 const DEFAULT_PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// Why a command can't be started.
+/// The reason why a command can't be started.
 #[derive(Debug)]
 pub struct NotStarted {
-    /// In words.
+    /// The reason in words.
     pub reason: String,
-    /// The status by which shells say it: 127 not found, 126 found but not executable.
+    /// The status that shells use for it: 127 not found, 126 found but not executable.
     pub status: u8,
 }
 
@@ -48,7 +48,7 @@ impl NotStarted {
 #[derive(Debug)]
 pub struct Ready {
     image: Image,
-    /// The shell that runs it instead, where the file turns out to be a script without `#!`.
+    /// The shell that runs it instead, if the file turns out to be a script without `#!`.
     by_shell: Option<Image>,
     name: OsString,
     /// The number of programs that its process runs before the command.
@@ -56,11 +56,11 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Looks for the command and for the user: the one named, else whoever runs this program or, under sudo, who called
-    /// that.
+    /// Looks for the command and for the user: the given one, otherwise the one who runs this program or, under sudo,
+    /// the one who called sudo.
     ///
     /// # Errors
-    /// One isn't there, or may not be executed.
+    /// One of them doesn't exist, or the command may not be executed.
     pub fn new(command: &[OsString], user: Option<&str>) -> Result<Ready, NotStarted> {
         let usage = |reason: String| NotStarted { reason, status: 2 };
         let name = command
@@ -78,7 +78,7 @@ impl Ready {
         let strings = |texts: &[OsString]| -> Result<Vec<_>, _> {
             texts.iter().map(|text| c_string(text)).collect()
         };
-        // An argument of a process has no NUL in it, and neither has a path.
+        // Neither an argument of a process nor a path can contain a NUL.
         let nul = |_| usage("an argument with a NUL".to_owned());
         let arguments = strings(command).map_err(nul)?;
         let environment = environment(user.as_ref());
@@ -179,14 +179,14 @@ impl Drop for Suspended {
     }
 }
 
-/// A shell that waits for our end, however it comes, and then ends the command that is still suspended. It leads a
-/// process group of its own, so that it is there when all of ours is killed.
+/// A shell that waits until this program ends, for whatever reason, and then ends the command if it is still suspended.
+/// It leads a process group of its own, so that it survives when all of ours is killed.
 #[derive(Debug)]
 struct Guard(Child);
 
 impl Guard {
     fn new() -> io::Result<Guard> {
-        // What it reads from is a pipe that nobody else holds; nothing more is ever written into it.
+        // It reads from a pipe that nobody else holds; nothing more is ever written into it.
         let wait = "trap '' HUP INT TERM; read -r pid || exit; read -r _; kill -KILL \"$pid\"; kill -CONT \"$pid\"";
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", wait]).process_group(0).env_clear();
@@ -210,7 +210,7 @@ impl Drop for Guard {
     }
 }
 
-/// Starts a program that does nothing and waits for its end: what has happened before has then happened before its
+/// Starts a program that does nothing and waits for its end: everything that has happened before comes before its
 /// events. Returns its pid.
 ///
 /// # Errors
@@ -260,7 +260,7 @@ fn executable(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(path, Access::EXEC_OK)?)
 }
 
-/// The user that a command runs as, where that isn't who runs this program.
+/// The user that a command runs as, if that isn't the user who runs this program.
 fn target(user: Option<&str>) -> Result<Option<User>, String> {
     let is_root = rustix::process::geteuid().is_root();
     match user {
@@ -277,13 +277,13 @@ fn target(user: Option<&str>) -> Result<Option<User>, String> {
     }
 }
 
-/// The user who called sudo, if that is one other than root.
+/// The user who called sudo, unless it is root.
 fn caller_of_sudo() -> Option<User> {
     let uid: u32 = std::env::var("SUDO_UID").ok()?.parse().ok()?;
     User::by_uid(uid).filter(|user| user.uid != 0)
 }
 
-/// The environment of a command that runs as this user, or as who runs this program.
+/// The environment of a command that runs as this user, or as the user who runs this program.
 fn environment(user: Option<&User>) -> Vec<CString> {
     let own = std::env::vars_os();
     let Some(user) = user else {
@@ -313,7 +313,7 @@ fn variable(name: &OsStr, value: &[u8]) -> Option<CString> {
     CString::new([name.as_bytes(), b"=", value].concat()).ok()
 }
 
-/// The helper: becomes the user and executes the command. Returns only where that fails, and why.
+/// The helper: becomes the user and executes the command. Returns only if that fails, with the reason.
 pub fn become_user_and_execute(arguments: Vec<OsString>) -> NotStarted {
     let mut arguments = arguments.into_iter();
     let (Some(uid), Some(path), Some(name)) =

@@ -1,11 +1,11 @@
-//! macOS's own eslogger as a child, for those whose program isn't entitled: Apple signed it, so that root and Full
+//! macOS's own eslogger as a child process, for programs that aren't entitled: Apple signed it, so that root and Full
 //! Disk Access are enough.
 //!
-//! It writes to a pseudo-terminal in raw mode: into a pipe it would write in blocks, so that events came late and
-//! the last ones never, and a terminal that isn't raw cuts long lines. It gets a process group of its own: what it
-//! leaves out, the events of its group, is missing in the sequence numbers, and would be reported as lost if it were
-//! what our pipeline does. When we are killed a shell in that group ends it: by itself it would notice at its next
-//! event that the terminal has closed, if at all.
+//! It writes to a pseudo-terminal in raw mode. Into a pipe it would write in blocks, so that events would come late and
+//! the last ones never, and a terminal that isn't raw cuts long lines. It has a process group of its own: it leaves out
+//! the events of its own group, which are then missing in the sequence numbers. If it were in our group, the events of
+//! our pipeline would be reported as lost. If this program is killed, a shell in that group ends eslogger: by itself it
+//! would notice only at its next event, if at all, that the terminal has closed.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -40,33 +40,34 @@ use crate::text::escape;
 
 const PROGRAM: &str = "/usr/bin/eslogger";
 
-/// How much may wait to be decoded, in bytes: eslogger is not to wait for us, because macOS drops events while it does.
+/// The maximum number of bytes that may wait to be decoded: eslogger should not wait for us, because macOS drops events
+/// while it does.
 const MAX_WAITING: usize = 256 << 20;
 
-/// Lines wait in blocks of this size.
+/// The size of the blocks in which lines wait.
 const BLOCK: usize = 64 << 10;
 
-/// How long eslogger may take to end before it is killed.
+/// The time for eslogger to end before it is killed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long after eslogger the signal may come that ended it: Ctrl-C goes to both.
+/// The time after eslogger's end within which the signal that ended it may come: Ctrl-C goes to both.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// How often is looked for what can't be waited for.
+/// The interval of checks for conditions that can't be waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Whether this macOS has eslogger.
+/// Returns true if this macOS has eslogger.
 pub fn is_there() -> bool {
     Path::new(PROGRAM).exists()
 }
 
-/// What eslogger writes, as a source.
+/// eslogger's output, as a source.
 pub struct Eslogger {
     child: Arc<Mutex<Child>>,
     waiting: Arc<Waiting>,
     is_stopped: Arc<AtomicBool>,
     need: Need,
-    /// `write` is among its events.
+    /// True if `write` is among its events.
     writes: bool,
 }
 
@@ -77,7 +78,7 @@ impl Listed {
     /// Asks eslogger.
     ///
     /// # Errors
-    /// This process isn't root's, which eslogger needs, or eslogger fails.
+    /// This process doesn't run as root, which eslogger needs, or eslogger fails.
     pub fn ask() -> Result<Listed, Refusal> {
         if !rustix::process::geteuid().is_root() {
             return Err(Refusal::NotPrivileged);
@@ -90,7 +91,7 @@ impl Listed {
         self.0.iter().any(|name| name == row.name)
     }
 
-    /// Those that are needed.
+    /// The names of the events that are needed.
     fn needed(&self, events: &Selection) -> Vec<String> {
         let is_needed = |name: &&String| {
             events.contains(match catalogue::by_name(name.as_bytes()) {
@@ -109,7 +110,7 @@ impl Eslogger {
     /// Starts it for those of the listed events that are needed.
     ///
     /// # Errors
-    /// It can't be started. That macOS refuses it a client turns out later, see [`Handle::end`].
+    /// It can't be started. If macOS refuses it a client, that turns out later, see [`Handle::end`].
     pub fn start(need: &Need, listed: &Listed) -> Result<(Eslogger, Handle), Refusal> {
         let events = listed.needed(&need.events);
         if events.is_empty() {
@@ -135,7 +136,7 @@ impl Source for Eslogger {
         Objects::new(&self.need, buffers)
     }
 
-    /// Ends eslogger, so that what it has written can be printed. The second time nothing is to be waited for.
+    /// Ends eslogger, so that everything it has written can be printed. The second time there is nothing to wait for.
     fn stopper(&self) -> Box<dyn Fn() -> bool + Send + Sync> {
         let child = Arc::clone(&self.child);
         let is_stopped = Arc::clone(&self.is_stopped);
@@ -205,7 +206,7 @@ impl Handle {
     /// Ends it, unless it has ended.
     ///
     /// # Errors
-    /// It had ended by itself, and why.
+    /// It had ended by itself: the reason.
     pub fn end(mut self) -> Result<(), Refusal> {
         let by_itself = lock(&self.waiting.state).is_over;
         let status = end(&self.child);
@@ -227,14 +228,14 @@ impl Drop for Handle {
     }
 }
 
-/// A shell that waits for our end, however it comes, and then ends eslogger. It leads a process group of its own, so
-/// that it is there when all of ours is killed.
+/// A shell that waits until this program ends, for whatever reason, and then ends eslogger. It leads a process group of
+/// its own, so that it survives when all of ours is killed.
 struct Guard(Child);
 
 impl Guard {
     fn new() -> io::Result<Guard> {
         let mut shell = Command::new("/bin/sh");
-        // What it reads from is a pipe that nobody else holds; nothing more is ever written into it.
+        // It reads from a pipe that nobody else holds; nothing more is ever written into it.
         let wait = "trap '' HUP INT TERM; read -r pid; read -r _; kill \"$pid\"";
         shell.args(["-c", wait]).process_group(0);
         shell.stdin(Stdio::piped()).stdout(Stdio::null());
@@ -246,7 +247,7 @@ impl Guard {
         self.0.id().cast_signed()
     }
 
-    /// Names the process to end.
+    /// Sets the process to end.
     fn watch(&mut self, pid: u32) -> io::Result<()> {
         match &mut self.0.stdin {
             Some(stdin) => writeln!(stdin, "{pid}"),
@@ -281,10 +282,10 @@ fn list_events() -> io::Result<Vec<String>> {
     Ok(text.split_whitespace().map(str::to_owned).collect())
 }
 
-/// A pseudo-terminal that passes every byte on as it is: our end, and its.
+/// A pseudo-terminal that passes every byte on unchanged: our end, and eslogger's.
 fn raw_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
     let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-    // If eslogger inherited this end, too, the terminal wouldn't close with us.
+    // If eslogger inherited this end as well, the terminal wouldn't close when we end.
     rustix::io::fcntl_setfd(&ours, FdFlags::CLOEXEC)?;
     rustix::pty::grantpt(&ours)?;
     rustix::pty::unlockpt(&ours)?;
@@ -306,7 +307,7 @@ fn end(child: &Mutex<Child>) -> Option<ExitStatus> {
     loop {
         match (child.try_wait(), pid) {
             (Ok(Some(status)), _) => return Some(status),
-            // It has not been waited for, so that the number is still its own.
+            // It has not been waited for, so the pid is still its own.
             (Ok(None), Some(pid)) if asked.elapsed() < PATIENCE => {
                 if !is_asked {
                     is_asked = true;
@@ -322,7 +323,7 @@ fn end(child: &Mutex<Child>) -> Option<ExitStatus> {
     }
 }
 
-/// How a process ended, in words.
+/// A description of how a process ended.
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
@@ -334,7 +335,7 @@ fn how(status: ExitStatus) -> String {
     }
 }
 
-/// Passes on what eslogger says on standard error, except that it was refused, which is returned.
+/// Passes on eslogger's standard error, except for a refusal, which is returned.
 fn pass_on(errors: ChildStderr) -> Option<Refusal> {
     let mut refusal = None;
     for line in BufReader::new(errors).split(b'\n').map_while(Result::ok) {
@@ -352,7 +353,7 @@ fn pass_on(errors: ChildStderr) -> Option<Refusal> {
     refusal
 }
 
-/// Lines that nobody has taken yet.
+/// Lines that have not been taken yet.
 #[derive(Default)]
 struct Waiting {
     state: Mutex<State>,
@@ -363,12 +364,12 @@ struct Waiting {
 struct State {
     blocks: VecDeque<Vec<u8>>,
     size: usize,
-    /// Nothing more will come.
+    /// True if nothing more will come.
     is_over: bool,
 }
 
 impl Waiting {
-    /// Takes the lines out of `lines`, and waits only where memory is short.
+    /// Takes the lines out of `lines`, and waits only if memory is short.
     fn push(&self, lines: &mut Vec<u8>) {
         let state = lock(&self.state);
         let is_full = |state: &mut State| state.size > MAX_WAITING;
@@ -384,7 +385,7 @@ impl Waiting {
         self.changed.notify_all();
     }
 
-    /// What has waited longest; nothing at the end.
+    /// Takes the lines that have waited longest; nothing at the end.
     fn take(&self) -> Vec<u8> {
         let state = lock(&self.state);
         let is_empty = |state: &mut State| state.blocks.is_empty() && !state.is_over;
@@ -404,7 +405,7 @@ impl Waiting {
     }
 }
 
-/// Reads what eslogger writes, as soon as it does, until it has ended.
+/// Reads eslogger's output as soon as it is written, until eslogger has ended.
 fn read(mut terminal: File, waiting: &Waiting, is_stopped: &AtomicBool) {
     let mut buffer = vec![0; BLOCK];
     let mut lines = Vec::new();
@@ -421,7 +422,7 @@ fn read(mut terminal: File, waiting: &Waiting, is_stopped: &AtomicBool) {
                 lines.extend_from_slice(&read[whole..]);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // It has closed its end.
+            // eslogger has closed its end.
             Err(_) => break,
         }
     }
@@ -430,14 +431,14 @@ fn read(mut terminal: File, waiting: &Waiting, is_stopped: &AtomicBool) {
     while !stopped() && ended.elapsed() < GRACE {
         thread::sleep(LOOK_EVERY);
     }
-    // A line that it was writing when we ended it is no damage.
+    // A line that it was still writing when we ended it is not damage.
     if !stopped() && !lines.is_empty() {
         waiting.push(&mut lines);
     }
     waiting.end();
 }
 
-/// The lines as something to read.
+/// The waiting lines as a reader.
 struct Lines {
     waiting: Arc<Waiting>,
     block: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Where events come from. A source knows what is asked of it and no formats: it gives [`crate::model::event::Event`]s.
+//! The sources of events. A source knows the demands on it, but no formats: it gives [`crate::model::event::Event`]s.
 
 #[cfg(target_os = "macos")]
 pub mod command;

@@ -1,8 +1,8 @@
-//! The queue between macOS's thread and the one that prints.
+//! The queue between macOS's thread and the thread that prints.
 //!
-//! It is taken over as a whole, so that a lock is taken rarely by the side that is slower, and whoever waits
-//! for room is woken once for much room: a channel that passes one message at a time costs a switch of
-//! threads for each of them when it is full.
+//! Its contents are taken as a whole, so that the slower side rarely takes the lock, and a thread that waits for room
+//! is woken only once, for a lot of room. A channel that passes one message at a time costs a thread switch for each of
+//! them when it is full.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +24,7 @@ struct State<T, S> {
 }
 
 impl<T, S> Queue<T, S> {
-    /// A queue for so many items; `shared` is what both sides know besides.
+    /// Creates a queue for this many items; `shared` is further state that both sides use.
     pub fn new(capacity: usize, shared: S) -> Self {
         Queue {
             state: Mutex::new(State {
@@ -39,12 +39,12 @@ impl<T, S> Queue<T, S> {
         }
     }
 
-    /// What both sides know.
+    /// Calls `f` with the shared state.
     pub fn with<R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
         f(&mut self.lock().shared)
     }
 
-    /// Changes what both sides know, and puts in what comes of it. Waits while the queue is full.
+    /// Changes the shared state, and adds the resulting item, if any. Waits while the queue is full.
     pub fn push(&self, item: impl FnOnce(&mut S) -> Option<T>) {
         let mut state = self.lock();
         let Some(item) = item(&mut state.shared) else {
@@ -63,7 +63,7 @@ impl<T, S> Queue<T, S> {
         }
     }
 
-    /// Puts in what mustn't wait.
+    /// Adds an item that mustn't wait.
     pub fn push_at_once(&self, item: T) {
         let mut state = self.lock();
         state.items.push(item);
@@ -73,7 +73,7 @@ impl<T, S> Queue<T, S> {
         }
     }
 
-    /// Takes over all that is there into `items`, which is empty; returns whether there was anything.
+    /// Takes everything in the queue into `items`, which is empty; returns true if there was anything.
     pub fn poll(&self, items: &mut Vec<T>) -> bool {
         let mut state = self.lock();
         if state.items.is_empty() {
@@ -85,7 +85,7 @@ impl<T, S> Queue<T, S> {
         true
     }
 
-    /// Waits until there is something.
+    /// Waits until the queue isn't empty.
     pub fn wait(&self) {
         let mut state = self.lock();
         while state.items.is_empty() {
@@ -95,7 +95,7 @@ impl<T, S> Queue<T, S> {
         state.is_awaited = false;
     }
 
-    /// Lets nobody wait for room any more: what is pushed from now on is dropped.
+    /// Ends all waiting for room: items that are pushed from now on are dropped.
     pub fn close(&self) {
         self.lock().is_closed = true;
         self.taken.notify_all();

@@ -1,10 +1,10 @@
-//! Why macOS refuses a live trace, and what to do about it: the same words whichever source it refused.
+//! The reasons why macOS refuses a live trace, and what to do about them: the same words for every source.
 
 use std::borrow::Cow;
 
 use crate::exit::Exit;
 
-/// Why macOS refuses a live trace.
+/// The reason why macOS refuses a live trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The program doesn't run as root.
@@ -24,7 +24,7 @@ pub enum Refusal {
 /// The surroundings of the program, as far as advice depends on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// The app that macOS asks for the permissions of this process.
+    /// The app whose permissions macOS checks for this process.
     pub app: Option<String>,
     /// True if it runs in a login over SSH.
     pub ssh: bool,
@@ -32,7 +32,7 @@ pub struct Surroundings {
     pub tmux: bool,
 }
 
-/// eslogger's names for what `es_new_client` returns (`es_new_client_result_t`, `<EndpointSecurity/ESTypes.h>`).
+/// eslogger's names for the results of `es_new_client` (`es_new_client_result_t`, `<EndpointSecurity/ESTypes.h>`).
 const NAMES: [(&str, Refusal); 4] = [
     (
         "ES_NEW_CLIENT_RESULT_ERR_NOT_ENTITLED",
@@ -53,7 +53,7 @@ const NAMES: [(&str, Refusal); 4] = [
 ];
 
 impl Refusal {
-    /// The refusal that a result of `es_new_client` other than success means.
+    /// The refusal that corresponds to a result of `es_new_client` other than success.
     pub fn of_new_client(result: u32) -> Refusal {
         match result {
             3 => Refusal::NotEntitled,
@@ -66,13 +66,13 @@ impl Refusal {
         }
     }
 
-    /// The refusal that a line of eslogger's standard error reports, if it does.
+    /// The refusal that a line of eslogger's standard error reports, if any.
     pub fn said(text: &str) -> Option<Refusal> {
         let said = |(name, _): &&(&str, Refusal)| text.contains(name);
         NAMES.iter().find(said).map(|(_, refusal)| refusal.clone())
     }
 
-    /// The exit status of a program that met it.
+    /// The exit status for this refusal.
     pub fn exit(&self) -> Exit {
         match self {
             Refusal::NoEvents | Refusal::Other(_) => Exit::Failed,
@@ -80,13 +80,13 @@ impl Refusal {
         }
     }
 
-    /// Returns true if eslogger can work where this program got this refusal. `entitled` says whether this program is
-    /// entitled, if that is known.
+    /// Returns true if eslogger can work although this program got this refusal. `entitled` is true if this program is
+    /// entitled, None if that isn't known.
     #[cfg(any(target_os = "macos", test))]
     pub fn leaves_eslogger(&self, entitled: Option<bool>) -> bool {
         match self {
             Refusal::NotEntitled | Refusal::Other(_) => true,
-            // An entitled program lacks what eslogger would lack, too.
+            // What an entitled program lacks, eslogger would lack, too.
             Refusal::NotPermitted | Refusal::NotPrivileged => entitled == Some(false),
             Refusal::TooManyClients | Refusal::NoEvents => false,
         }

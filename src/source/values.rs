@@ -1,4 +1,4 @@
-//! Values by the rows of the catalogue, the same for every source.
+//! Values made according to the rows of the catalogue, the same for every source.
 
 use crate::model::catalogue::{Kind, Member, Row};
 use crate::model::event::{Decision, Field, NOTIFY, Text, Value};
@@ -17,8 +17,8 @@ pub fn integer<'m>(kind: &'static Kind, number: i128) -> Value<'m> {
     }
 }
 
-/// Appends what is shown of a message's action: its type where the message isn't on something that has been done, and
-/// what was decided where the operation wasn't fully allowed.
+/// Appends the fields that show a message's action: its type unless the message reports something that has been done,
+/// and the decision unless the operation was fully allowed.
 pub fn push_action(
     fields: &mut Vec<Field<'_>>,
     row: Option<&'static Row>,
@@ -52,7 +52,7 @@ pub fn push_action(
     }
 }
 
-/// Names the members of a structure whose names depend on another of its members.
+/// Names the values of a structure whose names depend on another of its members.
 pub fn name_by_siblings(members: &'static [Member], fields: &mut [Field<'_>]) {
     for member in members {
         match member.kind {

@@ -1,4 +1,4 @@
-//! What events are counted by, and what a table of it shows.
+//! The attributes that events are counted by, and the columns of a table for each.
 
 use clap::ValueEnum;
 
@@ -6,7 +6,7 @@ use super::super::columns::Column;
 use super::super::words::{class_of, event_name};
 use crate::order::fact::{Asks, Fact, Part};
 
-/// What events are counted by.
+/// The attribute that events are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
     /// Each event
@@ -28,7 +28,7 @@ pub enum By {
 }
 
 impl By {
-    /// Gives each name by which an event is counted, once. The process stands at `place`.
+    /// Calls `each` once with each name by which an event is counted. The process is at `place`.
     pub(super) fn names(self, fact: &Fact<'_>, place: Option<usize>, each: &mut dyn FnMut(&[u8])) {
         match self {
             By::Event => each(&event_name(&fact.event)),
@@ -58,7 +58,7 @@ impl By {
         }
     }
 
-    /// The parts of facts in which the names are.
+    /// The parts of facts that contain the names.
     pub(super) fn asks(self) -> Asks {
         match self {
             By::Program | By::Team => Asks::IMAGE,
@@ -68,7 +68,7 @@ impl By {
         }
     }
 
-    /// Returns true if a process that fails is counted with its name.
+    /// Returns true if a process that fails is counted for its name.
     pub(super) fn counts_failed(self) -> bool {
         self.columns().contains(&Cell::Failed)
     }
@@ -93,7 +93,7 @@ impl By {
         }
     }
 
-    /// What stands above the names in text.
+    /// The head of the names in text.
     pub(super) fn head(self) -> &'static str {
         match self {
             By::Event => "EVENT",
@@ -107,7 +107,7 @@ impl By {
         }
     }
 
-    /// What one of them is called, as in the keys of JSON.
+    /// The singular, which is also the key in JSON.
     pub(super) fn one(self) -> &'static str {
         match self {
             By::Event => "event",
@@ -121,7 +121,7 @@ impl By {
         }
     }
 
-    /// What many of them are called.
+    /// The plural.
     pub(super) fn many(self) -> &'static str {
         match self {
             By::Event => "types of events",
@@ -136,7 +136,7 @@ impl By {
     }
 }
 
-/// What the rows are sorted by.
+/// The order of the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SortBy {
     /// Most events first
@@ -154,7 +154,7 @@ pub enum SortBy {
     Name,
 }
 
-/// Gives each of the names once.
+/// Calls `each` once with each of the names.
 fn each_once<'n, N>(names: &N, each: &mut dyn FnMut(&[u8]))
 where
     N: Iterator<Item = &'n [u8]> + Clone,
@@ -175,7 +175,7 @@ pub(super) fn folder(path: &[u8]) -> &[u8] {
     }
 }
 
-/// What a column shows.
+/// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cell {
     Events,

@@ -1,4 +1,4 @@
-//! How many processes began and ended in a trace, and how.
+//! The number of processes that began and ended in a trace, by how they ended.
 
 use super::super::figures::counted;
 use super::super::processes::Processes;
@@ -6,7 +6,7 @@ use super::Met;
 use crate::model::wait::Wait;
 use crate::order::loss::Count;
 
-/// How processes began and ended.
+/// The numbers of processes that began and ended.
 #[derive(Default)]
 pub(super) struct Lives {
     pub(super) seen: u64,
@@ -38,7 +38,7 @@ impl Lives {
         lives
     }
 
-    /// `61 processes started, 61 ended: 42 with 0, 14 with another status, 5 by a signal`; None where there were none.
+    /// `61 processes started, 61 ended: 42 with 0, 14 with another status, 5 by a signal`; None if there were none.
     pub(super) fn line(&self) -> Option<String> {
         if self.started + self.ended == 0 {
             return None;

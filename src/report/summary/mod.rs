@@ -1,4 +1,4 @@
-//! `-c`, `-C`: how many events there were, by event, by program, by file and by what else is asked for.
+//! `-c`, `-C`: the numbers of events, by event, by program, by file and by whatever else is requested.
 
 mod by;
 mod lives;
@@ -24,33 +24,33 @@ use table::{Ids, Row, Table};
 use by::Cell;
 pub use by::{By, SortBy};
 
-/// What a summary shows.
+/// The options of a summary.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The tables, in their order.
     pub by: Vec<By>,
-    /// What their rows are sorted by.
+    /// The order of their rows.
     pub sort_by: SortBy,
-    /// How many rows each has at most. None: all.
+    /// The maximum number of rows in each. None: all.
     pub top: Option<usize>,
     /// True if the events are shown, too.
     pub with_events: bool,
 }
 
-/// How many pairs of a process and a name are remembered before those of processes that have ended are forgotten.
+/// The number of pairs of a process and a name that are remembered before those of ended processes are forgotten.
 const MAX_PAIRS: usize = 1 << 19;
 
-/// How many types of events are counted by file; those that come later are counted together.
+/// The number of types of events that are counted by file; later ones are counted together.
 const MAX_KINDS: usize = 1000;
 
-/// Stands for those that are counted together. No row has this id: it is the last that is given.
+/// The id for types that are counted together. No row has it: it is the last one to be assigned.
 const OTHERS: u32 = u32::MAX;
 
-/// The names that a process had to do with, by the ids of their rows.
+/// The names that a process was counted with, by the ids of their rows.
 #[derive(Debug, Default)]
 struct Met {
     ids: HashSet<u32>,
-    /// Where the row of its program was last.
+    /// The place where the row of its program was last.
     program: u32,
     /// True if they have been forgotten, because the process ended long ago.
     is_forgotten: bool,
@@ -64,24 +64,24 @@ pub struct Summary {
     look: Look,
     processes: Processes<Met>,
     ended: VecDeque<usize>,
-    /// How many pairs of a process and a name are remembered, and how many may be.
+    /// The number of remembered pairs of a process and a name; `max_pairs` is the limit.
     pairs: usize,
     max_pairs: usize,
     events: u64,
     times: Times,
     ids: Ids,
     by_event: Table,
-    /// Where the rows of events were last, by their places in the catalogue.
+    /// The places where the rows of events were last, by their places in the catalogue.
     known: [u32; COUNT],
     tables: Vec<(By, Table)>,
 }
 
 impl Summary {
-    /// A summary of nothing yet.
+    /// Creates an empty summary.
     pub fn new(options: Options, look: Look) -> Summary {
         let mut kept: Vec<By> = options.by.clone();
         if kept.contains(&By::Folder) && !kept.contains(&By::File) {
-            // The files of a folder are counted there.
+            // The files of a folder are counted in that table.
             kept.push(By::File);
         }
         kept.retain(|by| *by != By::Event);
@@ -156,7 +156,7 @@ impl Summary {
         self.keep_bounds();
     }
 
-    /// Takes note of the end of a process.
+    /// Notes the end of a process.
     fn exit(&mut self, fact: &Fact<'_>, place: usize) {
         let Some(process) = self.processes.get_mut(place) else {
             return;
@@ -172,7 +172,7 @@ impl Summary {
         for (by, table) in &mut self.tables {
             if by.counts_failed() {
                 by.names(fact, Some(place), &mut |name| {
-                    // Of what it did by this name nothing may have been shown.
+                    // Possibly nothing that it did with this name was shown.
                     if let Some(row) = table.known(name).filter(|row| met.contains(&row.id)) {
                         row.failed += 1;
                     }
@@ -181,7 +181,7 @@ impl Summary {
         }
     }
 
-    /// Folds names together and forgets what ended processes met, where there is too much of it.
+    /// Folds names together and forgets the names of ended processes, if there are too many.
     fn keep_bounds(&mut self) {
         let tables = self.tables.iter_mut().map(|(_, table)| table);
         for table in tables.chain([&mut self.by_event]) {
@@ -292,7 +292,7 @@ mod tests {
         Summary::new(options, look)
     }
 
-    /// Lets a summary look at a process that opens a file or, without one, exits.
+    /// Shows the summary a process that opens a file or, without one, exits.
     fn see(summary: &mut Summary, pid: u32, path: Option<&str>) {
         let event = path.map_or_else(
             || r#"{"exit":{"stat":0}}"#.to_owned(),
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(summary.pairs, 4);
         see(&mut summary, 2, Some("/a"));
         assert_eq!(summary.pairs, 2);
-        // Then it isn't counted any more.
+        // After that it isn't counted any more.
         see(&mut summary, 1, Some("/c"));
         see(&mut summary, 2, Some("/a"));
         assert_eq!(
@@ -349,7 +349,7 @@ mod tests {
                 (b"/c".to_vec(), 1, 0)
             ]
         );
-        // Those that live are remembered whatever there is.
+        // Running processes are always remembered.
         see(&mut summary, 2, Some("/b"));
         see(&mut summary, 2, Some("/c"));
         see(&mut summary, 2, Some("/d"));

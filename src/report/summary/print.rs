@@ -23,10 +23,10 @@ use crate::order::loss::{Count, Missing};
 use crate::text::clock::Clock;
 use crate::text::json::Writer;
 
-/// How many events a row of files names.
+/// The number of events that a row of files names.
 const NAMED: usize = 3;
 
-/// A summary as it is at one time, on a page.
+/// A summary at one time, on a page.
 pub(super) struct View<'s> {
     summary: &'s Summary,
     lives: Lives,
@@ -38,16 +38,16 @@ pub(super) struct View<'s> {
 /// A row of a table.
 struct Line<'s> {
     row: &'s Row,
-    /// Where the names are processes, the process and its command.
+    /// The process and its command, if the names are processes.
     process: Option<Box<(&'s Process<Met>, String)>>,
 }
 
 /// The rows of a table that are shown, in their order.
 struct Top<'s> {
     lines: Vec<Line<'s>>,
-    /// How many names there are besides.
+    /// The number of further names.
     more: u64,
-    /// How many events those have.
+    /// The number of their events.
     more_events: u64,
 }
 
@@ -111,13 +111,13 @@ impl<'s> View<'s> {
         parts.join(", ") + "; " + &missing_of(missing)
     }
 
-    /// How many types of events there were.
+    /// The number of types of events.
     fn types(&self) -> u64 {
         let by_event = &self.summary.by_event;
         by_event.rows().len() as u64 + by_event.folded().names
     }
 
-    /// Says that a table is not complete.
+    /// Returns a note that a table is not complete, if it isn't.
     fn fold_note(&self, by: By) -> Option<String> {
         let folded = self.summary.table(by)?.folded();
         (folded.names > 0).then(|| {
@@ -130,7 +130,7 @@ impl<'s> View<'s> {
         })
     }
 
-    /// The first rows of a table, as many as are asked for.
+    /// The first rows of a table, as many as requested.
     fn top(&self, by: By) -> Option<Top<'s>> {
         let table = self.summary.table(by)?;
         let process = |name: &[u8]| {
@@ -163,7 +163,7 @@ impl<'s> View<'s> {
         (!top.lines.is_empty()).then_some(top)
     }
 
-    /// How many files lie directly in each folder.
+    /// The number of files directly in each folder.
     fn files(&self) -> HashMap<&'s [u8], u64> {
         let mut files = HashMap::new();
         if let Some(table) = self.summary.table(By::File) {
@@ -232,7 +232,7 @@ impl<'s> View<'s> {
         }
     }
 
-    /// The name of a row in so much room, of a file with its events.
+    /// The name of a row, cut to fit the room. A file is followed by its events.
     fn name(&self, by: By, line: &Line<'_>, room: Option<usize>) -> String {
         let name = match (line.process.as_deref(), by) {
             (Some((_, command)), _) => command.clone(),
@@ -244,7 +244,7 @@ impl<'s> View<'s> {
         };
         match by {
             By::File => {
-                // Two events stay; a third is named where there is room for it.
+                // Two events always stay; a third is named if there is room for it.
                 let mut events = self.events(by, &line.row.counts, NAMED);
                 if cells(&name) + cells(&events) > room {
                     events = self.events(by, &line.row.counts, NAMED - 1);
@@ -273,7 +273,7 @@ impl<'s> View<'s> {
         format!("  [{}]", parts.join(", "))
     }
 
-    /// How many of each event, the most first.
+    /// The number of each event, the largest first.
     fn events_of(&self, counts: &Counts) -> Vec<(&str, u64)> {
         let name = |id| self.events.get(&id).map_or(CUT, String::as_str);
         let mut all: Vec<_> = counts.iter().map(|(id, count)| (name(id), count)).collect();
@@ -387,7 +387,7 @@ impl<'s> View<'s> {
 /// Makes the cells of rows.
 struct Cells<'s, 'c> {
     files: HashMap<&'s [u8], u64>,
-    /// How many events there are in all.
+    /// The total number of events.
     events: u64,
     with_dates: bool,
     clock: &'c mut Clock,
@@ -398,7 +398,7 @@ impl Cells<'_, '_> {
         kinds.iter().map(|kind| self.cell(*kind, line)).collect()
     }
 
-    /// The cells of what isn't shown one by one, which has so many events.
+    /// The cells for the rest that isn't shown one by one, with its number of events.
     fn of_more(&self, kinds: &[Cell], events: u64) -> Vec<String> {
         let cell = |kind: &Cell| match kind {
             Cell::Events if kinds.contains(&Cell::Percent) => Count(events).to_string(),

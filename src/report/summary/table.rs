@@ -1,4 +1,4 @@
-//! Counters by name, as many as memory is meant for.
+//! Counters by name, as many as fit into a limited memory.
 
 use std::cmp::Reverse;
 use std::hash::BuildHasher as _;
@@ -8,25 +8,25 @@ use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use super::super::counts::{Counts, Times};
 use crate::model::event::Timestamp;
 
-/// How many names a table counts one by one. Beyond that the rarest are folded together.
+/// The number of names that a table counts one by one. Beyond that, the rarest are folded together.
 pub const LIMIT: usize = 100_000;
 
-/// What is counted of a name.
+/// The counts for a name.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The name.
     pub name: Box<[u8]>,
     /// Stands for the name; unique among the rows of all tables that share a [`Ids`].
     pub id: u32,
-    /// The processes that its events are of.
+    /// The number of processes with its events.
     pub processes: u32,
-    /// The processes that failed.
+    /// The number of these processes that failed.
     pub failed: u32,
-    /// Its events.
+    /// The number of its events.
     pub events: u64,
-    /// When they happened, where that is asked for.
+    /// The times of its events, if requested.
     times: Option<Box<Times>>,
-    /// How many of each event, where that is asked for.
+    /// The number of each event, if requested.
     pub counts: Counts,
 }
 
@@ -43,37 +43,37 @@ impl Row {
         }
     }
 
-    /// Takes the time of another event in.
+    /// Includes the time of another event.
     pub fn add_time(&mut self, time: Option<Timestamp>) {
         self.times.get_or_insert_default().add(time);
     }
 
-    /// When its events happened, where that was asked for.
+    /// The times of its events, if requested.
     pub fn times(&self) -> Times {
         self.times.as_deref().copied().unwrap_or_default()
     }
 }
 
-/// Gives rows their ids.
+/// Assigns ids to rows.
 #[derive(Debug, Default)]
 pub struct Ids(u32);
 
 impl Ids {
     fn next(&mut self) -> u32 {
-        // After four billion names one may be taken for another of long ago, and one process too few be counted.
+        // After four billion names, one may be mistaken for a much earlier one, and one process too few be counted.
         self.0 = self.0.wrapping_add(1);
         self.0
     }
 }
 
-/// What was folded together.
+/// The counts for the names that were folded together.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Folded {
-    /// The number of names, one that came again after it was folded counted each time.
+    /// The number of names. A name that came again after it was folded counts each time.
     pub names: u64,
     /// Their events.
     pub events: u64,
-    /// By how many events the count of a name can be too low, because it was folded before.
+    /// The number of events by which the count of a name can be too low, because it was folded before.
     pub error: u64,
 }
 
@@ -88,7 +88,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The row of a name. Who comes again with the same name brings the `hint` that was left for it, and saves the search.
+    /// The row of a name. A caller that passes the `hint` from the last time for the same name saves the search.
     pub fn row(&mut self, name: &[u8], hint: &mut u32, ids: &mut Ids) -> &mut Row {
         let is_it = |rows: &[Row], place: u32| {
             let row = rows.get(place as usize);
@@ -122,7 +122,7 @@ impl Table {
         self.rows.len() > LIMIT
     }
 
-    /// Folds the rarest quarter of the names together, the newest first where they are equally rare, and returns their
+    /// Folds the rarest quarter of the names together, the newest first if they are equally rare, and returns their
     /// ids.
     pub fn fold(&mut self) -> HashSet<u32> {
         let rarity = |row: &Row| (row.events, Reverse(row.id));
@@ -150,12 +150,12 @@ impl Table {
         ids
     }
 
-    /// What was folded together.
+    /// The counts for the names that were folded together.
     pub fn folded(&self) -> Folded {
         self.folded
     }
 
-    /// The rows, in no order.
+    /// The rows, in no particular order.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
@@ -171,7 +171,7 @@ mod tests {
         let (mut total, mut hint) = (0, 0);
         for number in 0..3 * LIMIT {
             let name = number.to_string();
-            // Every tenth comes again and again.
+            // Every tenth name comes again and again.
             for _ in 0..if number % 10 == 0 { 3 } else { 1 } {
                 table.row(name.as_bytes(), &mut 0, &mut ids).events += 1;
                 total += 1;
@@ -192,7 +192,7 @@ mod tests {
             table.rows().len() as u64 + folded.names,
             3 * LIMIT as u64 + 1
         );
-        // What is frequent stays, and those that are left are counted to the last.
+        // Frequent names stay, and their counts are exact.
         assert_eq!(
             table.known(b"often").map(|row| row.events),
             Some(3 * LIMIT as u64)

@@ -1,4 +1,4 @@
-//! `--tree`: the processes, each under the one that started it, and what they did.
+//! `--tree`: the processes, each below the one that started it, and what they did.
 
 mod places;
 mod print;
@@ -18,7 +18,7 @@ use crate::order::stage::{Stage, Verdict};
 use places::Rows;
 use print::View;
 
-/// What the events of a process are counted by.
+/// The attribute that the events of a process are counted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CountBy {
     /// The first class of each
@@ -28,7 +28,7 @@ pub enum CountBy {
     Events,
 }
 
-/// Under what a process stands.
+/// The process that another one is shown below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum NestBy {
     /// The process that forked it
@@ -38,14 +38,14 @@ pub enum NestBy {
     Launched,
 }
 
-/// How many names events are counted by; those beyond are counted together.
+/// The number of names that events are counted by; the rest are counted together.
 const MAX_KINDS: usize = 1000;
 
-/// What is counted of a process.
+/// The counts for a process.
 #[derive(Debug, Default)]
 struct Counted {
     events: u64,
-    /// Without its own fork, exec and exit, which its row shows otherwise.
+    /// The counts without its own fork, exec and exit, which its row shows otherwise.
     counts: Counts,
 }
 
@@ -57,7 +57,7 @@ pub struct Tree {
     look: Look,
     processes: Processes<Counted>,
     times: Times,
-    /// When the first event was.
+    /// The time of the first event.
     begin: Option<Timestamp>,
     has_shown: bool,
     kinds: Vec<String>,
@@ -65,7 +65,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// A tree of nothing yet. With `with_events`, the events are shown, too.
+    /// Creates an empty tree. If `with_events`, the events are shown, too.
     pub fn new(count_by: CountBy, nest_by: NestBy, with_events: bool, look: Look) -> Tree {
         Tree {
             count_by,
@@ -81,7 +81,7 @@ impl Tree {
         }
     }
 
-    /// The number of what an event is counted as.
+    /// The number of the kind that an event is counted as.
     fn kind(&mut self, event: &EventType<'_>) -> u32 {
         let name = match self.count_by {
             CountBy::Classes => class_of(event).as_bytes().into(),

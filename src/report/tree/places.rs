@@ -1,4 +1,4 @@
-//! Where the processes stand in a tree.
+//! The places of processes in a tree.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,21 @@ use super::{Counted, NestBy};
 /// The processes that have a row, in the order of the rows.
 pub(super) struct Rows(pub(super) Vec<Place>);
 
-/// Where a process stands in the tree.
+/// The place of a process in the tree.
 pub(super) struct Place {
-    /// The place of the process among all of them.
+    /// The index of the process among all processes.
     pub(super) process: usize,
-    /// How many stand above it.
+    /// The number of processes above it.
     pub(super) depth: usize,
     /// True if no other process with the same parent follows.
     pub(super) is_last: bool,
 }
 
 impl Rows {
-    /// Finds the places of all that have one.
+    /// Finds the places of all processes that have one.
     pub(super) fn of(processes: &Processes<Counted>, nest_by: NestBy) -> Rows {
         let parents = parents(processes, nest_by);
-        // A process is shown where it was seen, or one below it.
+        // A process is shown if it was seen, or if one below it was.
         let mut is_shown = vec![false; parents.len()];
         for (place, process) in processes.iter().enumerate() {
             let mut next = process.is_seen.then_some(place);
@@ -59,7 +59,7 @@ impl Rows {
     }
 }
 
-/// The process that each stands under.
+/// The parent that each process is shown below.
 fn parents(processes: &Processes<Counted>, nest_by: NestBy) -> Vec<Option<usize>> {
     let mut of_pid: HashMap<i32, Vec<usize>> = HashMap::new();
     for (place, process) in processes.iter().enumerate() {
@@ -101,7 +101,7 @@ pub(super) fn is_launched<T>(process: &Process<T>) -> bool {
     process.ppid == Some(1)
 }
 
-/// Takes the parent from one process of every circle: what a recording says need not be possible.
+/// Removes the parent of one process in every cycle: a recording may claim the impossible.
 fn open_circles(parents: &mut [Option<usize>]) {
     let mut walk_of = vec![0_usize; parents.len()];
     for start in 0..parents.len() {

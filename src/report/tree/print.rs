@@ -15,16 +15,17 @@ use crate::order::loss::Count;
 use crate::text::clock::Clock;
 use crate::text::json::Writer;
 
-/// Times before 2001 are those of a clock that wasn't set yet: the process was started by the boot.
+/// Times before 2001 come from a clock that wasn't set yet: the process was started during boot.
 const CLOCK_IS_SET: i64 = 978_307_200;
 
-/// How many levels are drawn: what is deeper stands at the last of them. A chain of forks may be as long as it likes.
+/// The number of levels that are drawn: deeper processes are drawn at the last of them. A chain of forks may have any
+/// length.
 const MAX_LEVELS: usize = 100;
 
-/// How many cells of a command must be left, or its brackets go.
+/// The number of cells that must be left for a command; otherwise its brackets are dropped.
 const LEFT_OF_COMMAND: usize = 8;
 
-/// A tree as it is at one time, on a page.
+/// A tree at one time, on a page.
 pub(super) struct View<'t> {
     tree: &'t Tree,
     page: Page,
@@ -133,7 +134,7 @@ impl View<'_> {
         }
     }
 
-    /// What stands before the command.
+    /// The texts before the command.
     fn texts(&self, process: &Process<Counted>, day: &str, clock: &mut Clock) -> [String; 6] {
         [
             process.pid.to_string(),
@@ -147,7 +148,7 @@ impl View<'_> {
         ]
     }
 
-    /// How long a process ran, from its fork or else its start to its end or else the last event.
+    /// The time for which a process ran, from its fork or its start, to its end or the last event.
     fn time(&self, process: &Process<Counted>) -> String {
         let start = process.forked.or(process.started());
         let start = start.filter(|start| start.seconds >= CLOCK_IS_SET);
@@ -156,16 +157,16 @@ impl View<'_> {
             None => self.tree.times.last(),
         };
         let nanos = start.zip(end).map(|(start, end)| nanos_between(start, end));
-        // Clocks that were set back leave no time to show.
+        // If the clock was set back, there is no time to show.
         nanos
             .filter(|nanos| *nanos >= 0)
             .map_or_else(String::new, |nanos| Span(nanos).to_string())
     }
 
-    /// The command and the brackets after it, in so much room.
+    /// The command and the brackets after it, cut to fit the room.
     fn command(&self, process: &Process<Counted>, room: Option<usize>) -> (String, String) {
         let mut brackets = self.brackets(process);
-        // Others have the label in their environment by inheritance.
+        // Other processes have the label in their environment by inheritance.
         let job = process.job.as_ref().filter(|_| is_launched(process));
         let job = job.map_or_else(String::new, |job| format!(" [{}]", shown(job)));
         let whole = process.command(false) + &job;
@@ -209,7 +210,7 @@ impl View<'_> {
         format!("[{}]", parts.join(", "))
     }
 
-    /// How many of each kind, the most first.
+    /// The number of each kind, the largest first.
     fn kinds_of(&self, process: &Process<Counted>) -> Vec<(&str, u64)> {
         let name = |kind| {
             let kind = usize::try_from(kind).ok();
@@ -252,7 +253,7 @@ impl View<'_> {
     }
 }
 
-/// When a process started: `boot`, `09:00:02`, or on another day `Mar 13`.
+/// The time at which a process started: `boot`, `09:00:02`, or on another day `Mar 13`.
 fn started(time: Option<Timestamp>, day: &str, clock: &mut Clock) -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -288,7 +289,7 @@ fn started(time: Option<Timestamp>, day: &str, clock: &mut Clock) -> String {
 /// The lines that lead from a process to those below it.
 #[derive(Default)]
 struct Guides {
-    /// Of each level that is drawn, true if another process follows at it.
+    /// For each level that is drawn, true if another process follows at it.
     goes_on: Vec<bool>,
     depth: usize,
 }
@@ -302,7 +303,7 @@ impl Guides {
         }
     }
 
-    /// `│  │  └─ `; where there is little room, the last levels only.
+    /// `│  │  └─ `; if there is little room, only the last levels.
     fn text(&self, room: Option<usize>) -> String {
         // The roots stand side by side at the margin, without a line between them.
         let levels = self.goes_on.get(1..).unwrap_or_default();

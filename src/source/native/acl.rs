@@ -13,15 +13,15 @@ unsafe extern "C" {
     fn acl_free(object: *mut c_void) -> c_int;
 }
 
-/// The text of an ACL in a message, as `acl_to_text(3)` writes it; None where that fails.
+/// The text of an ACL in a message, as `acl_to_text(3)` writes it; None if that fails.
 ///
-/// The functions of `<sys/acl.h>` may change an ACL, and that of a message can't be changed: ESMessage.h says
-/// to copy it by `acl_copy_ext(3)` and `acl_copy_int(3)`.
+/// The functions of `<sys/acl.h>` may change an ACL, but the one in a message must not be changed: ESMessage.h says to
+/// copy it by `acl_copy_ext(3)` and `acl_copy_int(3)`.
 pub fn text(acl: acl_t) -> Option<Vec<u8>> {
-    // SAFETY: the ACL is one of a message, which these two functions may be called with.
+    // SAFETY: the ACL belongs to a message, and these two functions may be called with such an ACL.
     let size = unsafe { acl_size(acl) };
     let mut external = vec![0_u8; usize::try_from(size).ok()?];
-    // SAFETY: as before; the buffer is as large as is said.
+    // SAFETY: as before; the buffer has the given size.
     if unsafe { acl_copy_ext(external.as_mut_ptr().cast(), acl, size) } < 0 {
         return None;
     }
@@ -37,7 +37,7 @@ pub fn text(acl: acl_t) -> Option<Vec<u8>> {
         // SAFETY: the text has that length.
         unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length.unsigned_abs()) }.to_vec()
     });
-    // SAFETY: both are ours, and not used any more. acl_free(3) takes NULL, too.
+    // SAFETY: both belong to us, and are not used any more. acl_free(3) accepts NULL, too.
     unsafe {
         acl_free(text.cast());
         acl_free(copy.cast());

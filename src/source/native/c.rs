@@ -1,8 +1,8 @@
-//! The C interface: what endpoint-sec-sys declares of it, what it doesn't yet, and how a member of a C
-//! structure is got.
+//! The C interface: the declarations of endpoint-sec-sys, those that it doesn't have yet, and the way in which a member
+//! of a C structure is read.
 //!
-//! The rows of the catalogue name the members; [`getter!`] makes a function of each, checked by the compiler
-//! against the C structure. What it gives is [`Raw`]: what a member holds, by its C type.
+//! The rows of the catalogue name the members. [`getter!`] makes a function from each, which the compiler checks
+//! against the C structure. The function returns a [`Raw`]: the value of a member, by its C type.
 
 #![allow(
     missing_docs,
@@ -34,7 +34,7 @@ pub enum Raw<'m> {
     Int(i128),
     /// `es_string_token_t`, or an array of `char`.
     Text(&'m [u8]),
-    /// Bytes that are no text.
+    /// Bytes that aren't text.
     Bytes(&'m [u8]),
     /// `uuid_t`.
     Uuid(&'m [u8; 16]),
@@ -48,23 +48,23 @@ pub enum Raw<'m> {
     Time(Timestamp),
     /// A structure of the catalogue.
     Struct(Base),
-    /// Structures or text in a row.
+    /// A list of structures or texts.
     List(List),
     /// `fsid_t`.
     Ints(&'m [i32; 2]),
     /// `acl_t`, which isn't NULL.
     Acl(acl_t),
-    /// The exec whose entitlements are asked for.
+    /// The exec whose entitlements are requested.
     Entitlements(*const es_event_exec_t),
 }
 
-/// A process of a message. It stays a raw pointer, because newer messages have more behind an `es_process_t` than a
-/// reference to one may read.
+/// A process of a message. It stays a raw pointer, because newer messages have more data behind an `es_process_t` than
+/// a reference to one may read.
 #[derive(Clone, Copy)]
 pub struct ProcessRef<'m>(NonNull<es_process_t>, PhantomData<&'m es_process_t>);
 
 impl<'m> ProcessRef<'m> {
-    /// The process at a pointer; None where it is NULL.
+    /// Creates a reference from a pointer; None if it is NULL.
     ///
     /// # Safety
     /// The process must be there for `'m`.
@@ -74,11 +74,11 @@ impl<'m> ProcessRef<'m> {
 
     /// The part of it that all messages have.
     pub fn get(self) -> &'m es_process_t {
-        // SAFETY: whoever made it promised that it is there for 'm.
+        // SAFETY: the creator promised that it is there for 'm.
         unsafe { self.0.as_ref() }
     }
 
-    /// It with what newer messages have.
+    /// The process with the members of newer messages.
     pub fn long(self) -> *const es_process_v11_t {
         self.0.as_ptr().cast()
     }
@@ -87,14 +87,15 @@ impl<'m> ProcessRef<'m> {
 /// A C structure whose type the catalogue knows.
 pub type Base = *const ();
 
-/// Gets a member from the structure at a [`Base`]: for a member of an event, the message's `es_events_t`.
+/// The type of a function that reads a member from the structure at a [`Base`]: for a member of an event, the message's
+/// `es_events_t`.
 ///
 /// # Safety
-/// There must be such a structure, of a message version that has the member. What is got must not be kept
-/// for longer than the message.
+/// There must be such a structure, of a message version that has the member. The result must not be kept for longer
+/// than the message.
 pub type Get = unsafe fn(Base) -> Raw<'static>;
 
-/// Elements in a row.
+/// A list of elements.
 #[derive(Clone, Copy)]
 pub struct List {
     /// The number of elements.
@@ -114,11 +115,11 @@ impl List {
     }
 }
 
-/// Makes a [`Get`] of a member: of a structure, or of an event, which is an arm of `es_events_t`.
+/// Makes a [`Get`] for a member of a structure, or of an event, which is an arm of `es_events_t`.
 ///
-/// `[]` gets the C member of the same name, `[|e| EXPRESSION;]` what the expression says of the structure
-/// `e`, `[*|e| EXPRESSION;]` what it says of a raw pointer to it, for what lies behind the structure, and `[;]` nothing: a
-/// union is got by its arms, and padding not at all.
+/// `[]` reads the C member of the same name, `[|e| EXPRESSION;]` the value of the expression for the structure `e`,
+/// `[*|e| EXPRESSION;]` its value for a raw pointer to the structure, for data that lies behind it, and `[;]` nothing:
+/// a union is read by its arms, and padding not at all.
 macro_rules! getter {
     ($of:tt $name:ident [;]) => {{
         fn absent<'m>(_: $crate::source::native::c::Base) -> $crate::source::native::c::Raw<'m> {
@@ -157,8 +158,8 @@ macro_rules! getter {
         #[allow(unsafe_code, unused_imports, clippy::macro_metavars_in_unsafe)]
         unsafe fn get<'m>($base: $crate::source::native::c::Base) -> $crate::source::native::c::Raw<'m> {
             use $crate::source::native::c::*;
-            // SAFETY: the caller promises that the structure is there and has the member. A union's arm is
-            // read only where the member beside it says that it is the one that is set.
+            // SAFETY: the caller promises that the structure is there and has the member. A union's arm is read only if
+            // the member beside it says that this arm is set.
             unsafe {
                 let $e = $structure;
                 if $e.is_null() { Raw::Absent } else { IntoRaw::raw($get) }
@@ -171,7 +172,7 @@ pub(crate) use getter;
 
 /// An arm of `es_events_t`: a structure, or a pointer to one for events since macOS 13.
 pub trait Arm<T> {
-    /// The address of the structure; NULL where the arm is a pointer that is.
+    /// The address of the structure; NULL if the arm is a pointer that is NULL.
     ///
     /// # Safety
     /// It must be the arm that is set.
@@ -308,7 +309,7 @@ impl<'m, const N: usize> IntoRaw<'m> for &'m [c_char; N] {
 impl<'m> IntoRaw<'m> for &'m libc::fsid_t {
     unsafe fn raw(self) -> Raw<'m> {
         const { assert!(size_of::<libc::fsid_t>() == 8) };
-        // SAFETY: it is two int32_t (<sys/_types/_fsid_t.h>), which the libc crate hides.
+        // SAFETY: it consists of two int32_t (<sys/_types/_fsid_t.h>), which the libc crate hides.
         Raw::Ints(unsafe { &*std::ptr::from_ref(self).cast() })
     }
 }
@@ -388,21 +389,21 @@ structures! {
 
 impl<'m, T: Pointee<'m>> IntoRaw<'m> for &'m *mut T {
     unsafe fn raw(self) -> Raw<'m> {
-        // SAFETY: what it points to is in the message, which the caller keeps for 'm.
+        // SAFETY: the pointer leads into the message, which the caller keeps for 'm.
         NonNull::new(*self).map_or(Raw::Null, |pointer| unsafe { T::raw(pointer) })
     }
 }
 
 impl<'m, T: Pointee<'m>> IntoRaw<'m> for &'m ShouldNotBeNull<T> {
     unsafe fn raw(self) -> Raw<'m> {
-        // SAFETY: what it points to is in the message, which the caller keeps for 'm. It should not be
-        // NULL, but has been.
+        // SAFETY: the pointer leads into the message, which the caller keeps for 'm. It should not be NULL, but has
+        // been.
         NonNull::new(self.as_ptr().cast_mut())
             .map_or(Raw::Null, |pointer| unsafe { T::raw(pointer) })
     }
 }
 
-/// The text of a token; None where there is none, which isn't the same as an empty one.
+/// The text of a token; None if there is none, which isn't the same as an empty one.
 ///
 /// # Safety
 /// The memory that the token points to must be there for `'m`.
@@ -434,7 +435,7 @@ pub unsafe fn arm<'m>(is_set: bool, member: impl IntoRaw<'m>) -> Raw<'m> {
     unsafe { member.raw() }
 }
 
-/// A member that has a flag beside it which says whether it is there.
+/// A member that has a flag beside it for whether it is there.
 ///
 /// # Safety
 /// As for [`IntoRaw::raw`], if it is there.
@@ -456,7 +457,7 @@ pub fn structure<'m, T>(pointer: *const T) -> Raw<'m> {
 }
 
 fn list_of<'m>(base: Base, count: usize, at: unsafe fn(Base, usize) -> Raw<'static>) -> Raw<'m> {
-    // A count without an array would be a bug of macOS; nothing is there to be shown.
+    // A count without an array would be a bug of macOS; there is nothing to be shown.
     let count = if base.is_null() { 0 } else { count };
     Raw::List(List { count, base, at })
 }
@@ -466,7 +467,7 @@ pub fn strings<'m>(array: *const es_string_token_t, count: usize) -> Raw<'m> {
     unsafe fn at<'m>(base: Base, index: usize) -> Raw<'m> {
         // SAFETY: the list's caller keeps the array and stays below its count.
         let token = unsafe { &*base.cast::<es_string_token_t>().add(index) };
-        // SAFETY: the same holds for what its elements point to. An element has no NULL of its own.
+        // SAFETY: the same holds for the data of its elements. An element can't be NULL by itself.
         Raw::Text(unsafe { text(token) }.unwrap_or_default())
     }
     list_of(array.cast(), count, at)
@@ -490,7 +491,7 @@ pub fn list<'m, T>(array: *const T, count: usize) -> Raw<'m> {
     list_of(array.cast(), count, at::<T>)
 }
 
-/// The lists that the functions for an exec give.
+/// The lists that the functions for an exec return.
 macro_rules! of_exec {
     ($($(#[$doc:meta])* $name:ident: $count:ident $each:ident($token:ident) => $raw:expr;)*) => {$(
         $(#[$doc])*
@@ -528,14 +529,14 @@ pub fn exec_entitlements<'m>(exec: *const es_event_exec_t) -> Raw<'m> {
     Raw::Entitlements(exec)
 }
 
-/// `es_process_t` with what messages have since version 10 (macOS 26) and version 11 (macOS 27).
+/// `es_process_t` with the members that messages have since version 10 (macOS 26) and version 11 (macOS 27).
 #[repr(C)]
 pub struct es_process_v11_t {
     head: ManuallyDrop<es_process_t>,
     /// `es_cs_validation_category_t`, since version 10.
     pub cs_validation_category: u32,
     reserved: [u8; 16],
-    /// The code directory hash, not cut to 20 bytes; since version 11.
+    /// The code directory hash, not truncated to 20 bytes; since version 11.
     pub cdhash_full: es_token_t,
 }
 
@@ -544,7 +545,7 @@ pub struct es_process_v11_t {
 pub struct es_event_iokit_open_v10_t {
     user_client_type: u32,
     user_client_class: es_string_token_t,
-    /// The registry entry that the driver hangs on.
+    /// The registry entry that the driver is attached to.
     pub parent_registry_id: u64,
     /// Its path.
     pub parent_path: es_string_token_t,
@@ -612,13 +613,13 @@ pub union es_events_v27_t {
     pub bootstrap_look_up: *const es_event_bootstrap_look_up_t,
 }
 
-/// The decision about an operation that has been done: `es_message_t.action.notify`. None in a message that asks for
-/// an answer, which has an id there.
+/// The decision about an operation that has been done: `es_message_t.action.notify`. None in a message that asks for an
+/// answer, which has an id there instead.
 pub fn decision(message: &es_message_t) -> Option<Decision> {
     if message.action_type != es_action_type_t::ES_ACTION_TYPE_NOTIFY {
         return None;
     }
-    // SAFETY: a message of this type has this arm, of which every part is a number.
+    // SAFETY: a message of this type has this arm, and every part of it is a number.
     unsafe {
         let notify = &message.action.notify;
         Some(match notify.result_type {

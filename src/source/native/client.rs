@@ -16,7 +16,7 @@ use crate::source::refusal::Refusal;
 pub struct Client(NonNull<c::es_client_t>);
 
 // SAFETY: <EndpointSecurity/ESClient.h> allows all functions on a client to be called from any thread, and
-// es_delete_client from any that has it for itself, as who drops it has.
+// es_delete_client from any thread that has it to itself, as the one that drops it does.
 unsafe impl Send for Client {}
 
 /// The role of a muted path.
@@ -28,12 +28,12 @@ pub enum What {
     Target,
 }
 
-/// The paths that are muted.
+/// Paths to mute.
 #[derive(Clone, Copy, Debug)]
 pub enum Paths<'p> {
     /// This one.
     One(&'p [u8]),
-    /// All that begin so, byte by byte.
+    /// All that begin like this, byte by byte.
     WithPrefix(&'p [u8]),
 }
 
@@ -41,7 +41,7 @@ pub enum Paths<'p> {
 pub struct Delivered(NonNull<c::es_message_t>);
 
 impl Delivered {
-    /// The message.
+    /// Returns the message.
     pub fn get(&self) -> &c::es_message_t {
         // SAFETY: macOS keeps it until the handler returns, and `self` doesn't leave the handler.
         unsafe { self.0.as_ref() }
@@ -49,7 +49,7 @@ impl Delivered {
 
     /// The process that did it.
     pub fn process(&self) -> Option<ProcessRef<'_>> {
-        // SAFETY: a message keeps its process, which is NULL where it is long gone.
+        // SAFETY: a message keeps its process, which is NULL if it is long gone.
         unsafe { ProcessRef::new(self.get().process.as_ptr()) }
     }
 
@@ -63,7 +63,7 @@ impl Delivered {
         unsafe { message.event.fork.child.as_opt() }
     }
 
-    /// Keeps the message for longer.
+    /// Retains the message, to keep it for longer.
     pub fn retain(&self) -> Message {
         // SAFETY: macOS has just given it to the handler.
         unsafe { Message::retain(self.0) }
@@ -76,12 +76,12 @@ const NEW_DESCENDANTS_CLIENT: &CStr = c"es_new_descendants_client";
 /// `es_handler_block_t`
 type Handler = Block<dyn Fn(NonNull<c::es_client_t>, NonNull<c::es_message_t>)>;
 
-/// macOS refused what can't be refused for a good reason.
+/// macOS refused a call that it has no good reason to refuse.
 pub type Result<T> = std::result::Result<T, &'static str>;
 
 impl Client {
-    /// A client that calls `handler` with every message, on a thread of its own, one after the other. No
-    /// panic leaves the handler.
+    /// Creates a client that calls `handler` with every message, on a separate thread, one after the other. No panic
+    /// leaves the handler.
     ///
     /// # Errors
     /// macOS refuses it.
@@ -89,7 +89,7 @@ impl Client {
         handler: impl Fn(&Delivered) + Send + Sync + 'static,
     ) -> std::result::Result<Client, Refusal> {
         Client::made_by(handler, |client, block| {
-            // SAFETY: the client goes where there is room for it. macOS copies the block, which may be called
+            // SAFETY: the client is written to memory with room for it. macOS copies the block, which may be called
             // from any thread because the handler is Send and Sync.
             unsafe { c::es_new_client(client, block) }
         })
@@ -100,8 +100,8 @@ impl Client {
         symbol(NEW_DESCENDANTS_CLIENT).is_some()
     }
 
-    /// A client for what this process and all below it do or have done, since macOS 27: it needs the entitlement, but
-    /// neither root nor Full Disk Access.
+    /// Creates a client for the actions of this process and all processes below it, since macOS 27: it needs the
+    /// entitlement, but neither root nor Full Disk Access.
     ///
     /// # Errors
     /// macOS refuses it, or doesn't have it.
@@ -129,7 +129,7 @@ impl Client {
     ) -> std::result::Result<Client, Refusal> {
         let block = RcBlock::new(
             move |_: NonNull<c::es_client_t>, message: NonNull<c::es_message_t>| {
-                // A panic must not go on into macOS's frames. It has been reported on standard error.
+                // A panic must not continue into macOS's frames. It has been reported on standard error.
                 let _ = catch_unwind(AssertUnwindSafe(|| handler(&Delivered(message))));
             },
         );
@@ -145,39 +145,39 @@ impl Client {
     pub fn subscribe(&self, events: &[u32]) -> Result<()> {
         let events = event_types(events);
         let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
-        // SAFETY: the client is one, and the array has that many elements.
+        // SAFETY: the client is valid, and the array has that many elements.
         let result = unsafe { c::es_subscribe(self.0.as_ptr(), events.as_ptr(), count) };
         done(result, "es_subscribe")
     }
 
     /// Asks for no more messages.
     pub fn unsubscribe_all(&self) -> Result<()> {
-        // SAFETY: the client is one.
+        // SAFETY: the client is valid.
         let result = unsafe { c::es_unsubscribe_all(self.0.as_ptr()) };
         done(result, "es_unsubscribe_all")
     }
 
-    /// Gives up the paths that are muted from the start.
+    /// Unmutes the paths that are muted from the start.
     pub fn unmute_all_paths(&self) -> Result<()> {
-        // SAFETY: the client is one.
+        // SAFETY: the client is valid.
         let result = unsafe { c::es_unmute_all_paths(self.0.as_ptr()) };
         done(result, "es_unmute_all_paths")?;
-        // SAFETY: the client is one.
+        // SAFETY: the client is valid.
         let result = unsafe { c::es_unmute_all_target_paths(self.0.as_ptr()) };
         done(result, "es_unmute_all_target_paths")
     }
 
-    /// Asks for no messages of what this process does.
+    /// Asks for no messages about the actions of this process.
     pub fn mute_process(&self, token: &c::audit_token_t) -> Result<()> {
-        // SAFETY: the client and the token are such.
+        // SAFETY: the client and the token are valid.
         let result = unsafe { c::es_mute_process(self.0.as_ptr(), token) };
         done(result, "es_mute_process")
     }
 
-    /// Names the paths of `what`, for messages of all events, or of some.
+    /// Mutes the paths of `what`, for messages of all events, or of some.
     ///
     /// # Errors
-    /// The path has a NUL in it, or macOS refuses.
+    /// The path contains a NUL, or macOS refuses.
     pub fn mute_path(&self, what: What, path: &Paths<'_>, events: Option<&[u32]>) -> Result<()> {
         let (path, is_prefix) = match *path {
             Paths::One(path) => (path, false),
@@ -192,23 +192,23 @@ impl Client {
         };
         let client = self.0.as_ptr();
         let result = match events.map(event_types) {
-            // SAFETY: the client is one, the path ends in NUL, and the array has that many elements.
+            // SAFETY: the client is valid, the path ends in NUL, and the array has that many elements.
             Some(events) => unsafe {
                 c::es_mute_path_events(client, path.as_ptr(), kind, events.as_ptr(), events.len())
             },
-            // SAFETY: the client is one, and the path ends in NUL.
+            // SAFETY: the client is valid, and the path ends in NUL.
             None => unsafe { c::es_mute_path(client, path.as_ptr(), kind) },
         };
         done(result, "es_mute_path")
     }
 
-    /// Makes the named paths those of which messages come, instead of those of which they don't.
+    /// Inverts muting: messages come only for the muted paths, instead of for all others.
     pub fn invert_muting(&self, what: What) -> Result<()> {
         let kind = match what {
             What::Executable => es_mute_inversion_type_t::ES_MUTE_INVERSION_TYPE_PATH,
             What::Target => es_mute_inversion_type_t::ES_MUTE_INVERSION_TYPE_TARGET_PATH,
         };
-        // SAFETY: the client is one.
+        // SAFETY: the client is valid.
         let result = unsafe { c::es_invert_muting(self.0.as_ptr(), kind) };
         done(result, "es_invert_muting")
     }
@@ -216,7 +216,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // SAFETY: the client is one, and nobody else has it. If this fails there is nothing to do.
+        // SAFETY: the client is valid, and nobody else has it. If this fails there is nothing to do.
         let _ = unsafe { c::es_delete_client(self.0.as_ptr()) };
     }
 }

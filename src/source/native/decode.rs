@@ -15,18 +15,18 @@ use crate::source::values;
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Decoder {
-    /// True if the environment of programs is wanted.
+    /// True if the environment of programs is needed.
     pub env: bool,
-    /// True if the JSON that eslogger would write is wanted.
+    /// True if the JSON that eslogger would write is needed.
     pub json: bool,
-    /// True if the tokens of a process's parent and of who is responsible for it are wanted.
+    /// True if the tokens of a process's parent and of its responsible process are needed.
     pub lineage: bool,
-    /// True if what only `-v` shows is wanted.
+    /// True if the members that only `-v` shows are needed.
     pub verbose: bool,
 }
 
 impl Decoder {
-    /// Reads a message. What has to be made for it is put into `arena`, its members into `fields`, which is empty.
+    /// Reads a message. Memory for it is allocated in `arena`; its members are put into `fields`, which is empty.
     pub fn event<'m>(
         self,
         message: &'m Message,
@@ -80,10 +80,10 @@ impl Decoder {
     }
 }
 
-/// An empty vector with the memory of one that was used, so that none is allocated for each message.
+/// Returns an empty vector with the memory of a used one, so that none is allocated for each message.
 pub fn emptied<'m>(mut fields: Vec<Field<'_>>) -> Vec<Field<'m>> {
     fields.clear();
-    // To collect what had elements of the same layout takes over its memory.
+    // Collecting from elements of the same layout reuses the memory.
     fields.into_iter().map(|_| unreachable!()).collect()
 }
 
@@ -128,7 +128,7 @@ impl<'m> Fields<'m, '_> {
         values::name_by_siblings(structure.members(), &mut self.fields[first..]);
     }
 
-    /// A value; None where there is none to be shown.
+    /// The value of a part; None if there is nothing to be shown.
     fn value(&self, member: &'static Member, part: Part<'m>) -> Option<Value<'m>> {
         match part {
             Part::Null | Part::Struct(_) | Part::Union(_) => None,
@@ -189,7 +189,7 @@ impl<'m> Fields<'m, '_> {
             Raw::Ints(ints) => Value::Ints(ints.iter().map(|int| i128::from(*int)).collect()),
             Raw::Entitlements(exec) => {
                 let mut json = Vec::new();
-                // SAFETY: a getter gave the exec of this message.
+                // SAFETY: a getter returned the exec of this message.
                 if !unsafe { entitlements::push(&mut json, exec) } {
                     return None;
                 }

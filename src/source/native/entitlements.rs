@@ -1,7 +1,7 @@
 //! The entitlements of a program, which messages have since macOS 27.
 //!
-//! They are an XPC object. The function that gives it is newer than macOS 13, so that it and what reads XPC
-//! objects are looked up when the first exec comes: the program starts on systems that lack them.
+//! They are an XPC object. The function that returns it is newer than macOS 13, so it and the functions that read XPC
+//! objects are looked up at the first exec: the program also starts on systems that lack them.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
@@ -19,7 +19,7 @@ type Object = *mut c_void;
 /// `xpc_dictionary_applier_t`: a `bool` is returned like a byte.
 type EachPair<'f> = Block<dyn Fn(*const c_char, Object) -> u8 + 'f>;
 
-/// The functions, where macOS has them.
+/// The functions, if macOS has them.
 struct Functions {
     es_exec_entitlements: unsafe extern "C" fn(*const es_event_exec_t) -> Object,
     xpc_release: unsafe extern "C" fn(Object),
@@ -51,7 +51,7 @@ struct Types {
 
 static FUNCTIONS: LazyLock<Option<Functions>> = LazyLock::new(Functions::look_up);
 
-/// Appends the entitlements of the program as JSON. False where there are none to be shown.
+/// Appends the entitlements of the program as JSON. Returns false if there are none to be shown.
 ///
 /// # Safety
 /// It must be the exec of a message.
@@ -70,7 +70,7 @@ pub unsafe fn push(out: &mut Vec<u8>, exec: *const es_event_exec_t) -> bool {
     true
 }
 
-/// A function of this name, by the type of where it is put.
+/// Looks up a function by its name; its type follows from the field that it is put into.
 macro_rules! function {
     ($name:literal) => {{
         let address = symbol($name)?;
@@ -113,7 +113,7 @@ impl Functions {
         })
     }
 
-    /// Appends an XPC object as JSON; of a type that property lists don't have, null.
+    /// Appends an XPC object as JSON, or null if property lists don't have its type.
     fn push(&self, out: &mut Vec<u8>, object: Object) {
         // SAFETY: it is an XPC object.
         let kind = unsafe { (self.xpc_get_type)(object) } as usize;
@@ -192,7 +192,7 @@ impl Functions {
 }
 
 /// # Safety
-/// The pointer must be NULL or one to a C string.
+/// The pointer must be NULL or point to a C string.
 unsafe fn push_c_string(out: &mut Vec<u8>, string: *const c_char) {
     let bytes = if string.is_null() {
         &[]

@@ -1,4 +1,5 @@
-//! A message as eslogger writes it: the same keys, types and NULLs, what a message's version lacks left out.
+//! A message as eslogger writes it: the same keys, types and NULLs. Members that a message's version lacks are left
+//! out.
 //!
 //! The keys are in a fixed order. Bytes that aren't UTF-8 are written as lone surrogates, which
 //! [`crate::model::event::Text`] reads back, where eslogger writes U+FFFD.
@@ -17,7 +18,7 @@ use crate::text::json::push_string;
 /// The seconds of the years 0 to 9999.
 const FOUR_DIGITS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
-/// Appends a message, in one line without an end.
+/// Appends a message as one line, without a newline.
 pub fn push_message(out: &mut Vec<u8>, message: &Message) {
     let raw = message.get();
     let mut json = Json {
@@ -108,7 +109,7 @@ impl Json<'_> {
         self.out.push(b':');
     }
 
-    /// A comma, unless the object or the array has just begun.
+    /// Appends a comma, unless the object or the array has just begun.
     fn comma(&mut self) {
         if !matches!(self.out.last(), Some(b'{' | b'[')) {
             self.out.push(b',');
@@ -147,7 +148,7 @@ impl Json<'_> {
         }
     }
 
-    /// A time in UTC, with this many digits of its fraction.
+    /// Appends a time in UTC, with this many digits of its fraction.
     fn time(&mut self, time: Timestamp, digits: usize) {
         self.out.push(b'"');
         if !FOUR_DIGITS.contains(&time.seconds) {
@@ -164,7 +165,7 @@ impl Json<'_> {
         self.out.extend_from_slice(b"Z\"");
     }
 
-    /// The decision.
+    /// Appends the decision.
     fn action(&mut self, message: &c::es_message_t) {
         self.object(|json| {
             let Some(decision) = c::decision(message) else {
@@ -199,7 +200,7 @@ impl Json<'_> {
             Part::Union(arms) => self.structure(arms),
             Part::Either(arms) => match (arms.members(), arms.parts().next()) {
                 (_, None) => self.null(),
-                // A union of one arm is written with its name, as all that are no choice between types.
+                // A union of one arm is written with its name, like every union that isn't a choice between types.
                 ([_], Some(_)) => self.structure(arms),
                 (_, Some((arm, part))) => self.part(arm, part),
             },
@@ -239,7 +240,7 @@ impl Json<'_> {
                 self.out.push(b']');
             }
             Raw::Entitlements(exec) => {
-                // SAFETY: a getter gave the exec of this message.
+                // SAFETY: a getter returned the exec of this message.
                 if !unsafe { entitlements::push(self.out, exec) } {
                     self.null();
                 }

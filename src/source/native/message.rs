@@ -25,17 +25,17 @@ impl Message {
         Message(message)
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn get(&self) -> &c::es_message_t {
-        // SAFETY: it is there until it is released, which happens when `self` is dropped. EndpointSecurity
-        // allocates all of it, whatever its version, and all of what newer versions added on older systems
-        // lies behind what we take it for.
+        // SAFETY: it is there until it is released, which happens when `self` is dropped. EndpointSecurity allocates
+        // all of it, whatever its version; members that newer versions added on older systems lie behind the type that
+        // we use.
         unsafe { self.0.as_ref() }
     }
 
     /// The event's members, which are those of the event's row.
     pub fn members(&self, members: &'static [Member]) -> Structure<'_> {
-        // SAFETY: the message is there. The pointer may be followed to all that is allocated for it.
+        // SAFETY: the message is there. The pointer may be used for all the memory that is allocated for the message.
         let event = unsafe { &raw const (*self.0.as_ptr()).event };
         Structure {
             base: event.cast(),
@@ -45,13 +45,13 @@ impl Message {
         }
     }
 
-    /// The process that did it, which is NULL where it is long gone.
+    /// The process that did it, which is NULL if it is long gone.
     pub fn process(&self) -> Option<ProcessRef<'_>> {
         // SAFETY: a message keeps its process.
         unsafe { ProcessRef::new(self.get().process.as_ptr()) }
     }
 
-    /// `seq_num` and `global_seq_num`, where messages of its version have them.
+    /// `seq_num` and `global_seq_num`, if messages of its version have them.
     pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
         numbers(self.get())
     }
@@ -62,7 +62,7 @@ impl Message {
         if message.version < 4 {
             return None;
         }
-        // SAFETY: a message keeps its thread, which is NULL where there is none.
+        // SAFETY: a message keeps its thread, which is NULL if there is none.
         unsafe { message.thread.as_ref() }.map(|thread| thread.thread_id)
     }
 }
@@ -82,7 +82,7 @@ impl Drop for Message {
     }
 }
 
-/// A structure in a message, as far as the catalogue describes it.
+/// A structure in a message, as the catalogue describes it.
 #[derive(Clone, Copy)]
 pub struct Structure<'m> {
     base: Base,
@@ -101,13 +101,13 @@ pub enum Part<'m> {
     Struct(Structure<'m>),
     /// A union: those of its arms that are set.
     Union(Structure<'m>),
-    /// A union that goes by its own name.
+    /// A union that is shown under its own name.
     Either(Structure<'m>),
-    /// Text or structures in a row.
+    /// A list of texts or structures.
     List(Elements<'m>),
 }
 
-/// Elements in a row in a message, read when they are asked for.
+/// A list of elements in a message, which are read on demand.
 pub struct Elements<'m> {
     list: List,
     kind: &'static Kind,
@@ -141,7 +141,7 @@ impl<'m> Structure<'m> {
         self.members
     }
 
-    /// The members that messages of this version have, and of a union those that are set.
+    /// The members that messages of this version have; for a union, those that are set.
     pub fn parts(self) -> impl Iterator<Item = (&'static Member, Part<'m>)> {
         self.members
             .iter()
@@ -155,8 +155,8 @@ impl<'m> Structure<'m> {
             members,
             ..self
         };
-        // SAFETY: the rows are such that a member's `get` takes the structure which the member is listed
-        // for: `members!` makes them of one name. The version was looked at, and 'm is the message's.
+        // SAFETY: a member's `get` takes the structure that the member is listed for, because `members!` makes both
+        // from one name. The version has been checked, and 'm is the message's.
         let raw = || unsafe { (member.get)(self.base) };
         Some(match member.kind {
             Kind::Union(members) => {
@@ -204,7 +204,7 @@ impl<'m> ProcessRef<'m> {
         unsafe { self.get().executable.as_opt() }
     }
 
-    /// Its controlling terminal: None before message version 2, which isn't NULL.
+    /// Its controlling terminal. None before message version 2, which isn't the same as NULL.
     pub fn terminal(self, version: u32) -> Option<Option<&'m c::es_file_t>> {
         if version < 2 {
             return None;
@@ -219,7 +219,8 @@ impl<'m> ProcessRef<'m> {
         (version >= 10).then(|| unsafe { (*self.long()).cs_validation_category })
     }
 
-    /// The code directory hash, not cut to 20 bytes: None before message version 11, which isn't NULL.
+    /// The code directory hash, not truncated to 20 bytes. None before message version 11, which isn't the same as
+    /// NULL.
     pub fn cdhash_full(self, version: u32) -> Option<Option<&'m [u8]>> {
         if version < 11 {
             return None;
@@ -236,7 +237,7 @@ impl<'m> ProcessRef<'m> {
     }
 }
 
-/// The parts that a file of a message points to. Only a message has such structures.
+/// The parts that a file of a message points to. Only messages contain such structures.
 pub trait FileParts {
     /// Its path.
     fn path(&self) -> &[u8];

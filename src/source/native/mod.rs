@@ -1,12 +1,12 @@
 //! EndpointSecurity: messages from macOS itself, as they come.
 //!
-//! All that is unsafe in the program is in here, each with a `SAFETY` comment. [`c`] knows the C interface,
-//! [`client`] subscribes, [`message`] keeps messages and gives their members, [`decode`] makes events of them and
-//! [`json`] what eslogger would write.
+//! All unsafe code of the program is in here, each part with a `SAFETY` comment. [`c`] knows the C interface,
+//! [`client`] subscribes, [`message`] keeps messages and returns their members, [`decode`] makes events from them and
+//! [`json`] makes what eslogger would write.
 //!
-//! The handler does little: it counts a message, looks whether the process is one of our own, retains the
-//! message and puts it into a queue. All else is done by whoever takes it out. When the queue is full the
-//! handler waits, and macOS counts what it can't deliver meanwhile.
+//! The handler does little: it counts a message, checks whether the process is one of our own, retains the message and
+//! puts it into a queue. Everything else is done by the thread that takes it out. When the queue is full the handler
+//! waits, and macOS counts the messages that it can't deliver in the meantime.
 
 #![allow(unsafe_code, reason = "the one place where C is called")]
 
@@ -46,17 +46,17 @@ use decode::Decoder;
 use message::Message;
 use tree::Members;
 
-/// The number of messages that may wait to be printed. A message is some kilobytes.
+/// The number of messages that may wait to be printed. A message takes a few kilobytes.
 const QUEUE: usize = 1 << 18;
 
-/// The number of messages that a piece has at most.
+/// The maximum number of messages in a piece.
 const PIECE: usize = 1024;
 
-/// The time after a piece before the next one begins, unless it is full: to print each event by
-/// itself would cost more than all else when many come.
+/// The time after a piece before the next one begins, unless it is full: printing each event by itself would cost more
+/// than everything else when many come.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
-/// Returns true if the running macOS has the event: older systems have crashed on others.
+/// Returns true if the running macOS has the event: older systems have crashed on unknown ones.
 pub fn has(row: &Row) -> bool {
     row.since <= macos_version().unwrap_or(OLDEST)
 }
@@ -74,13 +74,13 @@ pub fn try_client() -> Result<(), Refusal> {
 enum Item {
     /// A message.
     Message(Message),
-    /// Somebody asks for the end.
+    /// A request to end.
     Stop,
     /// There is no more.
     End,
 }
 
-/// A running trace by a client of EndpointSecurity.
+/// A running trace with a client of EndpointSecurity.
 #[derive(Debug)]
 pub struct Native {
     client: Option<Client>,
@@ -100,7 +100,7 @@ impl Native {
         })
     }
 
-    /// Begins a trace of what this process starts, as [`Native::start`] does.
+    /// Begins a trace of everything that this process starts, as [`Native::start`] does.
     ///
     /// # Errors
     /// macOS refuses it, or has none of the events.
@@ -111,7 +111,8 @@ impl Native {
         })
     }
 
-    /// Begins a trace of what this process starts by a client for descendants. None where macOS doesn't have those.
+    /// Begins a trace of everything that this process starts with a client for descendants. None if macOS doesn't have
+    /// those.
     pub fn start_for_descendants(need: &Need) -> Option<Result<Native, Refusal>> {
         if !Client::has_descendants() {
             return None;
@@ -142,7 +143,7 @@ impl Native {
         let client = new(Arc::clone(&queue))?;
         let subscribed = client.unmute_all_paths().and_then(|()| {
             if mutes_self && let Some(token) = system::own_audit_token() {
-                // A client for descendants may refuse it. It only saves work: our own events aren't shown anyway.
+                // A client for descendants may refuse this. It only saves work: our own events aren't shown anyway.
                 let _ = client.mute_process(&token);
             }
             push_down::push_down(&client, need, &events)?;
@@ -161,13 +162,14 @@ impl Native {
         })
     }
 
-    /// Ends the trace. What macOS has delivered still comes out of the queue, then [`Item::End`].
+    /// Ends the trace. Messages that macOS has delivered still come out of the queue, then [`Item::End`].
     fn stop(&mut self) {
         let Some(client) = self.client.take() else {
             return;
         };
         let queue = Arc::clone(&self.queue);
-        // On a thread of its own, because the handler may wait for room in the queue and macOS for the handler.
+        // This runs on a separate thread, because the handler may wait for room in the queue, and macOS for the
+        // handler.
         thread::spawn(move || {
             // Deleting the client ends its subscriptions anyway.
             let _ = client.unsubscribe_all();
@@ -191,7 +193,7 @@ impl Drop for Native {
     }
 }
 
-/// Messages, and the numbers of those that came, shown or not.
+/// Messages, and the numbers of all that came, shown or not.
 #[derive(Debug)]
 pub struct Batch {
     messages: Vec<Message>,
@@ -297,8 +299,8 @@ fn handler(
             let event_type = decode::event_type(message.event_type.0);
             let is_auth = message.action_type == c::es_action_type_t::ES_ACTION_TYPE_AUTH;
             tally.observe(event_type, is_auth, seq_num, global_seq_num);
-            // A process that leaves the group must be seen again, and one that joins it not: muting it by
-            // its audit token would do neither.
+            // A process that leaves the group must be seen again, and one that joins it must not: muting by audit token
+            // would do neither.
             let is_own = |process: c::ProcessRef<'_>| groups.contains(&process.get().group_id);
             if delivered.process().is_some_and(is_own) {
                 return None;

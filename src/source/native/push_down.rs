@@ -1,15 +1,15 @@
-//! Lets macOS do what it can of the filter: messages that can't pass it then don't come at all.
+//! Lets macOS do as much of the filtering as it can: messages that can't pass the filter then don't come at all.
 //!
 //! ES mutes by the path of the executable and by the paths of the files that an event is about, its *targets*
-//! (`<EndpointSecurity/ESClient.h>`, `es_mute_path` and `es_invert_muting`). What is left is filtered again, so that
-//! all that counts is that nothing is muted which the filter lets pass.
+//! (`<EndpointSecurity/ESClient.h>`, `es_mute_path` and `es_invert_muting`). The rest is filtered again, so the only
+//! requirement is that nothing is muted that the filter passes.
 
 use super::client::{Client, Paths, Result, What};
 use crate::model::catalogue::{ROWS, Row};
 use crate::select::{Need, Place, Tree};
 
-/// The events of which ES's targets are all the files that the filter looks at, or more. Not among them: `exec`, of
-/// which ES looks at the executable alone, and `unlink`, whose parent may go by another path than a file with several
+/// The events whose targets in ES are all the files that the filter looks at, or more. Not among them are `exec`, for
+/// which ES looks at the executable alone, and `unlink`, whose parent may have another path than a file with several
 /// links.
 const WITH_TARGETS: [&str; 33] = [
     "access",
@@ -47,7 +47,7 @@ const WITH_TARGETS: [&str; 33] = [
     "write",
 ];
 
-/// Mutes what can't pass the filter, of these events (`es_event_type_t`).
+/// Mutes messages of these events (`es_event_type_t`) that can't pass the filter.
 ///
 /// # Errors
 /// A function of ES failed: its name.
@@ -55,14 +55,14 @@ pub fn push_down(client: &Client, need: &Need, events: &[u32]) -> Result<()> {
     let is_asked = |row: &&Row| events.contains(&row.number);
     let rows: Vec<&Row> = ROWS.iter().filter(is_asked).collect();
     if !images(client, need, &rows)? && !need.excluded_images.is_empty() {
-        // An exec is hidden only where both images match.
+        // An exec is hidden only if both images match.
         let events = numbers(&rows, |row| row.name != "exec");
         for tree in &need.excluded_images {
             mute_tree(client, What::Executable, tree, &events)?;
         }
     }
     if !targets(client, need, &rows)? && !need.excluded_targets.is_empty() {
-        // ES mutes an event of which all targets match; the filter leaves out those of which any does.
+        // ES mutes an event if all targets match; the filter excludes it if any of them does.
         let events = numbers(&rows, has_targets);
         for place in &need.excluded_targets {
             if let Place::Tree(tree) = place {
@@ -73,14 +73,14 @@ pub fn push_down(client: &Client, need: &Need, events: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// The numbers of the rows that are meant.
+/// The numbers of the rows for which `is_meant` returns true.
 fn numbers(rows: &[&Row], is_meant: impl Fn(&Row) -> bool) -> Vec<u32> {
     let meant = rows.iter().filter(|row| is_meant(row));
     meant.map(|row| row.number).collect()
 }
 
-/// Returns true if ES compares bytes there as the filter does: it doesn't take names that differ only in Unicode
-/// normalisation for the same.
+/// Returns true if ES compares this prefix byte by byte as the filter does: ES distinguishes names that differ only in
+/// Unicode normalisation.
 fn is_comparable(prefix: &[u8]) -> bool {
     !prefix.is_empty() && prefix.is_ascii()
 }
@@ -89,10 +89,10 @@ fn has_targets(row: &Row) -> bool {
     WITH_TARGETS.contains(&row.name)
 }
 
-/// Asks for events of the needed executables alone. Returns false where that can't be done.
+/// Asks for events of the needed executables alone. Returns false if that can't be done.
 fn images(client: &Client, need: &Need, rows: &[&Row]) -> Result<bool> {
     let prefixes: Vec<_> = need.images.iter().flat_map(Tree::prefixes).collect();
-    // The root has everything below it, and processes without a path besides.
+    // Everything is below the root, including processes without a path.
     if prefixes.is_empty() || !prefixes.iter().all(|prefix| is_comparable(prefix)) {
         return Ok(false);
     }
@@ -101,7 +101,8 @@ fn images(client: &Client, need: &Need, rows: &[&Row]) -> Result<bool> {
         let below = [prefix, b"/"].concat();
         client.mute_path(What::Executable, &Paths::WithPrefix(&below), None)?;
     }
-    // An exec is selected by the image that it goes to as well, and what a daemon does by whom it does it for.
+    // An exec is selected by the image that it goes to as well, and an action of a daemon by the process that it acts
+    // for.
     let by_others = numbers(rows, |row| row.name == "exec" || row.has_instigator());
     if !by_others.is_empty() {
         client.mute_path(What::Executable, &Paths::WithPrefix(b"/"), Some(&by_others))?;
@@ -110,7 +111,7 @@ fn images(client: &Client, need: &Need, rows: &[&Row]) -> Result<bool> {
     Ok(true)
 }
 
-/// Asks for events about the needed files alone. Returns false where that can't be done.
+/// Asks for events about the needed files alone. Returns false if that can't be done.
 fn targets(client: &Client, need: &Need, rows: &[&Row]) -> Result<bool> {
     let prefixes: Option<Vec<_>> = need.targets.iter().map(Place::prefixes).collect();
     let Some(prefixes) = prefixes.map(|prefixes| prefixes.concat()) else {

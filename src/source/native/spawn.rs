@@ -1,4 +1,4 @@
-//! Starts a program that doesn't run yet, and waits for its end.
+//! Starts programs suspended, and waits for their end.
 
 use std::ffi::{CString, c_char, c_int, c_short};
 use std::io;
@@ -19,8 +19,8 @@ pub struct Image {
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
-    /// Those of a program that is stopped before its first instruction, with the signals at their defaults that Rust
-    /// ignores.
+    /// The attributes for a program that is stopped before its first instruction, with the signals that Rust ignores
+    /// set to their defaults.
     fn suspended() -> io::Result<Attributes> {
         let mut attributes = ptr::null_mut();
         // SAFETY: there is room for the attributes.
@@ -46,16 +46,16 @@ impl Attributes {
 
 impl Drop for Attributes {
     fn drop(&mut self) {
-        // SAFETY: they are initialised. What this returns can't be put right.
+        // SAFETY: they are initialised. An error of this call can't be handled.
         let _ = unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
     }
 }
 
-/// Starts a program in our process group and terminal, stopped before its first instruction, and returns its pid. All
-/// that isn't marked close-on-exec is inherited.
+/// Starts a program in our process group and terminal, stopped before its first instruction, and returns its pid. It
+/// inherits everything that isn't marked close-on-exec.
 ///
 /// # Errors
-/// Those of `posix_spawn(2)`: the file isn't there or can't be executed.
+/// Those of `posix_spawn(2)`: the file doesn't exist or can't be executed.
 pub fn spawn_suspended(image: &Image) -> io::Result<i32> {
     let attributes = Attributes::suspended()?;
     let arguments = pointers(&image.arguments);
@@ -76,13 +76,13 @@ pub fn spawn_suspended(image: &Image) -> io::Result<i32> {
     Ok(pid)
 }
 
-/// The array that C takes.
+/// The array that C expects.
 fn pointers(strings: &[CString]) -> Vec<*mut c_char> {
     let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
     pointers.chain([ptr::null_mut()]).collect()
 }
 
-/// `posix_spawn(2)` and its kin return the error.
+/// Converts the result of `posix_spawn(2)` and its relatives, which return the error.
 fn done(error: c_int) -> io::Result<()> {
     match error {
         0 => Ok(()),
@@ -90,25 +90,25 @@ fn done(error: c_int) -> io::Result<()> {
     }
 }
 
-/// Sends a signal to a process. It may be gone.
+/// Sends a signal to a process, which may be gone.
 pub fn kill(pid: i32, signal: i32) {
-    // SAFETY: numbers alone.
+    // SAFETY: only numbers are passed.
     let _ = unsafe { libc::kill(pid, signal) };
 }
 
 /// Returns true if there is a process with this pid.
 pub fn is_there(pid: i32) -> bool {
-    // SAFETY: numbers alone; the signal 0 only asks.
+    // SAFETY: only numbers are passed; the signal 0 only checks.
     let result = unsafe { libc::kill(pid, 0) };
     result == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
 }
 
-/// Makes children that have ended wait until they are waited for, even if SIGCHLD was ignored when this program started.
+/// Keeps children that have ended until they are waited for, even if SIGCHLD was ignored when this program started.
 pub fn keep_ended_children() {
-    // SAFETY: a handler, a mask and flags, of which all may be 0.
+    // SAFETY: it consists of a handler, a mask and flags, which may all be 0.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = libc::SIG_DFL;
-    // SAFETY: the action is a whole one. It fails only for signals that can't be caught.
+    // SAFETY: the action is complete. The call fails only for signals that can't be caught.
     let _ = unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, ptr::null_mut()) };
 }
 
@@ -117,7 +117,8 @@ pub fn resume(pid: i32) {
     kill(pid, libc::SIGCONT);
 }
 
-/// Ends a suspended program. One SIGKILL may leave it suspended, so that it is resumed after it, some times.
+/// Ends a suspended program. A single SIGKILL may leave it suspended, so it is resumed afterwards, several times if
+/// needed.
 pub fn kill_suspended(pid: i32) {
     for _ in 0..100 {
         kill(pid, libc::SIGKILL);
@@ -130,11 +131,11 @@ pub fn kill_suspended(pid: i32) {
     }
 }
 
-/// Waits for the end of a child, and returns the status that a shell gives it: its own, or 128 and the signal that ended
-/// it.
+/// Waits for the end of a child, and returns the status that a shell reports for it: its own, or 128 plus the signal
+/// that ended it.
 ///
 /// # Errors
-/// Those of waitpid(2): it is no child.
+/// Those of waitpid(2): it isn't a child.
 pub fn wait_for(pid: i32) -> io::Result<u8> {
     loop {
         if let Some(status) = wait(pid, 0)? {

@@ -16,14 +16,14 @@ use crate::text::escape;
 /// The version of the running macOS; None if it can't be read.
 pub fn macos_version() -> Option<MacOs> {
     match version(c"kern.osproductversion")? {
-        // There is no such macOS: 10.16 is reported where SYSTEM_VERSION_COMPAT is set, and 16 to programs that were
-        // built with an SDK before 26. Darwin's own version is the same for all.
+        // There is no such macOS: 10.16 is reported if SYSTEM_VERSION_COMPAT is set, and 16 to programs that were built
+        // with an SDK before 26. Darwin's own version is the same for all.
         MacOs(10, 16, _) | MacOs(16..=25, ..) => version(c"kern.osrelease").map(of_darwin),
         reported => Some(reported),
     }
 }
 
-/// The macOS that has a version of Darwin. The patch isn't known by it.
+/// The macOS that has a version of Darwin. The patch can't be known from it.
 fn of_darwin(MacOs(major, minor, _): MacOs) -> MacOs {
     match major {
         // macOS 13.0 has Darwin 22.1.
@@ -87,7 +87,7 @@ pub fn own_audit_token() -> Option<audit_token_t> {
 /// The process groups of the pipeline that this process is a part of: its own and those of sudo, which since 1.9.14
 /// runs a command in a group of its own, while the rest of the pipeline stays in the group of sudo itself.
 pub fn own_process_groups() -> Vec<i32> {
-    // SAFETY: they take nothing and can't fail.
+    // SAFETY: they take no arguments and can't fail.
     let (own, mut pid) = unsafe { (libc::getpgrp(), libc::getppid()) };
     let mut groups = vec![own];
     while let Some((name, group, parent)) = process(pid)
@@ -101,9 +101,9 @@ pub fn own_process_groups() -> Vec<i32> {
 
 /// The processes that are running.
 pub fn running() -> Vec<Running> {
-    // SAFETY: without a buffer it says how many there are.
+    // SAFETY: without a buffer it returns the number of processes.
     let count = unsafe { libc::proc_listallpids(ptr::null_mut(), 0) };
-    // More may have been started meanwhile.
+    // More may have been started in the meantime.
     let mut pids = vec![0_i32; usize::try_from(count).unwrap_or(0) + 256];
     let size = c_int::try_from(size_of_val(&*pids)).unwrap_or(c_int::MAX);
     // SAFETY: the buffer has that size in bytes.
@@ -124,12 +124,12 @@ pub fn running() -> Vec<Running> {
     pids.into_iter().filter_map(process).collect()
 }
 
-/// What macOS knows of a process; None where there is none.
+/// The information that macOS has about a process; None if there is none.
 fn info(pid: i32) -> Option<libc::proc_bsdinfo> {
     let whole = c_int::try_from(size_of::<libc::proc_bsdinfo>()).ok()?;
-    // SAFETY: numbers alone, of which all may be 0.
+    // SAFETY: it consists of numbers, which may all be 0.
     let mut info: libc::proc_bsdinfo = unsafe { std::mem::zeroed() };
-    // SAFETY: the flavor gives such a structure, for which there is room.
+    // SAFETY: the flavor returns such a structure, for which there is room.
     let size = unsafe {
         let info = (&raw mut info).cast();
         libc::proc_pidinfo(pid, libc::PROC_PIDTBSDINFO, 0, info, whole)
@@ -155,21 +155,21 @@ fn process(pid: i32) -> Option<(CString, i32, i32)> {
 
 /// Returns true if this process runs as root.
 pub fn is_root() -> bool {
-    // SAFETY: it takes nothing and can't fail.
+    // SAFETY: it takes no arguments and can't fail.
     unsafe { libc::geteuid() == 0 }
 }
 
-/// Returns true if the signal is ignored now, by sigaction(2).
+/// Returns true if the signal is currently ignored, according to sigaction(2).
 pub fn is_ignored(signal: i32) -> bool {
-    // SAFETY: a number, a mask and flags, of which all may be 0.
+    // SAFETY: it consists of a number, a mask and flags, which may all be 0.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: nothing is set, and there is room for what is.
+    // SAFETY: nothing is set, and there is room for the current action.
     let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
     result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
-/// The path of the app that macOS asks the permissions of this process of: the terminal, the program that lets
-/// users in over the network, or this program itself. None where macOS doesn't say.
+/// The path of the app whose permissions macOS checks for this process: the terminal, the program that lets users in
+/// over the network, or this program itself. None if macOS doesn't say.
 fn responsible_app() -> Option<String> {
     let function = symbol(c"responsibility_get_pid_responsible_for_pid")?;
     // SAFETY: `pid_t responsibility_get_pid_responsible_for_pid(pid_t)`, which has no header, but which Activity
@@ -190,7 +190,7 @@ fn responsible_app() -> Option<String> {
     (!path.is_empty()).then(|| escape::name(OsStr::from_bytes(bundle(path))))
 }
 
-/// The application bundle that a program is the inside of, or the program itself.
+/// The application bundle that contains a program, or the program itself.
 fn bundle(path: &[u8]) -> &[u8] {
     let inside = b".app/";
     match path.windows(inside.len()).position(|part| part == inside) {
@@ -199,7 +199,7 @@ fn bundle(path: &[u8]) -> &[u8] {
     }
 }
 
-/// The address that dlsym(3) finds by this name.
+/// The address that dlsym(3) finds for this name.
 pub fn symbol(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: the name ends in NUL.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
@@ -228,12 +228,12 @@ pub fn sip_configuration() -> Option<u32> {
     (result == 0).then_some(config)
 }
 
-/// Returns true if this program is signed with the entitlement that a client of EndpointSecurity needs; None where macOS
+/// Returns true if this program is signed with the entitlement that a client of EndpointSecurity needs; None if macOS
 /// doesn't say.
 pub fn is_entitled() -> Option<bool> {
     /// `CS_OPS_ENTITLEMENTS_BLOB` of xnu's `bsd/sys/codesign.h`.
     const ENTITLEMENTS: u32 = 7;
-    /// The magic number and the length that the property list comes after.
+    /// The magic number and the length, which precede the property list.
     const HEAD: usize = 8;
     const KEY: &[u8] = b"<key>com.apple.developer.endpoint-security.client</key>";
     let function = symbol(c"csops")?;
@@ -264,7 +264,7 @@ pub fn is_entitled() -> Option<bool> {
 
 /// The processes above this one, from its parent up: the pid and the name of each.
 pub fn ancestors() -> Vec<(i32, CString)> {
-    // SAFETY: it takes nothing and can't fail.
+    // SAFETY: it takes no arguments and can't fail.
     let mut pid = unsafe { libc::getppid() };
     let mut all = Vec::new();
     while let Some((name, _, parent)) = process(pid).filter(|_| pid > 1 && all.len() < 100) {
@@ -274,8 +274,8 @@ pub fn ancestors() -> Vec<(i32, CString)> {
     all
 }
 
-/// The surroundings of this program, as far as advice depends on them. sudo may have removed the variables that say so, so that
-/// the names of the processes above count, too.
+/// The surroundings of this program, as far as advice depends on them. sudo may have removed the variables that reveal
+/// them, so the names of the processes above count as well.
 pub fn surroundings() -> Surroundings {
     let names: Vec<_> = ancestors().into_iter().map(|(_, name)| name).collect();
     let has = |start: &[u8]| names.iter().any(|name| name.to_bytes().starts_with(start));

@@ -1,7 +1,7 @@
-//! The tree of a command, kept in the handler, so that what all others do is not even retained.
+//! The tree of a command, kept in the handler, so that the messages of other processes are not even retained.
 //!
-//! This is more than what is shown: all that this process starts, and whatever may have been done on somebody's behalf.
-//! The command's tree itself is decided where the events are in order.
+//! This is more than what is shown: all processes that this process starts, and everything that may have been done on
+//! another process's behalf. The command's tree itself is determined where the events are in order.
 
 use std::collections::HashSet;
 
@@ -15,12 +15,12 @@ use crate::model::catalogue::ROWS;
 pub struct Members {
     own_pid: i32,
     pids: HashSet<i32>,
-    /// The events (`es_event_type_t`) that somebody else may do on a member's behalf.
+    /// The events (`es_event_type_t`) that another process may do on a member's behalf.
     by_others: HashSet<u32>,
 }
 
 impl Members {
-    /// Those below the process with this pid: none yet.
+    /// The members below the process with this pid: none yet.
     pub fn below(own_pid: i32) -> Members {
         let by_others = ROWS.iter().filter(|row| row.has_instigator());
         Members {
@@ -30,7 +30,7 @@ impl Members {
         }
     }
 
-    /// Takes note of a message, and returns true if it may concern the tree.
+    /// Notes a message, and returns true if it may concern the tree.
     pub fn concerns(&mut self, delivered: &Delivered) -> bool {
         /// `ES_EVENT_TYPE_NOTIFY_EXIT`
         const EXIT: u32 = 15;
@@ -47,7 +47,7 @@ impl Members {
         true
     }
 
-    /// Returns true if the process is a member. One of which the fork is missing is one by its parent.
+    /// Returns true if the process is a member. If its fork is missing, it is a member if its parent is.
     fn has(&mut self, process: &es_process_t) -> bool {
         let is_one = |pid: i32| pid == self.own_pid || self.pids.contains(&pid);
         if self.pids.contains(&pid(process)) {

@@ -1,11 +1,11 @@
-//! Users, and how a process becomes another one's.
+//! Users, and the change of a process to another user.
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// A user, by passwd(5).
+/// A user, as in passwd(5).
 #[derive(Clone, Debug)]
 pub struct User {
     /// Its number.
@@ -55,7 +55,7 @@ impl User {
         if error != 0 || found.is_null() {
             return None;
         }
-        // SAFETY: it was found, so that the entry is filled in.
+        // SAFETY: the user was found, so the entry is filled in.
         let entry = unsafe { entry.assume_init() };
         let text = |text: *const c_char| {
             if text.is_null() {
@@ -73,11 +73,11 @@ impl User {
         })
     }
 
-    /// Makes this process the user's, for good: its groups, then its group, then its user. Groups by initgroups(3),
-    /// which macOS needs for users of more than 16 groups.
+    /// Makes this process run as the user, for good: sets its groups, then its group, then its user. The groups are set
+    /// by initgroups(3), which macOS needs for users of more than 16 groups.
     ///
     /// # Errors
-    /// Those of the three calls, or root's rights could be had back.
+    /// Those of the three calls, or root's rights could be regained.
     pub fn become_for_good(&self) -> io::Result<()> {
         let group = i32::try_from(self.gid).map_err(io::Error::other)?;
         // SAFETY: the name ends in NUL; the others take numbers.
@@ -102,7 +102,7 @@ fn done(result: i32) -> io::Result<()> {
     }
 }
 
-/// The folder for temporary files of the user that this process is of, if macOS has one.
+/// The folder for temporary files of the user that this process runs as, if macOS has one.
 pub fn temporary_folder() -> Option<CString> {
     let mut buffer = vec![0_u8; 1024];
     // SAFETY: the buffer has that length.

@@ -8,7 +8,7 @@ use flate2::bufread::GzDecoder;
 use super::encoding::Order;
 use crate::exit::warn;
 
-/// How something is compressed.
+/// The compression of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     /// A gzip member (RFC 1952).
@@ -17,11 +17,11 @@ pub enum Compression {
     Zstd,
     /// A bzip2 stream.
     Bzip2,
-    /// In a way that isn't read here: its name, and the command that decompresses a file to standard output.
+    /// Another one, which isn't read here: its name, and the command that decompresses a file to standard output.
     Other(&'static str, &'static str),
 }
 
-/// What begins so is compressed in this way.
+/// The first bytes of each kind of compressed file.
 const BEGINNINGS: [(&[u8], Compression); 15] = [
     (b"\x1f\x8b", Compression::Gzip),
     (b"\x28\xb5\x2f\xfd", Compression::Zstd),
@@ -45,15 +45,15 @@ const BEGINNINGS: [(&[u8], Compression); 15] = [
 
 const LZFSE: Compression = Compression::Other("LZFSE", "compression_tool -decode -i");
 
-/// The end of the first four bytes of a Zstandard frame to skip, which other tools put before or between others; the
-/// first of them is 0x50 to 0x5f.
+/// The end of the first four bytes of a skippable Zstandard frame, which other tools put before or between others; the
+/// first byte is 0x50 to 0x5f.
 const SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
 
-/// How many bytes say how something is compressed, at most.
+/// The maximum number of bytes needed to recognise the compression.
 pub const BEGINNING: usize = 6;
 
 impl Compression {
-    /// How something is compressed that begins so.
+    /// The compression of a file with this beginning.
     pub fn of(beginning: &[u8]) -> Option<Compression> {
         if let [0x50..=0x5f, rest @ ..] = beginning
             && rest.starts_with(SKIPPABLE)
@@ -64,7 +64,7 @@ impl Compression {
         all.find_map(|(magic, compression)| beginning.starts_with(magic).then_some(compression))
     }
 
-    /// Returns true if it depends on more bytes.
+    /// Returns true if it depends on further bytes.
     pub fn is_undecided(beginning: &[u8]) -> bool {
         let goes_on = |magic: &[u8], beginning: &[u8]| {
             magic.len() > beginning.len() && magic.starts_with(beginning)
@@ -76,7 +76,7 @@ impl Compression {
     }
 }
 
-/// The first bytes of what `reader` gives, as many as say how it is compressed, and whether it is UTF-16.
+/// Reads the first bytes from `reader`, as many as it takes to recognise the compression and UTF-16.
 ///
 /// # Errors
 /// Those of `reader`.
@@ -94,12 +94,12 @@ pub fn beginning(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// What a reader gives, decompressed.
+/// The decompressed contents of a reader.
 ///
-/// Zeros may follow, as where a file is padded to whole blocks. Anything else is ignored with a warning, as gzip(1)
-/// does, because all events are there.
+/// Zeros may follow, for example if a file is padded to whole blocks. Anything else is ignored with a warning, as
+/// gzip(1) does, because all events are there.
 pub struct Decompressed<R: BufRead> {
-    /// What is read, in warnings.
+    /// The name of the input, for warnings.
     name: String,
     state: State<R>,
 }
@@ -113,7 +113,7 @@ enum State<R: BufRead> {
 }
 
 impl<R: BufRead> Decompressed<R> {
-    /// What `reader` gives under a name.
+    /// Decompresses the contents of `reader`, with this name.
     pub fn new(reader: R, name: String) -> Decompressed<R> {
         let reader = Returned {
             bytes: Vec::new(),
@@ -125,7 +125,7 @@ impl<R: BufRead> Decompressed<R> {
         }
     }
 
-    /// Goes on with what comes next.
+    /// Begins the next compressed part.
     fn begin(&mut self, mut reader: Returned<R>) -> io::Result<State<R>> {
         let mut has_padding = false;
         loop {
@@ -191,7 +191,7 @@ impl<R: BufRead> Read for Decompressed<R> {
     }
 }
 
-/// A reader, and bytes that were read from it and are to be read again.
+/// A reader, and bytes that were read from it and will be read again.
 struct Returned<R> {
     bytes: Vec<u8>,
     reader: R,

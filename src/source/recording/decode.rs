@@ -1,8 +1,8 @@
 //! From a JSON object in eslogger's shape to an [`Event`], by the rows of the catalogue.
 //!
-//! Every part of a message may be missing or null; only the name of its event is needed. A member of the event that
-//! has the wrong type is shown as JSON, any other is left out, and both are complained of. A member that the
-//! catalogue doesn't know is shown too, by its path where it isn't the event's own.
+//! Every part of a message may be missing or null; only the name of its event is needed. A member of the event that has
+//! the wrong type is shown as JSON, any other is left out, and both are reported. A member that the catalogue doesn't
+//! know is shown as well, by its path unless it belongs to the event itself.
 
 use bumpalo::Bump;
 
@@ -27,25 +27,26 @@ impl<'m> From<Str<'m>> for Text<'m> {
     }
 }
 
-/// How many names deep an object that the catalogue doesn't know is looked at as a file or a process: each level is
-/// looked at once more for it.
+/// The depth, in names, to which an object that the catalogue doesn't know is checked for being a file or a process:
+/// each level is read once more for it.
 const MAX_UNKNOWN: usize = 8;
 
 /// Reads messages.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Decoder {
-    /// Whether the environment of programs is wanted.
+    /// True if the environment of programs is needed.
     pub env: bool,
-    /// Whether the values in it are to be replaced: what isn't one must not be shown as it is, either.
+    /// True if the values in an environment are to be replaced. A value that isn't an environment must not be shown
+    /// unchanged, either.
     pub redact: bool,
-    /// Whether the tokens of a process's parent and of who is responsible for it are wanted.
+    /// True if the tokens of a process's parent and of its responsible process are needed.
     pub lineage: bool,
-    /// True if what only `-v` shows is wanted.
+    /// True if the members that only `-v` shows are needed.
     pub verbose: bool,
 }
 
-/// A message, and what in it was not as it should be.
+/// A message, and the problems that were found in it.
 #[derive(Debug)]
 pub struct Message<'m> {
     /// The event.
@@ -59,25 +60,25 @@ pub struct Message<'m> {
 pub struct Complaint {
     /// Its path in the message, escaped.
     pub member: String,
-    /// What was expected of it.
+    /// The expected type.
     pub error: Box<Error>,
 }
 
-/// Where in a message a value stands: its names in the message, the innermost first.
+/// The place of a value in a message: its names in the message, the innermost first.
 #[derive(Clone, Copy)]
 struct Place<'p> {
     outer: Option<&'p Place<'p>>,
     name: Text<'p>,
 }
 
-/// The message itself, or the structure of its event: what has no name.
+/// The message itself, or the structure of its event, which have no name.
 const ROOT: Place<'static> = Place {
     outer: None,
     name: Text::Known(""),
 };
 
 impl<'p> Place<'p> {
-    /// The place of a member of what stands here.
+    /// The place of a member of the value at this place.
     fn member(&'p self, name: impl Into<Text<'p>>) -> Place<'p> {
         Place {
             outer: Some(self),
@@ -92,7 +93,7 @@ impl<'p> Place<'p> {
         String::from_utf8_lossy(&path).into_owned()
     }
 
-    /// How many names there are.
+    /// The number of names.
     fn depth(&self) -> usize {
         1 + self.outer.map_or(0, Place::depth)
     }
@@ -109,7 +110,7 @@ impl<'p> Place<'p> {
 }
 
 impl Decoder {
-    /// Reads the object that `scanner` is at. What has to be made for the event is put into `arena`.
+    /// Reads the object that `scanner` is at. Memory for the event is allocated in `arena`.
     pub fn message<'m>(self, scanner: &mut Scanner<'m>, arena: &'m Bump) -> Result<Message<'m>> {
         scanner.peek();
         scanner.unescape_keys(arena);
@@ -163,8 +164,8 @@ impl Decoder {
         if frame.row.is_none() && frame.is_empty() {
             return Err(Error::mismatch(start, "the object is no message"));
         }
-        // Mac Monitor adds to what eslogger would write. Its objects have no other members: its published schema closes
-        // them.
+        // Mac Monitor adds this to what eslogger would write. Its objects have no other members: its published schema
+        // excludes them.
         if frame.is_mac_monitors && !self.verbose {
             retain_known(&mut part.fields);
         }
@@ -203,11 +204,11 @@ impl Decoder {
     }
 }
 
-/// What is around the event in a message.
+/// The parts of a message around the event.
 #[derive(Default)]
 struct Frame<'m> {
     time: Option<Timestamp>,
-    /// `es_event_type_t`, and where it stands.
+    /// `es_event_type_t`, and its place.
     number: Option<i128>,
     number_at: usize,
     action_type: Option<i128>,
@@ -220,12 +221,12 @@ struct Frame<'m> {
     process: Option<Process<'m>>,
     name: Option<Str<'m>>,
     row: Option<&'static Row>,
-    /// True if it says which version of Mac Monitor's telemetry it is.
+    /// True if it contains the version of Mac Monitor's telemetry.
     is_mac_monitors: bool,
 }
 
 impl Frame<'_> {
-    /// Returns true if nothing but the event is there, which any object may have that isn't a message.
+    /// Returns true if only the event is there, as in any object that isn't a message.
     fn is_empty(&self) -> bool {
         self.time.is_none()
             && self.number.is_none()
@@ -233,7 +234,7 @@ impl Frame<'_> {
             && self.process.is_none()
     }
 
-    /// `es_action_type_t`; where that isn't there, the number of the event says it.
+    /// `es_action_type_t`; if that isn't there, it follows from the number of the event.
     fn action_type(&self) -> Option<i128> {
         let auth = self.row.and_then(|row| row.auth);
         let is_auth = |number| auth.map(i128::from) == Some(number);
@@ -254,7 +255,7 @@ impl Frame<'_> {
     }
 }
 
-/// What comes together while a message is read.
+/// The results that are collected while a message is read.
 struct Part<'m> {
     decoder: Decoder,
     arena: &'m Bump,
@@ -263,7 +264,7 @@ struct Part<'m> {
 }
 
 impl<'m> Part<'m> {
-    /// A member that costs no more than itself where it has the wrong type. None for null, too.
+    /// Reads a member. If it has the wrong type, only the member is lost. None for null, too.
     #[inline]
     fn optional<T>(
         &mut self,
@@ -279,7 +280,7 @@ impl<'m> Part<'m> {
         }
     }
 
-    /// A member that is an object, or null.
+    /// Reads a member that is an object, or null.
     fn structure<T>(
         &mut self,
         scanner: &mut Scanner<'m>,
@@ -293,7 +294,7 @@ impl<'m> Part<'m> {
         self.pass(scanner, scanner.at(), place, error)
     }
 
-    /// Passes over the value at `start`, which couldn't be read: null is no damage, another type is complained of.
+    /// Skips the value at `start`, which couldn't be read: null is not damage, another type is reported.
     #[cold]
     fn pass<T>(
         &mut self,
@@ -372,10 +373,10 @@ impl<'m> Part<'m> {
         Ok(thread_id)
     }
 
-    /// What was decided: `{"result":{"result_type":0,"result":{"auth":0}}}`. A message that asks for an answer has
-    /// `auth` in place of the outer `result`, and nothing that is known in it.
+    /// The decision: `{"result":{"result_type":0,"result":{"auth":0}}}`. A message that asks for an answer has `auth`
+    /// in place of the outer `result`, and nothing in it that is known.
     fn action(&mut self, scanner: &mut Scanner<'m>) -> Result<Option<Decision>> {
-        // Nearly all operations are allowed, and eslogger writes that so.
+        // Nearly all operations are allowed, and eslogger writes that in one of these forms.
         for (written, decision) in ALLOWED {
             if scanner.is(written) {
                 return Ok(Some(decision));
@@ -432,7 +433,7 @@ impl<'m> Part<'m> {
             }
             Ok(())
         })?;
-        // Of a union whose arms are all written, the type says which is set.
+        // If all arms of a union are written, the type says which one is set.
         Ok(match result_type {
             Some(RESULT_TYPE_FLAGS) => flags.or(auth),
             _ => auth.or(flags),
@@ -443,7 +444,7 @@ impl<'m> Part<'m> {
     fn event(&mut self, scanner: &mut Scanner<'m>, frame: &mut Frame<'m>) -> Result<()> {
         let start = scanner.at();
         scanner.object(|scanner, name| {
-            // A table's columns are all events that it has.
+            // The columns of a table are all events in it.
             if scanner.null()? {
                 return Ok(());
             }
@@ -498,7 +499,7 @@ impl<'m> Part<'m> {
         Ok(())
     }
 
-    /// A member that the catalogue knows.
+    /// Reads a member that the catalogue knows.
     fn member(
         &mut self,
         scanner: &mut Scanner<'m>,
@@ -524,7 +525,7 @@ impl<'m> Part<'m> {
         match read {
             Err(error) if error.mismatch => {
                 scanner.go_back(start);
-                // It is shown as a whole, so what was wrong in it is, too.
+                // It is shown as a whole, including anything in it that was wrong.
                 self.complaints.truncate(complaints);
                 self.fields.truncate(fields);
                 let value = if let Some(value) = self.only_arm(scanner, member, &place) {
@@ -570,7 +571,7 @@ impl<'m> Part<'m> {
         value.filter(|_| is_right)
     }
 
-    /// A value of the given kind; None where nothing of it is there.
+    /// Reads a value of the given kind; None if nothing of it is there.
     fn value(
         &mut self,
         scanner: &mut Scanner<'m>,
@@ -654,8 +655,8 @@ impl<'m> Part<'m> {
         Err(mismatch)
     }
 
-    /// A member of what stands at `outer` that the catalogue doesn't know: files and processes as such, all else as it
-    /// is written.
+    /// Reads a member of the value at `outer` that the catalogue doesn't know: files and processes as such, everything
+    /// else as it is written.
     #[cold]
     fn unknown(
         &mut self,
@@ -678,7 +679,7 @@ impl<'m> Part<'m> {
         let start = scanner.at();
         let [fields, complaints] = [self.fields.len(), self.complaints.len()];
         let read = self.value(scanner, kind, &place);
-        // What isn't known has no type that it should be of.
+        // An unknown member has no expected type.
         let value = match read {
             Ok(value) if self.complaints.len() == complaints => value,
             _ => {
@@ -699,7 +700,7 @@ impl<'m> Part<'m> {
         Ok(())
     }
 
-    /// `es_file_t`. None where its path isn't there: nothing else of it is shown.
+    /// `es_file_t`. None if its path isn't there: nothing else of it is shown.
     fn file(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<Option<File<'m>>> {
         let mut path = None;
         let mut path_truncated = None;
@@ -810,7 +811,7 @@ impl<'m> Part<'m> {
         Ok(process)
     }
 
-    /// An object, or an array of the words in the order of `audit_token_t.val`, as a beta of macOS 26 wrote.
+    /// Reads an object, or an array of the words in the order of `audit_token_t.val`, as a beta of macOS 26 wrote it.
     fn audit_token(&mut self, scanner: &mut Scanner<'m>, place: &Place<'_>) -> Result<AuditToken> {
         let mut token = AuditToken::default();
         if scanner.peek() == b'[' {
@@ -842,7 +843,7 @@ impl<'m> Part<'m> {
         Ok(token)
     }
 
-    /// 32 bits. Writers differ in whether all ones are -1 or 4294967295.
+    /// Reads 32 bits. Writers differ in whether all ones are -1 or 4294967295.
     fn word(
         &mut self,
         scanner: &mut Scanner<'m>,
@@ -881,7 +882,7 @@ const ALLOWED: [(&[u8], Decision); 4] = [
 /// `ES_RESULT_TYPE_FLAGS`
 const RESULT_TYPE_FLAGS: i128 = 1;
 
-/// Keeps only what the catalogue describes.
+/// Keeps only the members that the catalogue describes.
 fn retain_known(fields: &mut Vec<Field<'_>>) {
     fields.retain_mut(|field| {
         if let Value::List(list) = &mut field.value {
@@ -891,8 +892,7 @@ fn retain_known(fields: &mut Vec<Field<'_>>) {
     });
 }
 
-/// The member that has this name. Other producers write what is a union in C without the union's name, or without that
-/// of its arm.
+/// The member with this name. Other producers leave out the name of a union in C, or the name of its arm.
 fn find(members: &'static [Member], name: &[u8]) -> Option<&'static Member> {
     let direct = members.iter().find(|member| member.name.as_bytes() == name);
     direct.or_else(|| {
@@ -903,12 +903,12 @@ fn find(members: &'static [Member], name: &[u8]) -> Option<&'static Member> {
     })
 }
 
-/// The member that is there or not as its flag in C says, `has_NAME`, which eslogger doesn't write.
+/// The member whose presence a flag in C says, `has_NAME`; eslogger doesn't write the flag.
 fn flagged(members: &'static [Member], flag: &[u8]) -> Option<&'static Member> {
     find(members, flag.strip_prefix(b"has_")?)
 }
 
-/// The kind that an object which the catalogue doesn't know looks like.
+/// The kind that an object unknown to the catalogue looks like.
 fn shape(mut scanner: Scanner<'_>) -> Result<&'static Kind> {
     let mut kind = &Kind::Json;
     scanner.object(|scanner, key| {
@@ -922,7 +922,7 @@ fn shape(mut scanner: Scanner<'_>) -> Result<&'static Kind> {
     Ok(kind)
 }
 
-/// Readers of what is written in a way of its own.
+/// Readers of values with a form of their own.
 trait Reads<'m> {
     fn timestamp(&mut self) -> Result<Timestamp>;
     fn strings(&mut self) -> Result<Vec<Text<'m>>>;
@@ -951,7 +951,7 @@ impl<'m> Reads<'m> for Scanner<'m> {
 
 const NOT_A_TOKEN: &str = "expected the 8 words of an audit token";
 
-/// `YYYY-MM-DDThh:mm:ss.fZ` with a fraction of one to nine digits, which is what nearly every time looks like.
+/// `YYYY-MM-DDThh:mm:ss.fZ` with a fraction of one to nine digits, the form of nearly every time.
 fn eslogger_timestamp(text: &[u8]) -> Option<Timestamp> {
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u32, |number, digit| {

@@ -12,8 +12,8 @@ pub enum Order {
 }
 
 impl Order {
-    /// The order of a text that begins so: with a byte-order mark, or with the brace or bracket of JSON. None where it
-    /// isn't UTF-16.
+    /// The order of a text with this beginning: a byte-order mark, or the brace or bracket of JSON. None if it isn't
+    /// UTF-16.
     pub fn of(beginning: &[u8]) -> Option<Order> {
         match beginning {
             [0xff, 0xfe, ..] | [b'{' | b'[', 0, ..] => Some(Order::Little),
@@ -28,19 +28,19 @@ impl Order {
     }
 }
 
-/// A text in UTF-16 as UTF-8. Half of a surrogate pair becomes U+FFFD.
+/// A text in UTF-16, converted to UTF-8. Half of a surrogate pair becomes U+FFFD.
 pub struct Utf16<R> {
     reader: R,
     order: Order,
-    /// The bytes of a unit or of a surrogate pair that isn't there yet as a whole.
+    /// The bytes of a unit or of a surrogate pair that isn't complete yet.
     begun: Vec<u8>,
     text: Vec<u8>,
-    /// How much of it has been read.
+    /// The number of bytes of it that have been read.
     at: usize,
 }
 
 impl<R: BufRead> Utf16<R> {
-    /// The text that `reader` gives.
+    /// Converts the text from `reader`.
     pub fn new(reader: R, order: Order) -> Utf16<R> {
         Utf16 {
             reader,
@@ -51,7 +51,7 @@ impl<R: BufRead> Utf16<R> {
         }
     }
 
-    /// Takes over the next piece; returns false at the end.
+    /// Converts the next piece; returns false at the end.
     fn fill(&mut self) -> io::Result<bool> {
         self.text.clear();
         self.at = 0;

@@ -1,4 +1,4 @@
-//! A file that grows, as `tail -F` reads it: what is there under its name.
+//! A file that grows, followed by its name as `tail -F` does.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,27 +12,27 @@ use std::time::Duration;
 use super::compressed::{BEGINNING, Compression};
 use crate::pipeline::FileId;
 
-/// How often is looked for something new.
+/// The interval of checks for something new.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// A name, and the files that it has one after the other.
+/// A name, and the files that have it one after the other.
 pub struct Followed {
     path: PathBuf,
     last: Option<Last>,
-    /// Why what has the name now can't be followed, if that has been reported.
+    /// The reason why the current file of this name can't be followed, if that has been reported.
     reported: Option<String>,
 }
 
 /// The file that was read last.
 struct Last {
     id: FileId,
-    /// It stays open, so that no other file gets its identity.
+    /// The file stays open, so that no other file gets its identity.
     _file: File,
     was_emptied: Arc<AtomicBool>,
 }
 
 impl Followed {
-    /// What has this name.
+    /// Follows the files with this name.
     pub fn new(path: &Path) -> Followed {
         Followed {
             path: path.to_owned(),
@@ -46,11 +46,11 @@ impl Followed {
         self.last.is_some()
     }
 
-    /// Opens the file that has the name. After the first one it waits until another file has it, or the same was
-    /// emptied.
+    /// Opens the file that has the name. After the first file, waits until another file has the name, or the same one
+    /// was emptied.
     ///
     /// # Errors
-    /// It can't be opened, or not be followed. After the first file that is no end: another one may still come.
+    /// The file can't be opened or followed. After the first file that isn't the end: another one may still come.
     pub fn open(&mut self) -> io::Result<Growing> {
         loop {
             match self.look() {
@@ -60,7 +60,7 @@ impl Followed {
                 }
                 Ok(None) => {}
                 Err(error) if !self.has_begun() => return Err(error),
-                // It is gone for a moment.
+                // The file is gone for a moment.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => self.reported = None,
                 Err(error) => {
                     let reason = Some(error.to_string());
@@ -74,13 +74,13 @@ impl Followed {
         }
     }
 
-    /// Opens what has the name now, unless it has been read.
+    /// Opens the file that currently has the name, unless it has been read.
     fn look(&mut self) -> io::Result<Option<Growing>> {
         let is_new = |id: FileId| match &self.last {
             Some(last) => id != last.id || last.was_emptied.load(Ordering::Relaxed),
             None => true,
         };
-        // To open a pipe would wait for its other end; to stat it doesn't.
+        // Opening a pipe would wait for its other end; stat doesn't.
         if !is_new(FileId::of(&self.path)?) {
             return Ok(None);
         }
@@ -112,7 +112,7 @@ impl Followed {
     }
 }
 
-/// Refuses what is compressed: what comes of it would depend on when its writer fills a block.
+/// Refuses compressed data, because its events would come only when its writer fills a block.
 fn check(head: &[u8]) -> io::Result<()> {
     match Compression::of(head) {
         Some(_) => Err(io::Error::other(
@@ -122,7 +122,7 @@ fn check(head: &[u8]) -> io::Result<()> {
     }
 }
 
-/// A file that may still grow. It ends where another one has its name, or where it is emptied.
+/// A file that may still grow. It ends when another file has its name, or when it is emptied.
 pub struct Growing {
     path: PathBuf,
     id: FileId,
@@ -133,7 +133,7 @@ pub struct Growing {
 }
 
 impl Growing {
-    /// Returns true if nothing more will come. Where its name is gone another file is still to come.
+    /// Returns true if nothing more will come. If its name is gone, another file is still to come.
     fn is_replaced(&self) -> bool {
         let is_shorter = self
             .file
@@ -157,7 +157,7 @@ impl Read for Growing {
             if count > 0 || self.is_over {
                 return Ok(count);
             }
-            // What came before it was replaced is still read.
+            // Data from before the replacement is still read.
             self.is_over = self.is_replaced();
             if !self.is_over {
                 thread::sleep(LOOK_EVERY);

@@ -1,10 +1,10 @@
 //! Cuts a recording into chunks that can be decoded by themselves.
 //!
-//! eslogger writes an object a line. Of a line that begins and ends as an object does nothing else is looked at, unless
-//! what follows shows that the object goes on: such lines are plain. Anything else is walked through (see
-//! [`super::walk`]) up to the next line's beginning that no object is open at. Both depend on the bytes alone, never on
-//! the pieces in which they come. No byte is looked at more than a few times, so that damage costs no more time than
-//! anything else.
+//! eslogger writes one object per line. In a line that begins and ends like an object nothing else is looked at, unless
+//! the text after it shows that the object goes on: such lines are plain. Anything else is walked through (see
+//! [`super::walk`]) up to the beginning of the next line at which no object is open. Both depend on the bytes alone,
+//! never on the pieces in which they come. No byte is looked at more than a few times, so damage costs no more time
+//! than anything else.
 
 use std::ops::Range;
 
@@ -14,14 +14,14 @@ use super::walk::{Step, Walk};
 use crate::pipeline::Buffers;
 use crate::text::json::Scanner;
 
-/// The largest object that is kept as a whole, in bytes. Arguments and environment of an exec are at most 1 MiB on
-/// macOS, and six times that with every byte escaped.
+/// The largest object that is kept as a whole, in bytes. The arguments and the environment of an exec take at most 1
+/// MiB on macOS, and six times that with every byte escaped.
 pub const MAX_OBJECT: usize = 8 << 20;
 
-/// A line that is longer than this, in bytes, isn't waited for.
+/// The length of a line, in bytes, beyond which its end isn't waited for.
 const LONG_LINE: usize = 512 << 10;
 
-/// A line with several objects is cut between them after so many bytes.
+/// The number of bytes after which a line with several objects is cut between them.
 const CUT: usize = 64 << 10;
 
 /// A piece of a recording that can be decoded by itself.
@@ -31,54 +31,54 @@ pub struct Chunk {
     pub text: Vec<u8>,
     /// The number of its first line, counted from 1.
     pub first_line: u64,
-    /// What it consists of.
+    /// The shape of the text.
     pub shape: Shape,
-    /// True if it begins in a line of which it has been reported that there is no object in it, or a broken one.
+    /// True if it begins in a line for which it has been reported that there is no object in it, or a broken one.
     pub is_reported: bool,
 }
 
-/// What a chunk consists of.
+/// The shape of a chunk.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Plain lines, and between them these stretches of anything else.
+    /// Plain lines, with these stretches of anything else between them.
     Lines(Vec<Range<usize>>),
     /// The part of an object that is too large, from the beginning of an object on.
     Part,
-    /// An object in one that is too large.
+    /// An object inside one that is too large.
     Inner,
 }
 
 /// Cuts the text of a recording into chunks.
 #[derive(Debug)]
 pub struct Framer {
-    /// What has come and hasn't been handed on.
+    /// The text that has come and hasn't been handed on.
     text: Vec<u8>,
-    /// The number of the line that it begins in.
+    /// The number of the line that the text begins in.
     line: u64,
-    /// How much of it has been looked at.
+    /// The number of bytes in it that have been looked at.
     at: usize,
-    /// How many lines have been looked at that are plain, since the text was handed on.
+    /// The number of plain lines that have been looked at since text was last handed on.
     plain: u64,
     /// The stretches in it that aren't plain lines.
     odd: Vec<Range<usize>>,
     walk: Walk,
-    /// Where the stretch begins that is walked through; None at the beginning of a line.
+    /// The beginning of the stretch that is being walked through; None at the beginning of a line.
     begun: Option<usize>,
-    /// Where the line ends that begins at `at`, where that is known.
+    /// The end of the line that begins at `at`, if it is known.
     line_end: Option<usize>,
-    /// Up to where it has been looked for, or for what follows it.
+    /// The end of the text that has been searched for it, or for what follows it.
     searched: usize,
     is_reported: bool,
     buffers: Buffers,
 }
 
-/// What a line is.
+/// The kind of a line.
 enum Line {
-    /// A plain one, or an empty one, and where it ends.
+    /// A plain line, or an empty one, and its end.
     Plain(usize),
     /// Anything else.
     Odd,
-    /// It depends on what follows.
+    /// The kind depends on what follows.
     Unknown,
 }
 
@@ -111,7 +111,7 @@ impl Framer {
     pub fn end(&mut self, emit: &mut impl FnMut(Chunk)) {
         self.look(true, emit);
         self.hand_on(emit);
-        // What is left has no end.
+        // The rest has no end.
         self.at = self.text.len();
         if let Some(begun) = self.begun.take() {
             self.odd.push(begun.min(self.at)..self.at);
@@ -125,7 +125,7 @@ impl Framer {
                 self.walk_on(emit);
                 continue;
             }
-            // What was left last time has been looked at.
+            // The rest of the last piece has been looked at.
             if self.searched == 0 {
                 self.pass_plain_lines();
             }
@@ -147,7 +147,7 @@ impl Framer {
         }
     }
 
-    /// Passes lines as eslogger writes them, which another one follows.
+    /// Passes lines as eslogger writes them, if another one follows.
     fn pass_plain_lines(&mut self) {
         let start = self.at;
         for newline in memchr_iter(b'\n', &self.text[start..]) {
@@ -162,7 +162,7 @@ impl Framer {
         }
     }
 
-    /// What the line at `at` is.
+    /// The kind of the line at `at`.
     fn next_line(&mut self, is_end: bool) -> Line {
         let text = &self.text;
         let end = self.line_end.or_else(|| {
@@ -188,7 +188,7 @@ impl Framer {
                 Line::Odd
             };
         }
-        // Only these can follow where an object goes on after a closing brace.
+        // Only these can follow if an object goes on after a closing brace.
         let from = self.searched.max(end);
         let to = text.len().min(end + LONG_LINE);
         let next = text[from..to]
@@ -200,7 +200,7 @@ impl Framer {
             Some(b',' | b'}' | b']') => is_object(line),
             Some(_) => true,
             None if is_end || to == end + LONG_LINE => true,
-            // An event doesn't wait for what follows it.
+            // An event doesn't wait for the text after it.
             None if self.line_end.is_none() && is_object(line) => true,
             None => {
                 (self.line_end, self.searched) = (Some(end), to);
@@ -259,7 +259,7 @@ impl Framer {
         self.at - (self.walk.at() - offset)
     }
 
-    /// Hands on all that has been looked at, in the middle of a line.
+    /// Hands on everything that has been looked at, in the middle of a line.
     fn cut(&mut self, is_reported: bool, emit: &mut impl FnMut(Chunk)) {
         self.odd.extend(self.begun.map(|begun| begun..self.at));
         self.emit_lines(self.at, emit);
@@ -280,7 +280,7 @@ impl Framer {
         self.emit_text(end, lines(&self.text[..end]), Shape::Part, emit);
     }
 
-    /// Hands on what is complete.
+    /// Hands on everything that is complete.
     fn hand_on(&mut self, emit: &mut impl FnMut(Chunk)) {
         match self.begun {
             Some(_) if self.walk.is_split() => self.drop_before(self.place(self.walk.start())),
@@ -337,12 +337,12 @@ impl Framer {
     }
 }
 
-/// How many lines end in a text.
+/// The number of lines that end in a text.
 fn lines(text: &[u8]) -> u64 {
     memchr_iter(b'\n', text).count() as u64
 }
 
-/// Returns true if a line begins and ends as an object does.
+/// Returns true if a line begins and ends like an object.
 fn looks_whole(line: &[u8]) -> bool {
     if let [b'{', .., b'}', b'\n'] = line {
         return true;

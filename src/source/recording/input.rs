@@ -15,13 +15,13 @@ use crate::model::event::Text;
 use crate::pipeline::{Buffers, Feed};
 use crate::text::escape;
 
-/// How much is read at once, in bytes. What is there is taken, so that an event never waits for another.
+/// The number of bytes to read at once. A read returns what is there, so that an event never waits for another.
 const READ_SIZE: usize = 512 << 10;
 
 /// The size of a page, or a part of it.
 const PAGE: usize = 4096;
 
-/// Where a recording is.
+/// The place of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// `-`
@@ -39,7 +39,7 @@ impl Input {
         matches!(self, Input::File(path) if is_regular(path))
     }
 
-    /// Whether somebody waits for what comes next.
+    /// Returns true if somebody waits for the next event.
     pub fn is_live(&self) -> bool {
         !matches!(self, Input::File(_))
     }
@@ -54,10 +54,10 @@ impl fmt::Display for Input {
     }
 }
 
-/// Opens a recording. One that is followed is read as far as it goes now.
+/// Opens a recording. A recording that is followed is read up to its current end.
 ///
 /// # Errors
-/// Those of open(2), and of its first bytes.
+/// Those of open(2), and of reading its first bytes.
 pub fn open(input: &Input) -> io::Result<Box<dyn BufRead>> {
     match input {
         Input::Stdin => {
@@ -68,34 +68,34 @@ pub fn open(input: &Input) -> io::Result<Box<dyn BufRead>> {
     }
 }
 
-/// A file that grows as something to read.
+/// Makes a reader of a file that grows.
 pub fn growing(file: Growing) -> Box<dyn BufRead> {
     Box::new(buffered(file))
 }
 
-/// Reads a recording to its end and gives its chunks as soon as their last line is there. Stops when no more is
-/// wanted.
+/// Reads a recording to its end and gives its chunks to `feed` as soon as their last line is there. Stops when no more
+/// is wanted.
 ///
 /// # Errors
-/// It can't be read or decompressed. What came before the error has been given.
+/// The recording can't be read or decompressed. The chunks before the error have been given.
 pub fn read(reader: Box<dyn BufRead>, feed: &Feed<Chunk>) -> io::Result<()> {
     read_chunks(reader, feed.buffers(), |chunk| feed.piece(chunk))
 }
 
-/// Reads what comes as a recording would, but never compressed.
+/// Reads `source` like a recording, but never decompresses it.
 ///
 /// # Errors
-/// Those of `source`. What came before the error has been given.
+/// Those of `source`. The chunks before the error have been given.
 #[cfg(target_os = "macos")]
 pub fn read_live(source: impl Read, feed: &Feed<Chunk>) -> io::Result<()> {
     read_chunks(buffered(source), feed.buffers(), |chunk| feed.piece(chunk))
 }
 
-/// Reads what is neither compressed nor in UTF-16, and calls `emit` with its chunks, in their order, until it returns
-/// false.
+/// Reads text that is neither compressed nor in UTF-16, and calls `emit` with its chunks, in their order, until it
+/// returns false.
 ///
 /// # Errors
-/// Those of `reader`. What came before the error has been given.
+/// Those of `reader`. The chunks before the error have been given.
 pub fn read_chunks(
     mut reader: impl BufRead,
     buffers: &Buffers,
@@ -122,7 +122,7 @@ pub fn read_chunks(
     result
 }
 
-/// What `reader` gives, decompressed where it begins like something compressed, and in UTF-8.
+/// The contents of `reader`, decompressed if they begin like something compressed, and in UTF-8.
 fn decompressed<'r>(
     mut reader: impl Read + 'r,
     input: &Input,
@@ -150,7 +150,7 @@ fn utf8<'r>(reader: impl BufRead + 'r, order: Option<Order>) -> Box<dyn BufRead 
     }
 }
 
-/// Why something compressed isn't read, and what to do.
+/// The error for a compressed file that isn't read, with what to do.
 fn not_read(input: &Input, name: &str, command: &str) -> io::Error {
     io::Error::other(match input {
         Input::Stdin => format!("it is compressed with {name}: decompress it with {command}"),
@@ -177,8 +177,8 @@ fn buffered<R: Read>(reader: R) -> Buffered<R> {
     }
 }
 
-/// Like the standard library's, save that what is read goes to the beginning of a page: some processors
-/// (AMD's, `rep movsb`) copy to a place shortly after it three times as slowly.
+/// Like the standard library's, except that data is read to the beginning of a page: some processors (AMD's, `rep
+/// movsb`) copy three times as slowly to a place shortly after it.
 struct Buffered<R> {
     reader: R,
     buffer: Vec<u8>,

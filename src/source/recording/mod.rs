@@ -1,8 +1,8 @@
 //! Recordings: messages in eslogger's JSON from a file or standard input, on any OS.
 //!
-//! `input` opens and decompresses, `framing` finds where objects begin and end, `decode` makes events
-//! of them with the scanner in [`crate::text::json`]. Framing goes from the first byte to the last; decoding takes the
-//! [`Chunk`]s in any order, so that it can be done by several threads.
+//! `input` opens and decompresses, `framing` finds where objects begin and end, `decode` makes events from them with
+//! the scanner in [`crate::text::json`]. Framing goes from the first byte to the last; decoding takes the [`Chunk`]s in
+//! any order, so that several threads can do it.
 
 mod compressed;
 mod decode;
@@ -50,7 +50,7 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// The recordings at `inputs`, of which that is needed.
+    /// Creates a source of the recordings at `inputs`, for this need.
     pub fn new(inputs: Vec<Input>, need: Need) -> Recordings {
         Recordings { inputs, need }
     }
@@ -64,7 +64,7 @@ impl Source for Recordings {
         Objects::new(&self.need, buffers)
     }
 
-    /// What was read is whole: nothing has to be waited for.
+    /// Everything that was read is complete: nothing has to be waited for.
     fn stopper(&self) -> Box<dyn Fn() -> bool + Send + Sync> {
         Box::new(|| false)
     }
@@ -101,8 +101,8 @@ fn read(input: &Input, reader: io::Result<Box<dyn BufRead>>, feed: &Feed<Chunk>)
     }
 }
 
-/// Gives the files that have a name one after the other. Returns true if more is wanted, which is so only if there is
-/// no first one.
+/// Gives the files that have a name one after the other. Returns true if more is wanted, which is possible only if
+/// there is no first file.
 fn follow(input: &Input, path: &Path, feed: &Feed<Chunk>) -> bool {
     let mut followed = Followed::new(path);
     loop {
@@ -128,7 +128,7 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Decodes what is needed, and gives the chunks' memory back to `buffers`.
+    /// Creates a decoder for this need, which returns the chunks' memory to `buffers`.
     pub fn new(need: &Need, buffers: &Buffers) -> Objects {
         Objects {
             prefilter: Prefilter::new(need),
@@ -162,8 +162,8 @@ impl Decode<Chunk> for Objects {
     }
 }
 
-/// Reads the events of a chunk, in their order. `tally` takes the numbers of those that `prefilter` rejects
-/// for other reasons than their type, too. Returns what was wrong, and whether there is a message in it.
+/// Reads the events of a chunk, in their order. `tally` also takes the numbers of messages that `prefilter` rejects for
+/// reasons other than their type. Returns the damage, and true if there is a message in it.
 pub fn decode(
     chunk: &Chunk,
     decoder: Decoder,
@@ -196,7 +196,7 @@ pub fn decode(
         }
         Shape::Part => reader.part(),
         Shape::Inner => {
-            // What isn't a message is a part of the object around it.
+            // If it isn't a message, it is a part of the object around it.
             let _ = reader.object(0..chunk.text.len());
         }
     }
@@ -208,20 +208,20 @@ struct Reader<'m, 't, E> {
     chunk: &'m Chunk,
     decoder: Decoder,
     prefilter: &'t Prefilter,
-    /// What has to be made for the events of the chunk.
+    /// The memory for the events of the chunk.
     arena: &'m Bump,
     tally: &'t mut Tally,
     event: &'t mut E,
     damage: Vec<Damage>,
     has_messages: bool,
-    /// An offset, and the line that it is in: lines are counted on from there.
+    /// An offset and its line, from which lines are counted on.
     counted: (usize, u64),
 }
 
-/// What has been found in a line.
+/// The findings in a line.
 #[derive(Default)]
 struct Line {
-    /// Where the first text is that is no object, of which nothing has been reported.
+    /// The beginning of the first text that isn't an object and hasn't been reported.
     text: Option<usize>,
     has_event: bool,
     /// True if something was lost, and has been reported.
@@ -229,12 +229,12 @@ struct Line {
 }
 
 impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
-    /// Reads lines each of which begins and ends as an object, or is empty.
+    /// Reads lines each of which begins and ends like an object, or is empty.
     fn plain_lines(&mut self, range: Range<usize>) {
         let mut at = range.start;
         if self.prefilter.rejects() {
             let text = &self.chunk.text[range.clone()];
-            // Those that are rejected are messages all the same.
+            // Rejected messages are messages all the same.
             self.has_messages |= memmem::find(text, b"\"event\"").is_some();
             for (line, is_wanted) in self.prefilter.lines(text) {
                 if is_wanted || !self.skim(&text[line.clone()]) {
@@ -248,7 +248,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         }
     }
 
-    /// Reads the first line from `at` on that isn't empty, and returns where it ends.
+    /// Reads the first line from `at` on that isn't empty, and returns its end.
     fn plain_line(&mut self, at: usize, end: usize) -> usize {
         let text = &self.chunk.text[..end];
         let mut scanner = Scanner::new(text, at);
@@ -274,7 +274,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         line_end
     }
 
-    /// Takes only the numbers of a line; false where it isn't plain what they are.
+    /// Takes only the numbers of a line; returns false if they can't be found easily.
     fn skim(&mut self, line: &[u8]) -> bool {
         let Some(numbers) = prefilter::numbers(line) else {
             return false;
@@ -289,7 +289,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         true
     }
 
-    /// Reads what isn't plain lines.
+    /// Reads text that isn't plain lines.
     fn stretch(&mut self, range: Range<usize>, is_reported: bool) {
         let text = &self.chunk.text[range.clone()];
         let within = |inner: &Range<usize>| range.start + inner.start..range.start + inner.end;
@@ -316,7 +316,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
                     self.broken_object(&broken, &mut line);
                 }
                 Some(Step::LineEnd) => self.end_line(&mut line),
-                // Only what is too large is split.
+                // Only objects that are too large are split.
                 Some(Step::Limit | Step::Inner(_) | Step::SplitEnd) => {}
                 None => break,
             }
@@ -347,8 +347,8 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
 
     fn broken_object(&mut self, broken: &Broken, line: &mut Line) {
         let text = &self.chunk.text[broken.range.clone()];
-        // In what was cut the messages that followed seem to be a part of it: they begin a line, or end it. Within a
-        // message nothing else is one, whatever it looks like.
+        // In an object that was cut, the messages after the cut look like a part of it: they begin a line, or end it.
+        // Within a message, nothing else is a message, whatever it looks like.
         let is_message = has_event(text);
         let reports = self.damage.len();
         work::add(text.len());
@@ -365,14 +365,14 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         }
         let inner_reports = self.damage.len();
         match first {
-            // It was cut before that.
+            // The object was cut before that.
             Some(inner) => {
                 let end = self.chunk.text[..inner].trim_ascii_end().len();
                 self.lost(end, "expected a value", line);
             }
             None => self.lost(broken.at, broken.what, line),
         }
-        // What is wrong with it comes before what is wrong with those in it.
+        // The object's own damage comes before the damage of those in it.
         if self.damage.len() > inner_reports {
             self.damage[reports..].rotate_right(1);
         }
@@ -411,7 +411,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         }
     }
 
-    /// Reads the message that an object is, or those that are in it.
+    /// Reads the message that an object is, or the messages in it.
     fn object(&mut self, object: Range<usize>) -> Result<()> {
         let text = &self.chunk.text[..object.end];
         work::add(object.len());
@@ -434,7 +434,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         if has_found { Ok(()) } else { Err(error) }
     }
 
-    /// The message that is next, if it can be shown.
+    /// Reads the next message, if it can be shown.
     fn message(&self, scanner: &mut Scanner<'m>) -> Result<Message<'m>> {
         let start = scanner.at();
         let message = self.decoder.message(scanner, self.arena)?;
@@ -464,7 +464,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
         (self.event)(event);
     }
 
-    /// Reports what was lost, once a line.
+    /// Reports a loss, once per line.
     fn lost(&mut self, at: usize, what: &str, line: &mut Line) {
         if !line.is_reported {
             let before = &self.chunk.text[..at];
@@ -478,7 +478,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
     }
 
     fn damaged(&mut self, at: usize, is_loss: bool, reason: impl FnOnce() -> String) {
-        // The first are reported one by one; further ones are counted after them.
+        // The first ones are reported one by one; further ones are counted after them.
         let most = usize::try_from(MAX_WARNINGS).unwrap_or(usize::MAX);
         if let Some(further) = self.damage.get_mut(most..)
             && let Some(alike) = further.iter_mut().find(|damage| damage.is_loss == is_loss)
@@ -497,7 +497,7 @@ impl<'m, E: FnMut(&Event<'_>)> Reader<'m, '_, E> {
 
     fn line_of(&mut self, at: usize) -> u64 {
         let (from, line) = self.counted;
-        // What is reported of a line may lie before what was reported of it last.
+        // A report on a line may be about an earlier place than the last report on it.
         let (from, line) = if from <= at {
             (from, line)
         } else {
@@ -522,17 +522,17 @@ mod work {
     #[cfg(not(test))]
     pub fn add(_: usize) {}
 
-    /// What has been counted since it was asked for last.
+    /// The count since the last call.
     #[cfg(test)]
     pub fn take() -> u64 {
         BYTES.take()
     }
 }
 
-/// Returns true if an object, as far as it is right, has a member `event`.
+/// Returns true if an object, up to its first error, has a member `event`.
 fn has_event(object: &[u8]) -> bool {
     let mut has_event = false;
-    // What is wrong with it is known.
+    // The error in it is known.
     let _ = Scanner::new(object, 0).object(|scanner, key| {
         has_event |= key.inside == b"event";
         scanner.skip()

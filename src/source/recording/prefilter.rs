@@ -1,6 +1,6 @@
 //! Rejects lines that can't hold a selected event, without parsing them.
 //!
-//! A line is rejected only where none of it can be a selected event, in whatever way JSON was written:
+//! A line is rejected only if nothing in it can be a selected event, however its JSON was written:
 //!
 //! - A name of an event consists of letters, digits and `_`, and so does `event`. Any writer may escape them, but only
 //!   in one way: as `\u0065`. Lines with an escape of a character of ASCII that is no control character are never
@@ -25,17 +25,17 @@ use crate::model::catalogue::{self, Row};
 use crate::model::event::Timestamp;
 use crate::select::{Need, Needles};
 
-/// With more names than these, looking for them costs as much as parsing.
+/// The maximum number of names: with more, searching for them costs as much as parsing.
 const MAX_NAMES: usize = 48;
 
-/// Finds escapes that may be of a character of ASCII.
+/// Finds escapes that may stand for a character of ASCII.
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
 
-/// What must be in a line.
+/// The conditions that a line must meet.
 #[derive(Debug)]
 pub struct Prefilter {
     names: Option<Names>,
-    /// Of each kind of condition, texts of which one must be there.
+    /// For each kind of condition, texts one of which must be there.
     needles: Vec<AhoCorasick>,
 }
 
@@ -43,12 +43,12 @@ pub struct Prefilter {
 #[derive(Debug)]
 struct Names {
     names: Vec<&'static str>,
-    /// Finds each after a quote.
+    /// Finds each name after a quote.
     finder: AhoCorasick,
 }
 
 impl Prefilter {
-    /// The prefilter that rejects nothing that is needed.
+    /// Creates a prefilter that rejects nothing that is needed.
     pub fn new(need: &Need) -> Prefilter {
         let names = need.events.names().filter(|names| names.len() <= MAX_NAMES);
         let names = names.and_then(|names| {
@@ -66,12 +66,12 @@ impl Prefilter {
         }
     }
 
-    /// Returns true if there is anything that it rejects.
+    /// Returns true if it rejects anything.
     pub fn rejects(&self) -> bool {
         self.names.is_some() || !self.needles.is_empty()
     }
 
-    /// The lines of a text that may hold a selected event, each with whether it may meet the conditions.
+    /// The lines of a text that may hold a selected event, each with true if it may meet the conditions.
     pub fn lines<'p, 't>(&'p self, text: &'t [u8]) -> Lines<'p, 't> {
         Lines {
             prefilter: self,
@@ -87,7 +87,7 @@ pub struct Lines<'p, 't> {
     prefilter: &'p Prefilter,
     text: &'t [u8],
     at: usize,
-    /// Where the next escape is.
+    /// The place of the next escape.
     escape: Option<usize>,
 }
 
@@ -101,7 +101,7 @@ impl Iterator for Lines<'_, '_> {
         }
         let hit = match &self.prefilter.names {
             Some(names) => {
-                // No further than where a line begins that isn't rejected anyway.
+                // No further than the beginning of a line that isn't rejected anyway.
                 let end = self.escape.unwrap_or(text.len());
                 names.next_event(text, start, end).or(self.escape)?
             }
@@ -119,7 +119,8 @@ impl Iterator for Lines<'_, '_> {
     }
 }
 
-/// Where the next escape is, from `start` on, that may be of a character of ASCII which is no control character.
+/// The place of the next escape, from `start` on, that may stand for a character of ASCII other than a control
+/// character.
 fn next_escape(text: &[u8], start: usize) -> Option<usize> {
     let is_printable = |at: &usize| matches!(text.get(start + at + 4), Some(b'2'..=b'7') | None);
     let at = ESCAPE.find_iter(&text[start..]).find(is_printable)?;
@@ -127,7 +128,7 @@ fn next_escape(text: &[u8], start: usize) -> Option<usize> {
 }
 
 impl Names {
-    /// Where the next name of an event is, from `start` on, that may be one of these.
+    /// The place of the next name of an event, from `start` on, that may be one of these.
     fn next_event(&self, text: &[u8], start: usize, end: usize) -> Option<usize> {
         let is_event = |at: &usize| {
             let name = &text[at + 1..];
@@ -151,7 +152,7 @@ impl Names {
     }
 }
 
-/// Returns true if the text before a key is such that it may name an event: `"event":{`, or `null,`.
+/// Returns true if the key after this text may be the name of an event: `"event":{`, or `null,`.
 fn may_name_an_event(text: &[u8]) -> bool {
     let before = |text: &'_ [u8], end: &[u8]| {
         let text = text.trim_ascii_end();
@@ -166,7 +167,7 @@ fn may_name_an_event(text: &[u8]) -> bool {
         .is_some()
 }
 
-/// What counts the message of a line.
+/// The numbers that count the message of a line.
 pub struct Numbers {
     pub row: &'static Row,
     /// True if the message asks for an answer.
@@ -176,7 +177,7 @@ pub struct Numbers {
     pub time: Option<Timestamp>,
 }
 
-/// The numbers of a line that is one message, found without parsing it; none where that isn't plain.
+/// The numbers of a line that is one message, found without parsing it; None if they can't be found easily.
 pub fn numbers(line: &[u8]) -> Option<Numbers> {
     let value = |key: &str| {
         let mut places = memmem::find_iter(line, key);
@@ -194,11 +195,11 @@ pub fn numbers(line: &[u8]) -> Option<Numbers> {
     };
     let event = value("\"event\":{\"")?;
     let name = &event[..memchr(b'"', event)?];
-    // Null is no event.
+    // A null event is no event.
     event[name.len()..].strip_prefix(b"\":{")?;
     let row = catalogue::by_name(name)?;
     let event_type: u64 = number("\"event_type\":")?;
-    // A message whose number isn't that of its name is complained of where it is read.
+    // A message whose number doesn't fit its name is reported when it is read.
     let [is_notify, is_auth] =
         [Some(row.number), row.auth].map(|own| own.map(u64::from) == Some(event_type));
     (is_notify || is_auth).then_some(())?;

@@ -1,4 +1,4 @@
-//! Properties: whatever comes, nothing panics, nothing good is lost, nothing harmful is printed.
+//! Properties: whatever the input, nothing panics, nothing good is lost, nothing harmful is printed.
 
 #![allow(clippy::naive_bytecount, clippy::needless_for_each, reason = "short")]
 
@@ -16,7 +16,7 @@ use crate::text::json::{Scanner, Str, push_canonical, push_on_one_line};
 const EVENTS: &str = include_str!("../../../tests/data/events.jsonl");
 const HOUR: &str = include_str!("../../../samples/developers-hour.jsonl");
 
-/// What a recording prints in a format, and how many of its messages were lost.
+/// The output of a recording in a format, and the number of its messages that were lost.
 fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
     let filter = Filter {
         selection: Selection::ALL,
@@ -55,7 +55,7 @@ fn chunks(pieces: &[&[u8]]) -> Vec<Chunk> {
     chunks
 }
 
-/// How formats print: everything, in UTC.
+/// The style of formats: everything is printed, in UTC.
 fn style() -> Style {
     Style {
         utc: true,
@@ -76,7 +76,7 @@ fn formats() -> [Box<dyn Format>; 3] {
     ]
 }
 
-/// Nothing but text and newlines.
+/// Returns true if there is only text and newlines.
 fn is_safe(out: &[u8]) -> bool {
     let text = std::str::from_utf8(out).expect("what is printed is UTF-8");
     !text
@@ -103,7 +103,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// A message with a value of it replaced, at a place chosen by `at`.
+/// A message with one of its values replaced, at a place chosen by `at`.
 fn replaced(line: &str, at: usize, with: &serde_json::Value) -> String {
     fn places(value: &mut serde_json::Value) -> usize {
         1 + match value {
@@ -155,7 +155,7 @@ fn spaced(line: &str, spaces: &[String]) -> String {
     out
 }
 
-/// The messages that `serde_json` takes, too: it refuses lone surrogates.
+/// The messages that `serde_json` accepts as well: it refuses lone surrogates.
 fn strict_lines() -> Vec<&'static str> {
     EVENTS
         .lines()
@@ -192,15 +192,15 @@ proptest! {
     }
 
     #[test]
-    fn a_message_with_any_value_is_told_or_shown(line in 0..1000_usize, at in any::<usize>(), value in any_json()) {
+    fn a_message_with_any_value_is_reported_or_shown(line in 0..1000_usize, at in any::<usize>(), value in any_json()) {
         let lines = strict_lines();
         let text = replaced(lines[line % lines.len()], at, &value);
-        // In brackets alone there is no message to be shown or lost.
+        // If there are only brackets, there is no message to be shown or lost.
         prop_assume!(!text.bytes().all(super::walk::is_harmless));
         for mut format in formats() {
             let (out, lost) = print(text.as_bytes(), format.as_mut());
             prop_assert!(is_safe(&out));
-            // Nothing disappears: it is printed, or counted as lost.
+            // Nothing disappears: each message is printed, or counted as lost.
             prop_assert_eq!(out.is_empty(), lost > 0, "{}", text);
         }
     }
@@ -209,7 +209,7 @@ proptest! {
     fn white_space_between_tokens_is_nothing(line in 0..1000_usize, spaces in prop::collection::vec("[ \t\r\n]{0,3}", 1..9)) {
         let lines = strict_lines();
         let line = lines[line % lines.len()];
-        // A TAB at the least, wherever there may be one.
+        // At least a TAB, wherever there may be one.
         let spaces: Vec<_> = spaces.iter().map(|space| format!("{space}\t")).collect();
         let spaced = spaced(line, &spaces);
         for mut format in formats() {
@@ -224,7 +224,7 @@ proptest! {
 
     #[test]
     fn no_name_forges_a_line(line in 0..1000_usize, name in any::<String>()) {
-        // Every string of a message gets a name that means harm: as many lines come out as before.
+        // Every string of a message gets a harmful name: the number of printed lines stays the same.
         fn poison(value: &mut serde_json::Value, name: &str, in_event: bool) {
             match value {
                 serde_json::Value::String(text) if in_event => *text = format!("{name}{text}"),
@@ -279,12 +279,12 @@ proptest! {
     }
 }
 
-/// Both say that a text is JSON, or both say that it isn't.
+/// Checks that both parsers agree on whether a text is JSON.
 fn same_verdict(text: &[u8]) -> Result<(), TestCaseError> {
     let mut scanner = Scanner::new(text, 0);
     let ours = scanner.skip().is_ok() && scanner.peek() == 0;
     let theirs = serde_json::from_slice::<serde_json::Value>(text);
-    // Lone surrogates are ours alone; numbers beyond a double's range are theirs to refuse.
+    // Only our parser accepts lone surrogates; only `serde_json` refuses numbers beyond a double's range.
     let is_excused = |error: &serde_json::Error| {
         ["surrogate", "hex escape", "out of range"]
             .iter()
@@ -313,7 +313,7 @@ fn on_one_line(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A value, read by the scanner's own means.
+/// Reads a value with the scanner's own functions.
 fn read(scanner: &mut Scanner<'_>) -> crate::text::json::Result<serde_json::Value> {
     use serde_json::Value;
     Ok(match scanner.peek() {
@@ -341,7 +341,7 @@ fn read(scanner: &mut Scanner<'_>) -> crate::text::json::Result<serde_json::Valu
         }
         _ => {
             let written = scanner.clone().value()?;
-            // A floating-point number may be read as the integer that it is.
+            // A floating-point number may be read as the equal integer.
             let is_int = !written.iter().any(|byte| b".eE".contains(byte));
             if let Some(int) = scanner.clone().integer().ok().filter(|_| is_int) {
                 scanner.skip()?;
@@ -362,7 +362,7 @@ fn string(string: Str<'_>) -> String {
     String::from_utf8(text.bytes().into_owned()).expect("UTF-8")
 }
 
-/// The scanner reads the values of a text as `serde_json` does, and in the end has read all of it.
+/// Checks that the scanner reads the values of a text as `serde_json` does, and reads all of it.
 fn same_values(text: &[u8]) {
     let mut scanner = Scanner::new(text, 0);
     for value in serde_json::Deserializer::from_slice(text).into_iter() {
@@ -392,7 +392,7 @@ fn the_scanner_and_serde_json_agree_on_every_message() {
     }
     for recording in &recordings {
         same_values(recording.as_bytes());
-        // Lines that are no JSON by themselves are refused by both.
+        // Lines that aren't JSON by themselves are refused by both.
         for line in recording.lines() {
             same_verdict(line.as_bytes()).expect("the same verdict");
         }
@@ -439,8 +439,8 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
     }
 }
 
-/// What is printed of chunks, and what is reported of them.
-fn told(chunks: &[Chunk], prefilter: &Prefilter, filter: &Filter) -> (Vec<u8>, Vec<String>) {
+/// The printed text of chunks, and the reports on them.
+fn reported(chunks: &[Chunk], prefilter: &Prefilter, filter: &Filter) -> (Vec<u8>, Vec<String>) {
     let mut format = Line::new(style());
     let (mut out, mut reports, mut all) = (Vec::new(), Vec::new(), Vec::new());
     let mut tally = Tally::new();
@@ -452,7 +452,7 @@ fn told(chunks: &[Chunk], prefilter: &Prefilter, filter: &Filter) -> (Vec<u8>, V
         });
         all.extend(damage);
     }
-    // As they are printed: the first one by one, the others counted.
+    // As they are printed: the first ones one by one, the others counted.
     let [mut damaged, mut lost] = [0; 2];
     for Damage {
         line,
@@ -489,7 +489,7 @@ fn filter(events: &[&str], images: &[&str]) -> Filter {
     }
 }
 
-/// Layouts and damage of all sorts, of the messages of a few lines.
+/// Layouts and damage of all kinds, of the messages of a few lines.
 fn layouts() -> Vec<String> {
     let lines: Vec<_> = strict_lines().into_iter().step_by(41).collect();
     let values = lines
@@ -537,7 +537,7 @@ fn layouts() -> Vec<String> {
     }
     layouts
         .push("{\n\"a\" : 01,\n  \"b\": {\n \"c\": [\n{\n}\n,\n{ } ] }\n}\n".to_owned() + lines[0]);
-    // More than are reported one by one, of both sorts.
+    // More than are reported one by one, of both kinds.
     let complaint = lines[0].replace("\"seq_num\":", "\"seq_num\":\"x\",\"a\":");
     layouts.push(format!("{complaint}\nx\n").repeat(40));
     layouts.push(format!("{complaint}\n{}\n{complaint}\n", "x\n".repeat(60)));
@@ -545,7 +545,7 @@ fn layouts() -> Vec<String> {
     layouts
 }
 
-/// Reads a text in pieces whose sizes `size` gives.
+/// Reads a text in pieces whose sizes come from `size`.
 fn read_in_pieces(text: &[u8], mut size: impl FnMut() -> usize) -> Vec<Chunk> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -571,11 +571,11 @@ fn the_same_bytes_give_the_same_whatever_the_pieces() {
             filter(&["open"], &["/usr/sbin"]),
         ] {
             let prefilter = Prefilter::new(&filter.need(&[], false));
-            let whole = told(&chunks(&[layout.as_bytes()]), &prefilter, &filter);
+            let whole = reported(&chunks(&[layout.as_bytes()]), &prefilter, &filter);
             for size in [1, 7, 64, 1000, 4096, 0] {
                 let size = || if size == 0 { random() % 4096 } else { size };
                 let pieces = read_in_pieces(layout.as_bytes(), size);
-                assert_eq!(told(&pieces, &prefilter, &filter), whole, "layout {at}");
+                assert_eq!(reported(&pieces, &prefilter, &filter), whole, "layout {at}");
             }
         }
     }
@@ -587,10 +587,10 @@ fn whole_objects_are_read_in_every_layout() {
     let prefilter = Prefilter::new(&all.need(&[], false));
     let layouts = layouts();
     let count = strict_lines().into_iter().step_by(41).count();
-    let expected = told(&chunks(&[layouts[0].as_bytes()]), &prefilter, &all);
+    let expected = reported(&chunks(&[layouts[0].as_bytes()]), &prefilter, &all);
     assert_eq!(expected.1, [""; 0]);
     for (at, layout) in layouts[..17].iter().enumerate() {
-        let (out, reports) = told(&chunks(&[layout.as_bytes()]), &prefilter, &all);
+        let (out, reports) = reported(&chunks(&[layout.as_bytes()]), &prefilter, &all);
         assert_eq!(reports, [""; 0], "layout {at}");
         assert_eq!(
             out.split(|byte| *byte == b'\n').count(),
@@ -609,7 +609,7 @@ fn re_escaped(line: &str, random: &mut impl FnMut() -> usize, every: usize) -> S
     for c in line.chars() {
         if after_backslash {
             after_backslash = false;
-            // A slash needs none.
+            // A slash needs no escape.
             if c == '/' && random().is_multiple_of(2) {
                 out.pop();
             }
@@ -694,8 +694,8 @@ fn the_prefilter_is_a_superset() {
                     let prefilter = Prefilter::new(&filter.need(&[], false));
                     assert!(prefilter.rejects());
                     assert_eq!(
-                        told(&chunks, &prefilter, filter).0,
-                        told(&chunks, &nothing, filter).0,
+                        reported(&chunks, &prefilter, filter).0,
+                        reported(&chunks, &nothing, filter).0,
                         "{text}"
                     );
                 }
@@ -756,17 +756,17 @@ fn no_input_costs_more_than_its_size() {
     for input in inputs {
         for size in [64 << 10, 512 << 10, usize::MAX] {
             super::work::take();
-            told(&read_in_pieces(input.as_bytes(), || size), &prefilter, &all);
+            reported(&read_in_pieces(input.as_bytes(), || size), &prefilter, &all);
             let work = super::work::take();
             let most = 12 * input.len() as u64;
             assert!(work <= most, "{work} of {most}: {size} {:?}", &input[..60]);
         }
     }
-    // The smaller the pieces, the shorter the input: each is looked at in full.
+    // The smaller the pieces, the shorter the input: each is checked in full.
     for input in ["{\"a\":{}}\n", "{\"a\":{}\n", ",", "x"] {
         let input = input.repeat((64 << 10) / input.len()) + &"\n".repeat(64 << 10);
         super::work::take();
-        told(&read_in_pieces(input.as_bytes(), || 1), &prefilter, &all);
+        reported(&read_in_pieces(input.as_bytes(), || 1), &prefilter, &all);
         assert!(super::work::take() <= 12 * input.len() as u64);
     }
 }

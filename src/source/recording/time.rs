@@ -1,4 +1,4 @@
-//! Times, as eslogger writes them and as tools do that recordings go through.
+//! Times, as eslogger writes them and as tools that process recordings write them.
 
 use crate::model::event::Timestamp;
 use crate::text::calendar;
@@ -54,8 +54,8 @@ pub fn parse(text: &[u8]) -> Option<Timestamp> {
     })
 }
 
-/// A time as a number, of seconds, milliseconds, microseconds or nanoseconds since 1970: from 2001 to 2286 its size
-/// says which.
+/// A time as a number of seconds, milliseconds, microseconds or nanoseconds since 1970: from 2001 to 2286 its size
+/// determines the unit.
 pub fn since_1970(number: &[u8]) -> Option<Timestamp> {
     let (mantissa, exponent) = match number.iter().position(|byte| b"eE".contains(byte)) {
         Some(at) => (
@@ -98,7 +98,7 @@ fn after(text: &[u8], at: &mut usize, separators: &[u8]) -> Option<i64> {
     number(text, at, 2..=2)
 }
 
-/// The number at `at`, which has so many digits.
+/// The number at `at`, whose number of digits is in `lengths`.
 fn number(text: &[u8], at: &mut usize, lengths: std::ops::RangeInclusive<usize>) -> Option<i64> {
     let digits = text.get(*at..)?;
     let most = &digits[..digits.len().min(*lengths.end())];
@@ -108,7 +108,7 @@ fn number(text: &[u8], at: &mut usize, lengths: std::ops::RangeInclusive<usize>)
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// How far a time is ahead of UTC, in seconds: `Z`, `+02:00`, `+0200`, `+02`, ` UTC` or nothing.
+/// The offset of a time from UTC, in seconds: `Z`, `+02:00`, `+0200`, `+02`, ` UTC` or nothing.
 fn offset(text: &[u8]) -> Option<i64> {
     let text = text.trim_ascii_start();
     let (sign, text) = match text {

@@ -1,12 +1,12 @@
-//! Where objects begin and end in a text, and where one is broken.
+//! Finds the beginnings and ends of objects in a text, and the places where objects are broken.
 //!
 //! A walk takes a text in pieces of any size and looks at each byte once: what it finds depends on the bytes alone.
 //!
-//! Within an object the grammar of JSON is checked as strictly as [`crate::text::json::Scanner`] does. Where
-//! something is wrong the object is broken. If a brace stands there, the text was cut and the next object begins;
-//! so it does if a string with a brace as its last character has just ended: `"path":"\/usr\/b{"time":…`. Otherwise the
-//! object goes on to where its brackets are closed, but not beyond a line that can't be a part of it: one that begins
-//! an object and is indented no deeper, or one that begins, without indentation, as no line of JSON does.
+//! Within an object the grammar of JSON is checked as strictly as [`crate::text::json::Scanner`] does. At the first
+//! error the object is broken. If a brace stands there, the text was cut and the next object begins; it also begins if
+//! a string with a brace as its last character has just ended: `"path":"\/usr\/b{"time":…`. Otherwise the object goes
+//! on until its brackets are closed, but not beyond a line that can't be a part of it: one that begins an object and is
+//! indented no deeper, or one that begins, without indentation, as no line of JSON does.
 
 use std::ops::Range;
 
@@ -14,16 +14,16 @@ use memchr::{memchr2, memchr3};
 
 use crate::text::json::plain_bytes;
 
-/// How deep the brackets of an object may be nested: as deep as the scanner goes.
+/// The maximum depth of nested brackets in an object, the same as the scanner's.
 const MAX_DEPTH: usize = 128;
 
 /// The smallest object that can be a message, in bytes: `{"event":{"x":{}}}`.
 const SMALLEST: usize = 18;
 
-/// What has been found.
+/// A finding of the walk.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Text that is no object, within a line.
+    /// Text that isn't an object, within a line.
     Text(Range<usize>),
     /// An object.
     Object(Range<usize>),
@@ -31,7 +31,7 @@ pub enum Step {
     Broken(Broken),
     /// The end of a line, outside of objects.
     LineEnd,
-    /// More than may be kept, outside of objects or in one.
+    /// More text than may be kept, outside of objects or in one.
     Limit,
     /// An object within one that was split.
     Inner(Range<usize>),
@@ -42,22 +42,22 @@ pub enum Step {
 /// An object that is broken.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Broken {
-    /// Where it is.
+    /// The range of the object.
     pub range: Range<usize>,
-    /// Where something is wrong with it.
+    /// The place of the error.
     pub at: usize,
-    /// What is wrong.
+    /// A description of the error.
     pub what: &'static str,
-    /// The objects in it that are whole, without those within others.
+    /// The whole objects in it, without those within others.
     pub inner: Vec<Range<usize>>,
 }
 
-/// Where in the grammar a walk is.
+/// The place of a walk in the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Outside of objects.
     Outside,
-    /// In text that is no object.
+    /// In text that isn't an object.
     Text,
     /// Before a value.
     Value,
@@ -75,9 +75,9 @@ enum State {
     String,
     /// After a backslash.
     Escape,
-    /// Before so many digits of an escape.
+    /// Before this many digits of an escape.
     Hex(u8),
-    /// In `true`, `false` or `null`, before this.
+    /// In `true`, `false` or `null`, before this rest of it.
     Word(&'static [u8]),
     /// After the minus of a number.
     Minus,
@@ -108,18 +108,18 @@ enum State {
 struct Inner {
     start: usize,
     end: usize,
-    /// How many brackets are open around it.
+    /// The number of open brackets around it.
     depth: usize,
 }
 
-/// What is kept of the object that is open.
+/// The part of the open object that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     /// All of it.
     All,
     /// Nothing: it was split, because it is too large.
     Nothing,
-    /// An object in it that has so many open brackets around it.
+    /// An object in it, with this many open brackets around it.
     Inner(usize),
 }
 
@@ -127,33 +127,34 @@ enum Kept {
 #[derive(Debug)]
 pub struct Walk {
     state: State,
-    /// How many bytes have been taken.
+    /// The number of bytes that have been taken.
     at: usize,
-    /// Where it stops, because more than may be kept has come.
+    /// The place where it stops, because more has come than may be kept.
     limit: usize,
-    /// How large an object may be.
+    /// The maximum size of an object.
     largest: usize,
-    /// Where the object begins, or the text that is none; in an object that was split, the one in it that is kept.
+    /// The beginning of the object, or of the text that isn't one; in an object that was split, of the inner object
+    /// that is kept.
     start: usize,
     kept: Kept,
-    /// The brackets that are open, the innermost in the lowest bit: 1 for an object, 0 for an array.
+    /// The open brackets, the innermost in the lowest bit: 1 for an object, 0 for an array.
     brackets: u128,
     depth: usize,
     /// True if the string is a key.
     is_key: bool,
-    /// The objects that are open.
+    /// The open objects.
     open: Vec<Inner>,
-    /// The objects that are closed, and whose surroundings are open.
+    /// The closed objects that are inside open ones.
     closed: Vec<Inner>,
-    /// What is wrong with the object, and where.
+    /// The error in the object, with its place.
     wrong: Option<(usize, &'static str)>,
-    /// Where the last token ended.
+    /// The end of the last token.
     token_end: usize,
-    /// Where the line begins.
+    /// The beginning of the line.
     line: usize,
-    /// True if only white space has come of the line.
+    /// True if the line has only had white space so far.
     is_blank: bool,
-    /// How deep the object is indented.
+    /// The indentation of the object.
     indent: usize,
     /// The last byte that was taken.
     last: u8,
@@ -162,7 +163,7 @@ pub struct Walk {
 }
 
 /// White space, the brackets and commas of an array of objects, the record separators of RFC 7464, a byte-order mark,
-/// and what is left of the `^D\b\b` that a terminal echoes before eslogger's first line: these may stand between objects
+/// and the rest of the `^D\b\b` that a terminal echoes before eslogger's first line: these may stand between objects
 /// without any harm.
 pub fn is_harmless(byte: u8) -> bool {
     matches!(
@@ -176,8 +177,8 @@ fn is_space(byte: u8) -> bool {
 }
 
 impl Walk {
-    /// Begins at the beginning of a line. Stops in an object that is larger than `largest`, and after as much without an
-    /// object.
+    /// Creates a walk that begins at the beginning of a line. It stops in an object that is larger than `largest`, and
+    /// after as much text without an object.
     pub fn new(largest: usize) -> Walk {
         Walk {
             state: State::Outside,
@@ -214,22 +215,22 @@ impl Walk {
         matches!(self.state, State::Outside | State::Text)
     }
 
-    /// Returns true if it is in text that is no object.
+    /// Returns true if it is in text that isn't an object.
     pub fn is_in_text(&self) -> bool {
         self.state == State::Text
     }
 
-    /// Returns true if something is wrong with the object that is open.
+    /// Returns true if the open object has an error.
     pub fn is_broken(&self) -> bool {
         self.wrong.is_some()
     }
 
-    /// How many bytes have been taken.
+    /// The number of bytes that have been taken.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// The first byte that must be kept: where the object begins that is open.
+    /// The first byte that must be kept: the beginning of the open object.
     pub fn start(&self) -> usize {
         match self.kept {
             Kept::Nothing => self.at,
@@ -237,13 +238,13 @@ impl Walk {
         }
     }
 
-    /// Returns true if the object that is open was split.
+    /// Returns true if the open object was split.
     pub fn is_split(&self) -> bool {
         self.kept != Kept::All
     }
 
-    /// Splits the object that is open. An object within it that began in the newer half, and is still open, is kept:
-    /// so little is kept twice.
+    /// Splits the open object. An object within it that began in the newer half, and is still open, is kept: this way
+    /// little is kept twice.
     pub fn split(&mut self) {
         let middle = self.start + self.largest / 2;
         self.closed.clear();
@@ -266,13 +267,13 @@ impl Walk {
         self.limit = usize::MAX;
     }
 
-    /// Goes on in text that is no object.
+    /// Goes on in text that isn't an object.
     pub fn give_up(&mut self) {
         self.leave(State::Text);
         self.start = self.at;
     }
 
-    /// Takes bytes of the next piece until something is found; returns how many.
+    /// Takes bytes of the next piece until something is found; returns the number of bytes.
     pub fn take(&mut self, piece: &[u8]) -> (usize, Option<Step>) {
         let before = self.at;
         let mut found = None;
@@ -330,7 +331,7 @@ impl Walk {
         self.limit = self.at.saturating_add(self.largest);
     }
 
-    /// The object ends here, and is broken.
+    /// Ends a broken object here.
     fn broken(&mut self, end: usize) -> Step {
         let (at, what) = self.wrong.unwrap_or((self.at, "damaged"));
         let inner = self.closed.drain(..).map(|inner| inner.start..inner.end);
@@ -370,7 +371,7 @@ impl Walk {
         self.depth += 1;
     }
 
-    /// Closes the innermost bracket, before this offset; returns true if it was the object's.
+    /// Closes the innermost bracket, before this offset; returns true if it was the object's own.
     fn exit(&mut self, end: usize) -> bool {
         self.brackets >>= 1;
         self.depth = self.depth.saturating_sub(1);
@@ -391,7 +392,7 @@ impl Walk {
         self.brackets & 1 == 1
     }
 
-    /// What should have come.
+    /// The error if anything unexpected comes.
     fn expected(&self) -> &'static str {
         match self.state {
             State::Key | State::FirstKey => "expected a key",
@@ -410,7 +411,7 @@ impl Walk {
         }
     }
 
-    /// Takes the byte at `index` of the piece, and those after it that are like it.
+    /// Takes the byte at `index` of the piece, and the bytes like it that follow.
     fn step(&mut self, piece: &[u8], index: usize) -> Option<Step> {
         let byte = piece[index];
         match self.state {
@@ -493,7 +494,8 @@ impl Walk {
         }
     }
 
-    /// A brace that begins an object. Of several, one after the other, only the last can: what comes before it is broken.
+    /// Takes a brace that begins an object. Of several in a row, only the last can begin one: the text before it is
+    /// broken.
     fn brace(&mut self, piece: &[u8], index: usize) -> Option<Step> {
         self.begin(self.at);
         let braces = piece[index..].iter().take_while(|byte| **byte == b'{');
@@ -512,7 +514,7 @@ impl Walk {
         self.is_blank = true;
     }
 
-    /// A byte between the tokens of an object, or the first of one.
+    /// Takes a byte between the tokens of an object, or the first byte of a token.
     fn token(&mut self, byte: u8) -> Option<Step> {
         let after_string = std::mem::take(&mut self.brace_in_string);
         if is_space(byte) {
@@ -640,7 +642,7 @@ impl Walk {
         None
     }
 
-    /// A byte that is wrong, perhaps because it comes after a string that ends with a brace.
+    /// Takes an unexpected byte, which may come after a string that ends with a brace.
     fn wrong_after(&mut self, byte: u8, after_string: bool) -> Option<Step> {
         // The text was cut within a string, which ended with the first quote of the next object.
         if after_string && byte != b'{' && !self.is_split() && self.at - 2 > self.start {
@@ -655,7 +657,7 @@ impl Walk {
         self.wrong(byte, self.expected())
     }
 
-    /// Something is wrong with the byte that is next.
+    /// Handles an error at the next byte.
     fn wrong(&mut self, byte: u8, what: &'static str) -> Option<Step> {
         if self.is_split() {
             self.give_up();
@@ -680,7 +682,7 @@ impl Walk {
         None
     }
 
-    /// A byte of a broken object, in which only brackets and strings count, and where lines begin.
+    /// Takes a byte of a broken object, in which only brackets, strings and the beginnings of lines count.
     fn loose(&mut self, piece: &[u8], index: usize) -> Option<Step> {
         let byte = piece[index];
         if byte == b'\n' {

@@ -1,5 +1,5 @@
-//! Messages within other objects: what log shippers and databases write around what they were given, and
-//! `log show --style ndjson` around what `eslogger --oslog` logged.
+//! Messages within other objects: log shippers and databases write these around the messages that they received, and
+//! `log show --style ndjson` around those that `eslogger --oslog` logged.
 
 use bumpalo::Bump;
 
@@ -7,17 +7,17 @@ use super::walk::{Step, Walk};
 use crate::model::event::Text;
 use crate::text::json::{Result, Scanner, Str};
 
-/// How many names deep a message is looked for.
+/// The depth, in names, to which messages are searched for.
 const MAX_DEPTH: usize = 3;
 
-/// Calls `message` with each object in `object` that may be a message, as object or as text in a string, under whatever
-/// name, until it returns true for it; then nothing is looked for in that. Returns true if it did so for any.
+/// Calls `message` with each object in `object` that may be a message, as an object or as text in a string, under any
+/// name. If it returns true, that object isn't searched any further. Returns true if it did so for any object.
 pub fn search<'m>(
     object: &'m [u8],
     arena: &'m Bump,
     message: &mut impl FnMut(&'m [u8]) -> bool,
 ) -> bool {
-    // Without this nothing in it is a message, however it is written.
+    // Without this text there is no message in the object, however it is written.
     let has = |needle| memchr::memmem::find(object, needle).is_some();
     let mut search = Search {
         arena,
@@ -25,7 +25,7 @@ pub fn search<'m>(
         has_found: false,
     };
     if has(b"event") || has(b"\\u00") {
-        // It is known to be JSON.
+        // The object is known to be JSON.
         let _ = search.members(object, 1);
     }
     search.has_found
@@ -38,7 +38,7 @@ struct Search<'m, 's, F> {
 }
 
 impl<'m, F: FnMut(&'m [u8]) -> bool> Search<'m, '_, F> {
-    /// Looks at the members of an object, which are so many names deep.
+    /// Searches the members of an object at this depth of names.
     fn members(&mut self, object: &'m [u8], depth: usize) -> Result<()> {
         super::work::add(object.len());
         Scanner::new(object, 0).object(|scanner, _| self.value(scanner, depth))
@@ -52,7 +52,7 @@ impl<'m, F: FnMut(&'m [u8]) -> bool> Search<'m, '_, F> {
                 Ok(())
             }
             b'[' => scanner.array(|scanner| match scanner.peek() {
-                // Arrays of arrays are no records.
+                // Arrays of arrays are not records.
                 b'[' => scanner.skip(),
                 _ => self.value(scanner, depth),
             }),
@@ -69,12 +69,12 @@ impl<'m, F: FnMut(&'m [u8]) -> bool> Search<'m, '_, F> {
         if (self.message)(object) {
             self.has_found = true;
         } else if depth < MAX_DEPTH {
-            // It is known to be JSON.
+            // The object is known to be JSON.
             let _ = self.members(object, depth + 1);
         }
     }
 
-    /// The objects in the text of a string.
+    /// Searches the objects in the text of a string.
     fn string(&mut self, string: Str<'m>, depth: usize) {
         if memchr::memchr(b'{', string.inside).is_none() {
             return;
@@ -95,7 +95,7 @@ impl<'m, F: FnMut(&'m [u8]) -> bool> Search<'m, '_, F> {
     }
 }
 
-/// Returns true if an object is what `log show --style ndjson` ends with: `{"count":1,"finished":1}`.
+/// Returns true if an object is the last line of `log show --style ndjson`: `{"count":1,"finished":1}`.
 pub fn is_end_of_log(object: &[u8]) -> bool {
     let mut names = 0;
     let read = Scanner::new(object, 0).object(|scanner, key| {
