@@ -1,8 +1,8 @@
-//! How fast proctracer prints what EndpointSecurity gives it: the macOS program on macsim, beside a program that
-//! writes the same bytes from a ready buffer.
+//! Measures how fast proctracer prints what EndpointSecurity sends it. The macOS program runs on macsim, beside a
+//! program that writes the same bytes from a ready buffer.
 //!
-//! `make bench-native` builds what it takes and runs it. The simulation delivers messages that are made beforehand, as
-//! fast as the handler takes them, so that what is measured is the program.
+//! `make bench-native` builds what is needed and runs it. The simulation delivers messages that were made beforehand,
+//! as fast as the handler takes them, so that only the program is measured.
 
 #![allow(
     clippy::cast_precision_loss,
@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-/// How much JSON the messages are made of, in megabytes: as many messages as a processor's cache holds, through which
-/// a kernel's come, too.
+/// The amount of JSON that the messages are made of, in megabytes: as many messages as fit into a processor's cache,
+/// through which a kernel's messages come, too.
 const MEGABYTES: usize = 1;
 
-/// How often they are delivered in a run.
+/// The number of times that the messages are delivered in a run.
 const REPEAT: usize = 10_000;
 
-/// How many runs a median is of.
+/// The number of runs that a median is taken of.
 const RUNS: usize = 5;
 
-/// So many messages a second, for so many seconds, with room for so many in the kernel.
+/// Messages a second, the number of seconds, and the number of messages that the kernel has room for.
 const SUSTAINED: (usize, usize, usize) = (200_000, 20, 10_000);
 
 fn main() -> std::io::Result<()> {
@@ -57,7 +57,7 @@ fn main() -> std::io::Result<()> {
             size / 1e6 / seconds
         );
     };
-    // In turn, so that all meet the same machine.
+    // In turn, so that all run under the same conditions.
     let mut seconds: [Vec<f64>; 4] = Default::default();
     for _ in 0..RUNS {
         let null = || Ok(Stdio::null());
@@ -75,7 +75,7 @@ fn main() -> std::io::Result<()> {
         "\nthrough the pipe it takes {:.2} times as long as the ready-made bytes",
         to_cat / ready_to_cat
     );
-    // To look at the clock twice costs as much as the handler: in a run of its own.
+    // Reading the clock twice costs as much as the handler, so this is a run of its own.
     let options = [&options[..], &["--time-handler"]].concat();
     let (_, output) = timed(macsim(&events, &options, &[]), || Ok(Stdio::null()))?;
     println!("{}", line(&output, "macsim: handler"));
@@ -106,7 +106,7 @@ fn target() -> PathBuf {
     target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))
 }
 
-/// proctracer as a client that gets these messages.
+/// proctracer as a client that receives these messages.
 fn macsim(events: &Path, options: &[&str], args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_macsim"));
     command
@@ -118,7 +118,7 @@ fn macsim(events: &Path, options: &[&str], args: &[&str]) -> Command {
     command
 }
 
-/// The program that writes a file's bytes as often.
+/// The program that writes a file's bytes the same number of times.
 fn ready_made(file: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_macsim"));
     command
@@ -136,7 +136,7 @@ fn cat() -> std::io::Result<Stdio> {
     Ok(cat.stdin.take().map_or_else(Stdio::null, Stdio::from))
 }
 
-/// Runs a command into `destination`; how long that took, in seconds.
+/// Runs a command with its output going to `destination`. Returns the time that it took, in seconds.
 fn timed(
     mut command: Command,
     destination: impl FnOnce() -> std::io::Result<Stdio>,

@@ -1,4 +1,4 @@
-//! What delivery itself costs: messages that are made beforehand, and a handler that does nothing.
+//! Measures the cost of delivery itself: the messages are made beforehand, and the handler does nothing.
 
 use std::ffi::c_void;
 use std::path::Path;
@@ -35,7 +35,7 @@ extern "C" fn handler(_: *const c_void, _: *const c_void, _: *const c_void) {
     RECEIVED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Calls a function of the simulation's by its name, as the program does.
+/// Calls a function of the simulation by its name, as the program does.
 macro_rules! call {
     ($name:literal($($argument:expr => $kind:ty),*) -> $result:ty) => {{
         let address = system::find($name);
@@ -45,7 +45,7 @@ macro_rules! call {
     }};
 }
 
-/// Delivers a file's messages to a handler, and says what each took.
+/// Delivers a file's messages to a handler, and prints the time that each took.
 pub fn run(events: &Path, repeat: u64) -> ExitCode {
     let repeat = repeat.to_string();
     let mut options = Options::parse_from([

@@ -60,7 +60,7 @@ enum Command {
     },
 }
 
-/// Does what is asked for.
+/// Does what the command line says.
 pub fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let name = PathBuf::from(args.next().unwrap_or_default());
@@ -73,7 +73,7 @@ pub fn main() -> ExitCode {
             program,
             argv0,
         } => {
-            // What the program starts, such as a stand-in for eslogger, is on the same system.
+            // What the program starts, such as a stand-in for eslogger, runs on the same system.
             // SAFETY: no other thread runs yet.
             unsafe {
                 std::env::set_var("MACSIM_MACOS", settings.macos.to_string());

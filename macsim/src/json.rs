@@ -23,7 +23,7 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Where and why reading failed.
+/// The place and the reason of a failure.
 #[derive(Debug, PartialEq)]
 pub struct Error {
     /// Offset into the text.
@@ -39,7 +39,7 @@ impl fmt::Display for Error {
 }
 
 impl Json {
-    /// The member of an object; null is as good as absent.
+    /// The member of an object; null counts as absent.
     pub fn get(&self, key: &str) -> Option<&Json> {
         let Json::Object(members) = self else {
             return None;
@@ -48,7 +48,7 @@ impl Json {
         (*value != Json::Null).then_some(value)
     }
 
-    /// The whole number, booleans included.
+    /// The whole number; a boolean is 0 or 1.
     pub fn int(&self) -> Option<i128> {
         match self {
             Json::Int(number) => Some(*number),
@@ -65,7 +65,7 @@ impl Json {
         }
     }
 
-    /// The string, where it is UTF-8.
+    /// The string, if it is UTF-8.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(self.bytes()?).ok()
     }
@@ -125,8 +125,8 @@ fn write_string(bytes: &[u8], f: &mut fmt::Formatter) -> fmt::Result {
     f.write_str("\"")
 }
 
-/// The values of a text, one after another: JSON lines or pretty printed. After an error it goes on at the next line
-/// that starts with `{`.
+/// The values of a text, one after another: JSON lines or pretty-printed. After an error, reading continues at the
+/// next line that starts with `{`.
 pub fn values(text: &[u8]) -> impl Iterator<Item = Result<(usize, Json), Error>> {
     let mut reader = Reader { text, at: 0 };
     std::iter::from_fn(move || {
@@ -144,7 +144,7 @@ pub fn values(text: &[u8]) -> impl Iterator<Item = Result<(usize, Json), Error>>
     })
 }
 
-/// Deeper nesting is refused, rather than the stack overflown.
+/// Deeper nesting is refused, so that the stack doesn't overflow.
 const MAX_DEPTH: usize = 200;
 
 struct Reader<'a> {
@@ -236,7 +236,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Past a comma, or past the end.
+    /// Skips a comma or the end of the container; returns true at the end.
     fn ends(&mut self, end: u8) -> Result<bool, Error> {
         self.skip_space();
         let found = self.peek();

@@ -1,16 +1,16 @@
 //! The bytes of one message and of all that it points to.
 
-/// Memory that can be moved: pointers are offsets into it until it has its place.
+/// Memory that can be moved: its pointers are offsets into it until `copy_to` puts it in place.
 #[derive(Debug, Default)]
 pub struct Image {
     /// The message itself comes first.
     pub bytes: Vec<u8>,
-    /// Where the pointers are.
+    /// The offsets of the pointers.
     pub pointers: Vec<u32>,
 }
 
 impl Image {
-    /// Room for `size` bytes, zeroed; gives its offset.
+    /// Makes room for `size` zero bytes; returns their offset.
     pub fn allocate(&mut self, size: usize, align: usize) -> usize {
         let start = self.bytes.len().next_multiple_of(align);
         self.bytes.resize(start + size, 0);
@@ -40,7 +40,7 @@ impl Image {
         self.point(at + 8, target);
     }
 
-    /// Appends data and a NUL; gives its offset.
+    /// Appends data and a NUL; returns its offset.
     pub fn put_data(&mut self, data: &[u8]) -> usize {
         let target = self.allocate(data.len() + 1, 1);
         self.put(target, data);

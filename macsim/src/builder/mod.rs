@@ -1,7 +1,7 @@
-//! Makes messages in macOS's layout of messages in eslogger's JSON.
+//! Makes messages in macOS's layout from messages in eslogger's JSON.
 //!
-//! A member that is newer than its message's version is filled with 0xa5: who reads it shows garbage, and who follows it
-//! as a pointer ends there. A member that the JSON leaves out is zero.
+//! A member that is newer than its message's version is filled with 0xa5, so a program that reads it shows garbage,
+//! and one that follows it as a pointer crashes. A member that the JSON leaves out is zero.
 
 pub mod image;
 pub mod layout;
@@ -17,7 +17,7 @@ use crate::versions::EVENT_TYPES;
 use image::Image;
 use layout::{Layout, Member};
 
-/// What the functions on an exec event give lies behind the message, at these offsets from it.
+/// The data that the functions on an exec event return lies behind the message, at these offsets from its start.
 pub mod exec {
     /// Count and array of arguments.
     pub const ARGS: usize = 224;
@@ -29,7 +29,7 @@ pub mod exec {
     pub const END: usize = FDS + 16;
 }
 
-/// A message that is ready to be copied, and what the simulation wants to know of it.
+/// A message that is ready to be copied, and what the simulation needs to know about it.
 #[derive(Debug)]
 pub struct Record {
     /// `es_event_type_t`
@@ -42,15 +42,15 @@ pub struct Record {
     pub executable: Vec<u8>,
     /// The process's audit token, for muting.
     pub token: Option<[u32; 8]>,
-    /// The audit token of the process on whose behalf another one has sent the event, for muting.
+    /// The audit token of the process on whose behalf another one sent the event, for muting.
     pub instigator: Option<[u32; 8]>,
     /// The paths that the event concerns, for muting; `None` where muting by target paths doesn't support its type.
     pub targets: Option<Vec<Vec<u8>>>,
     /// exec's entitlements.
     pub entitlements: Option<Json>,
-    /// Where the process identifiers are that stand for the program's first child.
+    /// The offsets of the process identifiers that stand for the program's first child.
     pub child_pids: Vec<u32>,
-    /// The process groups and sessions in it.
+    /// The process groups and sessions in the message.
     pub groups: BTreeSet<i32>,
 }
 
@@ -214,7 +214,7 @@ fn targets(expressions: &[&str], event: &Json) -> Vec<Vec<u8>> {
     expressions.iter().filter_map(target).collect()
 }
 
-/// What a member newer than the message holds.
+/// The byte that fills a member newer than the message.
 const GARBAGE: u8 = 0xa5;
 
 struct Builder {
@@ -247,7 +247,7 @@ impl Builder {
         Ok(())
     }
 
-    /// `es_result_t`: eslogger writes the live arm of its union alone.
+    /// `es_result_t`: eslogger writes only the live arm of its union.
     fn result(&mut self, at: usize, json: Option<&Json>) {
         let layout = layout::of("es_result_t");
         for name in ["result_type", "result.auth", "result.flags"] {
@@ -455,7 +455,7 @@ impl Builder {
         Ok(items.len())
     }
 
-    /// Writes how many an array has to the member that says so.
+    /// Writes the length of an array to the member that holds it.
     fn count(&mut self, layout: &Layout, base: usize, array: &str, count: usize) {
         let name = match array {
             "argv" => "argc",
@@ -542,7 +542,7 @@ fn array(value: &Json) -> Result<&[Json], String> {
     }
 }
 
-/// The bytes that hexadecimal digits stand for; an UUID's hyphens are left out.
+/// The bytes that hexadecimal digits stand for; a UUID's hyphens are left out.
 pub fn hex(value: &Json) -> Result<Vec<u8>, String> {
     let digits: Vec<u8> = bytes(value)?
         .iter()

@@ -16,7 +16,7 @@ fn number(record: &Record, at: usize, size: usize) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// What a token at `at` holds.
+/// The bytes of the token at `at`.
 fn token(record: &Record, at: usize) -> &[u8] {
     let (length, data) = (
         number(record, at, 8) as usize,

@@ -23,7 +23,7 @@ fn numbers(text: &str, separator: char) -> Option<[i64; 3]> {
     parts.next().is_none().then_some(numbers)
 }
 
-/// A time since 1970 with so many digits after the point, as eslogger writes it.
+/// A time since 1970 with this many digits after the point, as eslogger writes it.
 pub fn format(since: Duration, digits: usize) -> String {
     let seconds = since.as_secs();
     let (day, second) = ((seconds / 86_400) as i64, seconds % 86_400);

@@ -1,4 +1,4 @@
-//! Clients: what the program asks of one.
+//! Clients: the functions that the program calls on one.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,30 +19,31 @@ use crate::versions::{self, EVENT_TYPES};
 
 /// `es_client_t`
 pub struct Client {
-    /// Called for each message; a copy of the program's.
+    /// Called for each message; a copy of the program's block.
     handler: *mut Block,
-    /// Only the program and the processes below it are seen.
+    /// True if the client sees only the program and the processes below it.
     pub is_descendants: bool,
-    /// By event type.
+    /// True for each event type that is subscribed, by its number.
     subscribed: Vec<AtomicBool>,
     subscriptions: AtomicU32,
     state: Mutex<State>,
     /// Counts the changes of `state.muting`.
     pub muting_changes: AtomicU32,
-    /// Something is in `state.queue`; without the lock, since delivery asks before each message.
+    /// True if something is in `state.queue`. It can be read without the lock, since delivery checks it before each
+    /// message.
     is_queued: AtomicBool,
-    /// Deleted: nothing is delivered any more.
+    /// True if the client is deleted: nothing is delivered any more.
     pub stopped: AtomicBool,
     /// Notified when there is something to do after the last message.
     pub wake: Condvar,
 }
 
-/// What several threads change.
+/// The state that several threads change.
 #[derive(Default)]
 pub struct State {
-    /// What is kept from the client.
+    /// The processes and paths that the client has muted.
     pub muting: Muting,
-    /// What waits for the handler.
+    /// The messages and markers that wait for the handler.
     pub queue: Queue,
     thread: Option<JoinHandle<()>>,
 }
@@ -53,12 +54,12 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
-    /// What several threads change.
+    /// Locks the state that several threads change.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an event type is delivered: one that is subscribed, and one that nobody knows to whoever is subscribed to
+    /// Returns true if an event type is delivered. An unknown type is delivered to every client that is subscribed to
     /// anything.
     pub fn wants(&self, event: u32) -> bool {
         match self.subscribed.get(event as usize) {
@@ -67,7 +68,7 @@ impl Client {
         }
     }
 
-    /// Queues what a real process did, if it is to be delivered.
+    /// Queues what a real process did, if the client wants it.
     fn queue(&self, message: &Arc<Live>) {
         if self.is_descendants && !message.related {
             return;
@@ -80,7 +81,7 @@ impl Client {
         }
     }
 
-    /// Takes what is due of what waits for the handler.
+    /// Takes the next batch for the handler, if one is due.
     pub fn batch(&self) -> Option<VecDeque<Queued>> {
         if !self.is_queued.load(Ordering::Acquire) {
             return None;
@@ -103,7 +104,7 @@ impl Client {
         HANDLES.set(outer);
     }
 
-    /// Calls the blocks that wait for messages which never come.
+    /// Calls the blocks that wait for messages which will never come.
     pub fn end(&self) {
         let markers = self.state().queue.end();
         markers.into_iter().for_each(Marker::call);
@@ -134,14 +135,14 @@ const NOT_ENTITLED: u32 = 3;
 const NOT_PRIVILEGED: u32 = 5;
 const TOO_MANY_CLIENTS: u32 = 6;
 
-/// The clients that are not deleted, and whether each is one for descendants.
+/// The clients that are not deleted; the value is true for a descendants client.
 static CLIENTS: Mutex<BTreeMap<usize, bool>> = Mutex::new(BTreeMap::new());
 
 fn clients() -> MutexGuard<'static, BTreeMap<usize, bool>> {
     CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Queues what a real process did for every client.
+/// Queues what a real process did, for every client.
 pub fn queue(message: &Arc<Live>) {
     for client in clients().keys() {
         // SAFETY: a client that isn't deleted, and isn't as long as this has the lock.
@@ -149,7 +150,7 @@ pub fn queue(message: &Arc<Live>) {
     }
 }
 
-/// The program's client; `None` is misuse.
+/// The client that the program passes; `None` is misuse.
 pub fn given<'a>(client: *const Client, function: &str) -> Option<&'a Client> {
     if !clients().contains_key(&(client as usize)) {
         misused(format_args!(
@@ -210,7 +211,7 @@ fn new_client(
     SUCCESS
 }
 
-/// What a program without the entitlement gets; one that `--new-client` makes such has none at all.
+/// The result for a program without the entitlement; `--new-client` can make the program such a one.
 fn unless_entitled() -> u32 {
     let settings = settings::get();
     let forced = settings.new_client == Some(NOT_ENTITLED);
@@ -237,7 +238,7 @@ extern "C" fn es_new_client(output: *mut *const Client, handler: *mut Block) -> 
     new_client(output, handler, result, false)
 }
 
-/// It asks neither for root nor for Full Disk Access.
+/// Checks neither for root nor for Full Disk Access.
 extern "C" fn es_new_descendants_client(output: *mut *const Client, handler: *mut Block) -> u32 {
     let forced = settings::get().new_descendants_client;
     let result = forced.unwrap_or_else(unless_entitled);
@@ -272,7 +273,7 @@ extern "C" fn es_delete_client(client: *const Client) -> u32 {
     SUCCESS
 }
 
-/// Event types that the caller passes; NULL is none.
+/// The event types that the caller passes; NULL means none.
 pub fn events<'a>(events: *const u32, count: usize) -> &'a [u32] {
     if events.is_null() {
         return &[];

@@ -1,4 +1,4 @@
-//! Delivery: one thread a client, which calls its handler for one message after another.
+//! Delivery: each client has one thread, which calls its handler for one message after another.
 
 use std::arch::x86_64::_rdtsc;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub static DELIVERED: AtomicU64 = AtomicU64::new(0);
 pub static DROPPED: AtomicU64 = AtomicU64::new(0);
 /// Clients that still have messages to come.
 static BUSY: AtomicU32 = AtomicU32::new(0);
-/// What each call of a handler took, in ticks, where it is measured; and the clock to tell them by.
+/// The duration of each call of a handler, in ticks, where it is measured; and the clock to convert ticks by.
 static TIMES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static CLOCK: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
 
@@ -74,7 +74,7 @@ fn run(client: &Client) {
     client.end();
 }
 
-/// Waits, but not for a client that is deleted.
+/// Waits, but stops as soon as the client is deleted.
 fn pause(client: &Client, milliseconds: u64) {
     let waits = |_: &mut _| !client.stopped.load(Ordering::Acquire);
     let duration = Duration::from_millis(milliseconds);
@@ -89,22 +89,22 @@ struct Delivery<'a> {
     client: &'a Client,
     handler: Handler,
     began: Instant,
-    /// Messages meant for the client, and of those delivered.
+    /// The number of messages meant for the client; the next field counts those that were delivered.
     counted: u64,
     delivered: u64,
-    /// Of those, by event type.
+    /// The messages meant for the client, by event type.
     of_type: HashMap<u32, u64>,
     /// Messages of `--events` so far.
     offered: u64,
-    /// The next one finds the queue full.
+    /// True if the next message finds the queue full.
     overdue: bool,
     sequences: HashMap<u32, u64>,
     known: Vec<u64>,
     global: u64,
-    /// Whether a record is muted, as long as muting isn't changed.
+    /// For each record, true if it is muted; valid until muting is changed.
     muted: Vec<Option<bool>>,
     changes: u32,
-    /// Processes, and whether each is the program or below it.
+    /// For each process, true if it is the program or below it.
     below: HashMap<[u32; 8], bool>,
     times: Vec<u32>,
 }
@@ -138,8 +138,8 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Delivers what real processes do, and calls the blocks that wait for it, until a time or until the client is
-    /// deleted.
+    /// Delivers what real processes do, and calls the blocks that wait for it, until the given time or until the
+    /// client is deleted.
     fn serve(&mut self, until: Option<Instant>) {
         let client = self.client;
         while !client.stopped.load(Ordering::Acquire) {
@@ -172,7 +172,7 @@ impl<'a> Delivery<'a> {
                 match item {
                     Queued::Marker(marker) => marker.call(),
                     Queued::Message(message) => {
-                        // Of no record that stays: entitlements aren't made up.
+                        // It belongs to no record that stays: entitlements aren't made up.
                         let copy = Message::new(usize::MAX, &message.record, false);
                         self.deliver(copy, &message.record);
                     }
@@ -222,14 +222,15 @@ impl<'a> Delivery<'a> {
         message.delivered();
     }
 
-    /// Returns true unless the client is for descendants, and neither who sent the message nor on whose behalf is one.
+    /// Returns true unless the client is a descendants client and neither the sender of the message nor the process
+    /// on whose behalf it was sent is a descendant.
     fn sees(&mut self, record: &Record) -> bool {
         if !self.client.is_descendants {
             return true;
         }
         let child = settings::get().child_pid.map(|pid| pid as u32);
         let mut processes = record.token.into_iter().chain(record.instigator);
-        // Nobody who was seen to be another process becomes a descendant.
+        // A process that was once seen not to be a descendant never becomes one.
         processes.any(|token| {
             let below = || Some(token[5]) == child || live::is_below(&token);
             *self.below.entry(token).or_insert_with(below)
@@ -246,8 +247,8 @@ impl<'a> Delivery<'a> {
         *self.muted[index].get_or_insert_with(|| client.state().muting.mutes(record))
     }
 
-    /// The next numbers: of this type and of all, dropped ones included. A message of a version that lacks a number isn't
-    /// counted by it: systems have one version, but a file can have several.
+    /// The next numbers of this type and of all types, dropped messages included. A message of a version that lacks a
+    /// number isn't counted for it: systems have one version, but a file can have several.
     fn sequence(&mut self, event: u32, version: u32) -> (u64, u64) {
         let next = match self.known.get_mut(event as usize) {
             Some(next) => next,
@@ -259,7 +260,7 @@ impl<'a> Delivery<'a> {
         numbers
     }
 
-    /// Waits until the next message of `--events` comes into being: the Nth after N times the pause between two.
+    /// Waits until the next message of `--events` is due: the Nth message comes after N times the pause between two.
     fn wait_for_its_time(&mut self) {
         let rate = settings::get().rate;
         let born = (self.offered + 1) * 1_000_000_000;
@@ -270,14 +271,15 @@ impl<'a> Delivery<'a> {
             if Instant::now() < due {
                 self.serve(Some(due));
             } else {
-                // Those that came into being since then wait in the queue.
+                // The messages that came due since then wait in the queue.
                 let waiting = due.elapsed().as_nanos() as u64 * rate / 1_000_000_000;
                 self.overdue = waiting > settings::get().queue;
             }
         }
     }
 
-    /// Returns true if a message is lost: every Nth of its type or of all is, and one that finds the queue full.
+    /// Returns true if a message is lost: every Nth of its type or of all types is lost, and one that finds the queue
+    /// full.
     fn is_dropped(&mut self, event: u32) -> bool {
         let drops = &settings::get().drop;
         if drops.is_empty() {
@@ -301,7 +303,7 @@ fn ticks() -> u64 {
     unsafe { _rdtsc() }
 }
 
-/// Median and 99th percentile of what handlers took, in nanoseconds.
+/// The median and the 99th percentile of the handlers' durations, in nanoseconds.
 pub fn handler_times() -> Option<(u64, u64)> {
     let mut times = std::mem::take(&mut *TIMES.lock().unwrap_or_else(PoisonError::into_inner));
     let (began, first) = CLOCK

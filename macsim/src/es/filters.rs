@@ -1,4 +1,4 @@
-//! Muting: what the program calls. What it means is in [`super::muting`].
+//! Muting: the functions that the program calls. Their meaning is in [`super::muting`].
 
 use std::ffi::{CStr, c_char};
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ fn change(client: *const Client, function: &str, change: impl FnOnce(&mut Muting
     if changed { SUCCESS } else { ERROR }
 }
 
-/// A path of the caller's; an empty one is refused, as macOS does.
+/// A path from the caller; an empty one is refused, as on macOS.
 fn path(path: *const c_char, kind: u32, function: &str) -> Option<(PathType, Vec<u8>)> {
     if path.is_null() || kind > 3 {
         misused(format_args!("{function}: no path, or no type of one"));
@@ -114,7 +114,7 @@ extern "C" fn es_mute_process(client: *const Client, token: *const [u32; 8]) -> 
     })
 }
 
-/// A client for descendants mutes only those that are there; whether it takes the program itself isn't known.
+/// A descendants client mutes only living descendants; it isn't known whether it can mute the program itself.
 fn is_muted_for_descendants(token: &[u32; 8]) -> bool {
     let is_own = token[5] == std::process::id();
     live::is_below(token) && (!is_own || settings::get().descendants_mute_own)

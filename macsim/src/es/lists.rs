@@ -1,4 +1,4 @@
-//! What is muted, as lists that the program gets and gives back.
+//! Lists of what is muted, which the program gets and releases.
 
 use std::collections::BTreeSet;
 use std::ffi::c_void;
@@ -44,7 +44,7 @@ struct List<T> {
     items: *mut T,
 }
 
-/// Numbers in memory that the caller frees.
+/// Copies numbers to memory that the caller frees.
 fn given_away<T: Copy>(items: &[T]) -> *mut T {
     // SAFETY: new memory of the right size.
     unsafe {
@@ -56,7 +56,7 @@ fn given_away<T: Copy>(items: &[T]) -> *mut T {
     }
 }
 
-/// The types that an entry is for; all, where it is muted altogether.
+/// The event types that an entry is for; all types if it is muted altogether.
 fn event_list(events: Option<&BTreeSet<u32>>) -> (usize, *const u32) {
     let all = || (0..versions::last_type(settings::get().macos)).collect::<Vec<_>>();
     let list = events.map_or_else(all, |events| events.iter().copied().collect());
@@ -117,7 +117,7 @@ fn give_list<T: Copy>(output: *mut *mut List<T>, items: &[T]) -> u32 {
     SUCCESS
 }
 
-/// Frees a list, and what `parts` says of each item.
+/// Frees a list, and what `parts` returns for each item.
 fn release<T: Copy>(list: *mut List<T>, parts: impl Fn(&T) -> [*const c_void; 2]) {
     // SAFETY: made by `give_list`, and not used again.
     unsafe {

@@ -1,4 +1,4 @@
-//! What real processes do, as messages: one thread gets it from the kernel, and queues it for every client.
+//! Messages of what real processes do: one thread gets them from the kernel and queues them for every client.
 
 use std::process;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,13 +14,13 @@ use crate::system::groups;
 pub struct Live {
     /// The message.
     pub record: Record,
-    /// The program or one below it did it, or had it done: what a client for descendants gets.
+    /// True if the program or a process below it did it or had it done: a descendants client gets only these.
     pub related: bool,
 }
 
-/// The thread that listens, seen by others.
+/// The listening thread, as other threads see it.
 struct Listener {
-    /// The process that it is in: a child of fork(2) has no such thread.
+    /// The process that the thread is in: a child of fork(2) has no such thread.
     pid: u32,
     watch: Mutex<Watch>,
     marks: Mutex<Marks>,
@@ -36,7 +36,7 @@ struct Marks {
 
 static LISTENER: OnceLock<Option<Listener>> = OnceLock::new();
 
-/// Begins to listen, once: what happens from now on is queued for the clients that there are then.
+/// Begins to listen, once: what happens from now on is queued for the clients that exist at that time.
 pub fn listen() {
     static STARTED: OnceLock<()> = OnceLock::new();
     let listener = LISTENER.get_or_init(|| match Watch::open() {
@@ -64,7 +64,7 @@ pub fn listen() {
     }
 }
 
-/// Waits until all that has happened before is in the clients' queues.
+/// Waits until everything that has happened so far is in the clients' queues.
 pub fn catch_up() {
     let Some(listener) = LISTENER.get().and_then(Option::as_ref) else {
         return;
@@ -75,7 +75,7 @@ pub fn catch_up() {
     let mark = {
         let mut marks = lock(&listener.marks);
         marks.asked += 1;
-        // While the lock is held, so that marks are asked for in their order.
+        // While the lock is held, so that marks are requested in their order.
         if lock(&listener.watch).mark(marks.asked).is_err() {
             return;
         }
@@ -109,7 +109,7 @@ fn run(mut watch: Watch, listener: &Listener) {
     reach(listener, u64::MAX);
 }
 
-/// Makes the message, and queues it for those who want it.
+/// Makes the message, and queues it for the clients that want it.
 fn queue(text: &[u8], related: bool) {
     let value = json::values(text).next();
     let made = match value {

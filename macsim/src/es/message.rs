@@ -12,23 +12,23 @@ use crate::note::note;
 use crate::settings;
 use crate::system::{Export, functions, xpc};
 
-/// What lies before each message.
+/// The header before each message.
 #[repr(C, align(16))]
 struct Head {
     /// [`LIVE`], [`STATIC`] or [`RELEASED`].
     state: AtomicU32,
     references: AtomicI32,
     size: usize,
-    /// Which of the records it was made of.
+    /// The index of the record that the message was made from.
     record: usize,
 }
 
 const LIVE: u32 = 0x4d45_5353;
 const STATIC: u32 = 0x5354_4154;
 const RELEASED: u32 = 0xdddd_dddd;
-/// What a released message holds: no pointer, no length and no type makes sense of it.
+/// The byte that fills a released message, so that no pointer, length or type in it is valid.
 const WIPED: u8 = 0xdd;
-/// So many released messages stay in memory, so that who still reads one reads [`WIPED`].
+/// The number of released messages that stay in memory, so that a program that still reads one reads [`WIPED`].
 const QUARANTINE: usize = 1024;
 
 /// Messages that the program still has after its handler has returned.
@@ -58,7 +58,7 @@ pub fn records() -> &'static [Record] {
     })
 }
 
-/// A message on its way: what is delivered has one reference of the simulation's.
+/// A message on its way: the simulation holds one reference to a message that is delivered.
 #[derive(Clone, Copy)]
 pub struct Message(*mut u8);
 
@@ -92,7 +92,7 @@ impl Message {
         }
     }
 
-    /// The message of a record that is made once and stays.
+    /// The message of a record, made once and kept.
     pub fn prebuilt(index: usize) -> Self {
         static MESSAGES: LazyLock<Vec<Message>> = LazyLock::new(|| {
             let records = records().iter().enumerate();
@@ -103,12 +103,12 @@ impl Message {
         MESSAGES[index]
     }
 
-    /// What the handler gets.
+    /// The pointer that the handler gets.
     pub fn as_ptr(self) -> *const u8 {
         self.0
     }
 
-    /// Puts the sequence numbers in, where the message's version has them.
+    /// Writes the sequence numbers, where the message's version has them.
     pub fn number(self, version: u32, sequence: u64, global: u64) {
         static PLACES: LazyLock<(usize, usize)> = LazyLock::new(|| {
             (
@@ -128,7 +128,7 @@ impl Message {
         }
     }
 
-    /// Puts a process identifier in, at the places that were found when the message was built.
+    /// Writes a process identifier at the places that were found when the message was built.
     pub fn put_pid(self, places: &[u32], pid: i32) {
         for &place in places {
             // SAFETY: places lie within the message.
@@ -145,7 +145,7 @@ impl Message {
         self.0.cast::<Head>().wrapping_sub(1)
     }
 
-    /// The handler has returned: gives the simulation's reference up.
+    /// Gives up the simulation's reference, after the handler has returned.
     pub fn delivered(self) {
         // SAFETY: the simulation still has its reference.
         let head = unsafe { &*self.head() };
@@ -185,7 +185,7 @@ impl Message {
     }
 }
 
-/// Keeps a released message for a while, and frees the one that was kept longest.
+/// Keeps a released message for a while, and frees the one that was kept the longest.
 fn quarantine(message: Message) {
     static KEPT: Mutex<VecDeque<Message>> = Mutex::new(VecDeque::new());
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -202,12 +202,12 @@ fn quarantine(message: Message) {
     }
 }
 
-/// How many messages the program has and never released.
+/// The number of messages that the program holds and never released.
 pub fn held() -> i64 {
     HELD.load(Ordering::Relaxed).max(0)
 }
 
-/// The head of a message that the program passes, if it may use it still.
+/// The header of a message that the program passes, if the program may still use it.
 fn live<'a>(message: *const u8, function: &str) -> Option<&'a Head> {
     if message.is_null() {
         misused(format_args!("{function}: the message is NULL"));
@@ -248,7 +248,7 @@ extern "C" fn es_release_message(message: *const u8) {
     }
 }
 
-/// `es_string_token_t`, which C returns in registers
+/// `es_string_token_t`, which C returns in registers.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Token {
@@ -261,14 +261,14 @@ const EMPTY: Token = Token {
     data: c"".as_ptr().cast(),
 };
 
-/// The message that an exec event is in, if it may be used still.
+/// The message that an exec event is in, if the program may still use it.
 fn message_of(event: *const u8, function: &str) -> Option<(*const u8, &'static Head)> {
     static EVENT: LazyLock<usize> = LazyLock::new(|| layout::offset("es_message_t", "event"));
     let message = event.wrapping_sub(*EVENT);
     live(message, function).map(|head| (message, head))
 }
 
-/// Count and array of what lies behind an exec message.
+/// The count and the array of what lies behind an exec message.
 fn array(event: *const u8, place: usize, function: &str) -> (u32, *const u8) {
     let Some((message, _)) = message_of(event, function) else {
         return (0, std::ptr::null());
@@ -283,7 +283,7 @@ fn array(event: *const u8, place: usize, function: &str) -> (u32, *const u8) {
     }
 }
 
-/// An element of 16 bytes, or NULL where there are fewer.
+/// An element of 16 bytes, or NULL if the array is shorter.
 fn element(event: *const u8, place: usize, index: u32, function: &str) -> *const u8 {
     let (count, array) = array(event, place, function);
     if index >= count {
@@ -328,7 +328,7 @@ extern "C" fn es_exec_fd(event: *const u8, index: u32) -> *const u8 {
     element(event, exec::FDS, index, "es_exec_fd")
 }
 
-/// Entitlements as an XPC object, a new one at each call, which the caller releases.
+/// Returns the entitlements as an XPC object, a new one at each call, which the caller releases.
 extern "C" fn es_exec_entitlements(event: *const u8) -> *const xpc::Object {
     let Some((_, head)) = message_of(event, "es_exec_entitlements") else {
         return std::ptr::null();

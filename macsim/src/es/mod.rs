@@ -16,19 +16,19 @@ use crate::note::note;
 use crate::settings;
 use crate::system::{Export, xpc};
 
-/// Calls that macOS would answer with a crash, or not at all.
+/// The number of calls to which macOS would respond with a crash, or not at all.
 static MISUSED: AtomicU64 = AtomicU64::new(0);
-/// So many are described.
+/// The number of misuses that are described.
 const DESCRIBED: u64 = 10;
 
-/// The program did what it must not do.
+/// Reports that the program did what it must not do.
 pub fn misused(what: Arguments) {
     if MISUSED.fetch_add(1, Ordering::Relaxed) < DESCRIBED && settings::get().check {
         note(format_args!("{what}"));
     }
 }
 
-/// What is asked for at the end; gives another exit status where something was wrong.
+/// Prints what the settings ask for at the end. Returns another exit status if something was wrong.
 pub fn report() -> Option<i32> {
     let settings = settings::get();
     if settings.time_handler
@@ -67,7 +67,7 @@ pub fn exports() -> Vec<Export> {
     areas.concat()
 }
 
-/// How many messages there are to deliver.
+/// The number of messages to deliver.
 pub fn count() -> u64 {
     message::records().len() as u64
 }

@@ -1,4 +1,5 @@
-//! What a client doesn't want to hear: processes, their paths, the paths that events concern; and each of these inverted.
+//! Muting: processes, their paths and the paths that events concern are kept from a client; each of these can be
+//! inverted.
 
 use std::collections::BTreeSet;
 
@@ -19,12 +20,12 @@ impl PathType {
     }
 }
 
-/// A muted path, for these event types, or for all.
+/// A muted path, for these event types or for all.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The path with its type.
+    /// The path and its type.
     pub what: MutedPath,
-    /// `None` is all.
+    /// `None` means all.
     pub events: Option<BTreeSet<u32>>,
 }
 
@@ -41,7 +42,7 @@ impl Entry {
 pub struct Entries(pub Vec<Entry>);
 
 impl Entries {
-    /// Mutes for more events, or for all.
+    /// Mutes for more event types, or for all.
     pub fn mute(&mut self, what: MutedPath, events: Option<&[u32]>) {
         let events = events.map(|events| events.iter().copied().collect::<BTreeSet<_>>());
         match self.0.iter_mut().find(|entry| entry.what == what) {
@@ -53,7 +54,7 @@ impl Entries {
         }
     }
 
-    /// Unmutes for all events; false where nothing was muted.
+    /// Unmutes for all event types; returns false if nothing was muted.
     pub fn unmute(&mut self, what: &MutedPath) -> bool {
         let before = self.0.len();
         self.0.retain(|entry| entry.what != *what);
@@ -73,13 +74,13 @@ pub struct Muting {
     pub processes: BTreeSet<[u32; 8]>,
     /// Process, path, target path: `es_mute_inversion_type_t`.
     pub inverted: [bool; 3],
-    /// Processes are muted by votes, which instigators have, too: since macOS 27.
+    /// True if processes are muted by votes, in which instigators take part, too: since macOS 27.
     pub by_votes: bool,
 }
 
 impl Muting {
-    /// Paths that are muted for every new client, from `data/muted.tsv`. macOS's own list isn't published and changes; this one
-    /// is of the same kind, so that a program that wants everything must clear it here, too.
+    /// The paths that are muted for every new client, from `data/muted.tsv`. macOS's own list isn't published and
+    /// changes. This one is of the same kind, so that a program that wants everything must clear it here, too.
     pub fn of_new_client(macos: Version) -> Self {
         let mut muting = Muting {
             by_votes: macos.0[0] >= 27,
@@ -112,19 +113,20 @@ impl Muting {
         self.mutes_processes(record) || by_path() != self.inverted[1] || self.mutes_targets(record)
     }
 
-    /// Since macOS 27 the process that sent the event and the one on whose behalf it did vote: a vote for suppressing
-    /// it wins, then one for delivering it, and without any it is suppressed. Before, the sender decides alone.
+    /// Since macOS 27, the process that sent the event and the one on whose behalf it was sent both vote. A vote for
+    /// suppressing the event wins, then one for delivering it; without any vote it is suppressed. Before macOS 27,
+    /// the sender decides alone.
     fn mutes_processes(&self, record: &Record) -> bool {
         let instigator = record.instigator.filter(|_| self.by_votes);
         let voters = record.token.into_iter().chain(instigator);
         let mut listed = voters.map(|token| self.processes.contains(&token));
-        // A listed process votes for suppressing, every other one for delivering; where this is inverted, a listed
-        // one votes for delivering, and others don't vote.
+        // A listed process votes for suppressing, every other one for delivering. With inversion, a listed one votes
+        // for delivering, and others don't vote.
         listed.any(|listed| listed) != self.inverted[0]
     }
 
-    /// An event with several paths is muted where all of them are, and where muting is inverted, selected by any of
-    /// them. One of a type that has no paths is delivered in either case.
+    /// An event with several paths is muted if all of them are muted; with inversion, it is selected if any of them
+    /// is. An event of a type that has no paths is delivered in either case.
     fn mutes_targets(&self, record: &Record) -> bool {
         let Some(targets) = &record.targets else {
             return false;
@@ -236,7 +238,7 @@ mod tests {
         let mut muting = Muting::default();
         muting.inverted[2] = true;
         assert!(!muting.mutes(&exit));
-        // That of a type that has targets, but none in this message, isn't selected.
+        // An event of a type that has targets, but has none in this message, isn't selected.
         let check = parsed(r#"{"process":null,"event":{"proc_check":{"target":null}}}"#);
         assert!(muting.mutes(&check));
         muting.inverted[2] = false;

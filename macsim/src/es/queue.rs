@@ -1,4 +1,4 @@
-//! What waits for a client's handler. Messages are handed over in batches: when there are enough of them, when the
+//! The queue for a client's handler. Messages are handed over in batches: when there are enough of them, when the
 //! oldest has waited long enough, or when `es_sync_client` asks for it.
 
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use crate::system::blocks::{_Block_copy, _Block_release, Block};
 
 /// Something in a queue.
 pub enum Queued {
-    /// What a real process did.
+    /// Something that a real process did.
     Message(Arc<Live>),
     /// The place of a block of `es_sync_client`.
     Marker(Marker),
@@ -41,13 +41,13 @@ impl Marker {
     }
 }
 
-/// The messages and markers that wait, in their order.
+/// The messages and markers that wait, in order.
 #[derive(Default)]
 pub struct Queue {
     items: VecDeque<Queued>,
-    /// When the first of them came.
+    /// The time when the first of them came.
     since: Option<Instant>,
-    /// A marker is among them.
+    /// True if a marker is among them.
     is_marked: bool,
 }
 
@@ -58,20 +58,20 @@ impl Queue {
         self.items.push_back(Queued::Message(Arc::clone(message)));
     }
 
-    /// Appends a marker, so that all that waits is handed over at once.
+    /// Appends a marker, so that everything that waits is handed over at once.
     pub fn mark(&mut self, marker: Marker) {
         self.is_marked = true;
         self.items.push_back(Queued::Marker(marker));
     }
 
-    /// Returns the rest of a batch, whose client was deleted.
+    /// Puts back the rest of a batch whose client was deleted.
     pub fn put_back(&mut self, rest: VecDeque<Queued>) {
         for item in rest.into_iter().rev() {
             self.items.push_front(item);
         }
     }
 
-    /// How long to wait before the next batch; `None` where nothing waits.
+    /// The time to wait before the next batch; `None` if nothing waits.
     pub fn wait(&self) -> Option<Duration> {
         let settings = settings::get();
         if self.is_marked || self.items.len() >= settings.batch {
@@ -81,7 +81,7 @@ impl Queue {
         Some(due.saturating_duration_since(Instant::now()))
     }
 
-    /// Takes a batch, if one is due: all that waits.
+    /// Takes everything that waits as a batch, if one is due.
     pub fn take(&mut self) -> Option<VecDeque<Queued>> {
         self.wait().filter(Duration::is_zero)?;
         self.since = None;
@@ -89,7 +89,7 @@ impl Queue {
         Some(std::mem::take(&mut self.items))
     }
 
-    /// Takes the markers out of what is never handed over.
+    /// Takes the markers from what will never be handed over.
     pub fn end(&mut self) -> Vec<Marker> {
         let marker = |item| match item {
             Queued::Marker(marker) => Some(marker),

@@ -2,7 +2,7 @@
 //! `--root` names.
 //!
 //! It behaves as Apple's does:
-//! - it says nothing when it is ready, and what happens before is lost;
+//! - it prints nothing when it is ready, and what happens before that is lost;
 //! - it prints what the real processes around it do, see [`crate::live`], and the lines of a file between that;
 //! - it writes in blocks unless standard output is a terminal. There each line that it writes is a `write` event of its
 //!   own, which takes sequence numbers and is left out;
@@ -50,7 +50,7 @@ fn number(name: &str) -> Option<u64> {
     variable(name)?.parse().ok()
 }
 
-/// What eslogger was asked for.
+/// Runs the stand-in with eslogger's arguments.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     // SAFETY: Rust ignores SIGPIPE from the start; eslogger dies of it.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
@@ -117,12 +117,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// How long after its start it is ready.
+/// The delay between its start and the moment it is ready.
 fn ready_after() -> Duration {
     Duration::from_millis(number("MACSIM_ESLOGGER_READY_MS").unwrap_or(0))
 }
 
-/// Returns true if the terminal is another process group's, or there is none.
+/// Returns true if the terminal belongs to another process group, or there is none.
 fn is_in_background() -> bool {
     let Ok(terminal) = File::open("/dev/tty") else {
         return true;

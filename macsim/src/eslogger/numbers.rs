@@ -10,19 +10,20 @@ use crate::json::{self, Json};
 /// A message.
 pub struct Line<'a> {
     bytes: Cow<'a, [u8]>,
-    /// The name of its event; nothing where it has none.
+    /// The name of its event; empty if it has none.
     event: String,
-    /// The process group that the event is of.
+    /// The process group of the process that the event belongs to.
     group: Option<i128>,
     of_type: Option<Number>,
     of_all: Option<Number>,
 }
 
-/// A number, and where it is.
+/// A number, and its place in the line.
 type Number = (Range<usize>, u64);
 
 impl<'a> Line<'a> {
-    /// Reads a line; `None` where it is of another event than these, or empty. Damage is a line, too.
+    /// Reads a line; `None` if its event is not among `names`, or the line is empty. A damaged line counts as a line,
+    /// too.
     pub fn new(bytes: impl Into<Cow<'a, [u8]>>, names: &[String]) -> Option<Self> {
         let bytes = bytes.into();
         let value = json::values(&bytes).next().and_then(Result::ok);
@@ -54,7 +55,7 @@ impl<'a> Line<'a> {
     /// The line with other numbers.
     fn with(&self, of_type: u64, of_all: u64) -> Cow<'_, [u8]> {
         let mut changes = [(&self.of_type, of_type), (&self.of_all, of_all)];
-        // The place that comes later first, so that the other one stays where it is.
+        // The later place first, so that the other one doesn't move.
         changes.sort_by_key(|(old, _)| old.as_ref().map(|(place, _)| Reverse(place.start)));
         let mut bytes = Cow::Borrowed(&*self.bytes);
         for (old, new) in changes {
@@ -79,7 +80,7 @@ fn number_behind(line: &[u8], key: &[u8]) -> Option<Number> {
     Some((place, number))
 }
 
-/// The numbers of a client: those that the file's lines have, and in between those of what the file doesn't have.
+/// The numbers of a client: those of the file's lines, and numbers in between for what the file doesn't have.
 #[derive(Default)]
 pub struct Numbers {
     of_all: Counter,
@@ -88,9 +89,9 @@ pub struct Numbers {
 
 #[derive(Default)]
 struct Counter {
-    /// So many are counted that the file doesn't have.
+    /// The number of counted lines that the file doesn't have.
     added: u64,
-    /// So many of the file's are not counted, because they came before it was ready.
+    /// The number of the file's lines that are not counted, because they came before it was ready.
     lost: u64,
     /// The next number.
     next: u64,
@@ -123,33 +124,33 @@ impl Numbers {
         self.of_type.get_mut(event).expect("just inserted")
     }
 
-    /// A line of the file.
+    /// Numbers a line of the file.
     pub fn file<'l>(&mut self, line: &'l Line) -> Cow<'l, [u8]> {
         let of_all = self.of_all.of_file(line.of_all.as_ref());
         let of_type = self.of(&line.event).of_file(line.of_type.as_ref());
         line.with(of_type, of_all)
     }
 
-    /// A line of the file that comes before it is ready.
+    /// Skips a line of the file that comes before it is ready.
     pub fn lose(&mut self, line: &Line) {
         self.of_all.lose(line.of_all.as_ref());
         self.of(&line.event).lose(line.of_type.as_ref());
     }
 
-    /// A line that the file doesn't have.
+    /// Numbers a line that the file doesn't have.
     pub fn live<'l>(&mut self, line: &'l Line) -> Cow<'l, [u8]> {
         let of_all = self.of_all.add();
         let of_type = self.of(&line.event).add();
         line.with(of_type, of_all)
     }
 
-    /// An event of its own, which isn't printed.
+    /// Counts an event of its own, which isn't printed.
     pub fn own(&mut self, event: &str) {
         self.of_all.add();
         self.of(event).add();
     }
 
-    /// The file begins again, and so do its numbers.
+    /// Starts again with the file, whose numbers begin again.
     pub fn restart(&mut self) {
         for counter in self.of_type.values_mut().chain([&mut self.of_all]) {
             (counter.added, counter.lost) = (0, 0);

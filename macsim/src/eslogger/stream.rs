@@ -1,4 +1,4 @@
-//! What is printed: what real processes do, and the lines of a file.
+//! The output: what real processes do, and the lines of a file.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -10,7 +10,7 @@ use super::numbers::{Line, Numbers};
 use super::{number, ready_after, variable};
 use crate::live::{News, Watch};
 
-/// Standard output as stdio has it: by lines on a terminal, else in blocks.
+/// Standard output, buffered as stdio does it: by lines on a terminal, otherwise in blocks.
 struct Output {
     file: File,
     terminal: bool,
@@ -49,19 +49,19 @@ impl Output {
     }
 }
 
-/// What has been printed, and what is to come.
+/// The output so far, and where the rest comes from.
 struct Stream<'a> {
     names: &'a [String],
     output: Output,
     numbers: Numbers,
-    /// What real processes do, from when it was ready.
+    /// What real processes do, from the moment it was ready.
     live: Receiver<Vec<u8>>,
     /// Its own process group.
     group: i32,
     numbers_own_writes: bool,
 }
 
-/// Prints the lines of the named events; returns at the end of the file if there is to be an end.
+/// Prints the lines of the named events; returns at the end of the file if an end is set.
 pub fn print(names: &[String]) -> io::Result<()> {
     let text = match variable("MACSIM_ESLOGGER_FILE") {
         Some(path) => std::fs::read(path)?,
@@ -99,7 +99,7 @@ pub fn print(names: &[String]) -> io::Result<()> {
     }
 }
 
-/// What real processes do from now on.
+/// Returns a channel of what real processes do from now on.
 fn listen() -> io::Result<Receiver<Vec<u8>>> {
     let (sender, receiver) = channel();
     if let Some(mut watch) = Watch::open()? {
@@ -117,7 +117,7 @@ fn listen() -> io::Result<Receiver<Vec<u8>>> {
 }
 
 impl Stream<'_> {
-    /// Prints a file so often as is set, and what real processes do meanwhile.
+    /// Prints a file as often as is set, and what real processes do meanwhile.
     fn file(&mut self, text: &[u8]) -> io::Result<()> {
         // Otherwise a group of the file only happens to have the number of this one.
         let real_groups = number("MACSIM_REAL_GROUPS") == Some(1);
@@ -158,7 +158,7 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// Prints what real processes do until then, or for ever.
+    /// Prints what real processes do until the given time, or forever.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
         loop {
             let next = match until {
@@ -193,7 +193,7 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// A line was written, which is an event, too.
+    /// Counts the event of a line that was written.
     fn written(&mut self) {
         if self.numbers_own_writes {
             self.numbers.own("write");
