@@ -54,7 +54,7 @@ enum Command {
     Bench {
         /// Messages in eslogger's JSON
         events: PathBuf,
-        /// Deliver them so many times
+        /// The number of times to deliver them
         #[arg(long, default_value_t = 5000)]
         repeat: u64,
     },

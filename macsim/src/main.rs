@@ -17,7 +17,7 @@
 //! - [`settings`] has every option and environment variable.
 //! - [`eslogger`] stands in for `/usr/bin/eslogger`, [`universal`] for `lipo -create`.
 //!
-//! What it can't show: how a real kernel times and orders events, TCC and code signing. It doesn't run arm64 code.
+//! It can't show how a real kernel times and orders events, nor TCC and code signing. It doesn't run arm64 code.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod bench;
@@ -51,7 +51,7 @@ fn main() -> std::process::ExitCode {
     command::main()
 }
 
-/// Says why there is nothing here.
+/// Prints why there is nothing here.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 fn main() -> std::process::ExitCode {
     eprintln!(

@@ -1,4 +1,4 @@
-//! What the simulation itself says, beside what the program does.
+//! The simulation's own messages, beside the program's.
 
 use std::fmt::Arguments;
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! Which macOS has what: event types and functions, from the tables in `data/`.
+//! The event types and functions of each macOS, from the tables in `data/`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,13 +43,13 @@ impl fmt::Display for Version {
 pub struct EventType {
     /// Its `es_event_type_t`.
     pub number: u32,
-    /// As eslogger calls it.
+    /// The name that eslogger uses.
     pub name: &'static str,
     /// `AUTH`, `NOTIFY` or `RESERVED`.
     pub kind: &'static str,
     /// The first macOS that has it.
     pub since: Version,
-    /// The members whose paths target path muting looks at.
+    /// The members whose paths muting by target path looks at.
     pub targets: Vec<&'static str>,
 }
 
@@ -93,7 +93,7 @@ pub fn message_version(macos: Version) -> u32 {
     }
 }
 
-/// Whether a macOS lacks a function of libEndpointSecurity.
+/// Returns true if a macOS lacks a function of libEndpointSecurity.
 pub fn lacks(macos: Version, function: &str) -> bool {
     static SINCE: LazyLock<HashMap<&str, Version>> = LazyLock::new(|| {
         table(include_str!("../data/functions.tsv"))

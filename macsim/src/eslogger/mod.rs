@@ -12,22 +12,22 @@
 //!
 //! Environment variables set the rest, which the program that starts it passes on:
 //!
-//! | variable | what it sets |
+//! | variable | meaning |
 //! |---|---|
 //! | `MACSIM_ESLOGGER_FILE` | the lines that can be printed; those of the named events are |
-//! | `MACSIM_ESLOGGER_REPEAT` | print the file so many times (1) |
+//! | `MACSIM_ESLOGGER_REPEAT` | the number of times that the file is printed (1) |
 //! | `MACSIM_ESLOGGER_RATE` | lines a second (as fast as they are taken) |
-//! | `MACSIM_ESLOGGER_READY_MS` | be ready after so long (0); with a rate, the file's first lines happen before that |
+//! | `MACSIM_ESLOGGER_READY_MS` | the milliseconds until it is ready (0); with a rate, the file's first lines happen before that |
 //! | `MACSIM_ESLOGGER_SILENT` | print nothing, ever |
 //! | `MACSIM_ESLOGGER_DIE` | instead of becoming ready, end: the exit status |
 //! | `MACSIM_ESLOGGER_CUT` | die in the middle of the Nth line |
 //! | `MACSIM_ESLOGGER_REFUSE` | `permitted`, `privileged` or `entitled`: refuse as not being that |
 //! | `MACSIM_ESLOGGER_END` | end at the file's end: the exit status; without it, live until a signal |
 //! | `MACSIM_ESLOGGER_ECHO` | on a terminal, write `^D` and two backspaces before the first line |
-//! | `MACSIM_ESLOGGER_OWN_WRITES` | 0: what it writes isn't numbered |
+//! | `MACSIM_ESLOGGER_OWN_WRITES` | 0: its own writes aren't numbered |
 //! | `MACSIM_REAL_GROUPS` | 1: the process groups in the file are real ones; lines of its own are left out |
 //! | `MACSIM_MACOS` | the macOS whose events there are (15.4) |
-//! | `MACSIM_EUID` | who it runs as; refuses unless 0 |
+//! | `MACSIM_EUID` | the user that it runs as; refuses unless 0 |
 
 mod numbers;
 mod stream;

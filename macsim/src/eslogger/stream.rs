@@ -54,7 +54,7 @@ struct Stream<'a> {
     names: &'a [String],
     output: Output,
     numbers: Numbers,
-    /// What real processes do, from the moment it was ready.
+    /// The events of real processes, from the moment it was ready.
     live: Receiver<Vec<u8>>,
     /// Its own process group.
     group: i32,

@@ -1,18 +1,18 @@
-//! Live messages: what the real processes below the program do, in eslogger's JSON.
+//! Live messages: the actions of the real processes below the program, in eslogger's JSON.
 //!
-//! `macsim run` starts a *kernel* beside the program: a process that traces the program and all that it starts, Linux
-//! programs and those for macOS alike, by ptrace(2). A fork, an exec and an end stop the process that they happen to, until
-//! the kernel has given the message to everybody who watches. So a message is queued before the call that it is of
-//! returns, and an exit's before the parent's `waitpid` does.
+//! `macsim run` starts a *kernel* beside the program: a process that uses ptrace(2) to trace the program and
+//! everything that it starts, Linux programs and those for macOS alike. A fork, an exec or an end stops its process
+//! until the kernel has sent the message to everyone who watches. So a message is queued before the call that it
+//! reports returns, and the message of an exit before the parent's `waitpid` does.
 //!
-//! Programs find the kernel as the tracer of their own process, whatever their environment. [`Watch`] is how messages
-//! reach a program: the clients of libEndpointSecurity (`es/live.rs`), or the stand-in for eslogger.
+//! Programs find the kernel as the tracer of their own process, whatever their environment. Messages reach a program
+//! through a [`Watch`]: the clients of libEndpointSecurity (`es/live.rs`), or the stand-in for eslogger.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
 //! | [`kernel`] | the process that traces: its loop |
-//! | [`process`] | what it knows of a process, and how a message shows it |
-//! | [`wire`] | how it and programs talk |
+//! | [`process`] | what the kernel knows about a process, and how a message shows it |
+//! | [`wire`] | the protocol between the kernel and programs |
 
 mod kernel;
 mod process;
@@ -29,8 +29,8 @@ use crate::system::identity::Credentials;
 /// The socket of this process's kernel.
 static KERNEL: OnceLock<Option<SocketAddr>> = OnceLock::new();
 
-/// Starts the kernel, unless this process is below one already, or it isn't wanted. `program` is what runs in this
-/// process. An error says why there are no live messages.
+/// Starts the kernel, unless this process already runs under one or none is wanted. `program` is the program that
+/// runs in this process. An error says why there are no live messages.
 pub fn start(program: &Path) -> Result<(), String> {
     if !settings::get().live() || kernel().is_some() {
         return Ok(());
@@ -50,7 +50,7 @@ fn kernel() -> Option<&'static SocketAddr> {
         .or_else(|| KERNEL.get_or_init(found).as_ref())
 }
 
-/// The socket of the process that traces this one, if that is a kernel of ours.
+/// The socket of the process that traces this one, if that is one of macsim's kernels.
 fn found() -> Option<SocketAddr> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -62,23 +62,23 @@ fn found() -> Option<SocketAddr> {
     Some(address)
 }
 
-/// Asks the kernel; `None` where there is none.
+/// Asks the kernel; `None` if there is none.
 fn ask(kind: u8, payload: &[&[u8]]) -> Option<Vec<u8>> {
     let mut stream = UnixStream::connect_addr(kernel()?).ok()?;
     wire::send(&mut stream, kind, payload).ok()?;
     Some(wire::receive(&mut stream).ok()??.1)
 }
 
-/// Something that a program that watches gets.
+/// Something that a watching program receives.
 pub enum News {
     /// Something happened.
     Message {
-        /// The message, one line without its end, of which `seq_num` and `global_seq_num` are 0.
+        /// The message: one line without its line end, in which `seq_num` and `global_seq_num` are 0.
         json: Vec<u8>,
-        /// The program that watches or one below it did it or had it done.
+        /// True if the program that watches or a process below it did it or had it done.
         related: bool,
     },
-    /// All that had happened when this mark was asked for has come.
+    /// Everything that had happened when this mark was requested has arrived.
     Mark(u64),
 }
 
@@ -88,7 +88,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch: what happens after the return comes, what happened before doesn't. `None` where there is no kernel.
+    /// Begins to watch: what happens after the return arrives, what happened before doesn't. `None` if there is no
+    /// kernel.
     pub fn open() -> io::Result<Option<Self>> {
         let Some(address) = kernel() else {
             return Ok(None);
@@ -109,7 +110,7 @@ impl Watch {
         Ok(Watch { stream })
     }
 
-    /// Waits for what comes next; `None` at the kernel's end.
+    /// Waits for the next news; `None` at the kernel's end.
     pub fn next(&mut self) -> io::Result<Option<News>> {
         loop {
             let Some((kind, payload)) = wire::receive(&mut self.stream)? else {
@@ -131,7 +132,7 @@ impl Watch {
         }
     }
 
-    /// Asks for a mark.
+    /// Requests a mark.
     pub fn mark(&mut self, number: u64) -> io::Result<()> {
         wire::send(&mut self.stream, wire::MARK, &[&number.to_le_bytes()])
     }
@@ -140,13 +141,14 @@ impl Watch {
 /// The properties of a `posix_spawn` that the kernel must know before it happens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spawn {
-    /// The process stops once it has its image.
+    /// True if the process stops once it has its image.
     pub suspended: bool,
-    /// The caller is replaced: there is no fork.
+    /// True if the caller is replaced: there is no fork.
     pub replaces: bool,
 }
 
-/// Announces that the next fork of this thread, or its exec, is a `posix_spawn`'s; false where there is no kernel.
+/// Announces that the next fork or exec of this thread is part of a `posix_spawn`. Returns false if there is no
+/// kernel.
 pub fn spawning(spawn: Spawn) -> bool {
     // SAFETY: always possible.
     let thread = unsafe { libc::gettid() };
@@ -161,19 +163,20 @@ pub fn token() -> Option<[u32; 8]> {
     wire::numbers(&ask(wire::TOKEN, &[])?).try_into().ok()
 }
 
-/// Who this process runs as; `None` where there is no kernel.
+/// The identity that this process runs as; `None` if there is no kernel.
 pub fn credentials() -> Option<Credentials> {
     Credentials::of(&wire::numbers(&ask(wire::CREDENTIALS, &[])?))
 }
 
-/// Reports who this process runs as from now on.
+/// Reports the identity that this process runs as from now on.
 pub fn set_credentials(credentials: &Credentials) {
     let numbers = credentials.numbers().into_iter();
     let bytes: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
     ask(wire::CREDENTIALS, &[&bytes]);
 }
 
-/// When a process was started, as messages have it: seconds and microseconds. `None` for one that isn't below the kernel.
+/// The start time of a process, as messages have it: seconds and microseconds. `None` if the process isn't below the
+/// kernel.
 pub fn start_of(pid: i32) -> Option<(u32, u32)> {
     match wire::numbers(&ask(wire::START, &[&pid.to_le_bytes()])?)[..] {
         [seconds, microseconds] => Some((seconds, microseconds)),
@@ -181,12 +184,12 @@ pub fn start_of(pid: i32) -> Option<(u32, u32)> {
     }
 }
 
-/// Returns true if a SIGKILL has no effect on a process yet, because it waits suspended and `--kill-hangs` says so.
+/// Returns true if a SIGKILL has no effect on a process yet, because it waits suspended and `--kill-hangs` is set.
 pub fn kill_hangs(pid: i32) -> bool {
     ask(wire::KILL, &[&pid.to_le_bytes()]).is_some_and(|answer| answer == [1])
 }
 
-/// Returns true if an audit token is of this program or of a process below it that lives.
+/// Returns true if an audit token belongs to this program or to a living process below it.
 pub fn is_below(token: &[u32; 8]) -> bool {
     ask(wire::BELOW, &[&token.map(u32::to_le_bytes).concat()]).is_some_and(|answer| answer == [1])
 }

@@ -1,4 +1,4 @@
-//! What the kernel knows of a process, and how a message shows it: macOS's members from what Linux says in `/proc`.
+//! Processes as the kernel knows them and as messages show them: macOS's members from what Linux reports in `/proc`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,19 +21,19 @@ pub const SESSION: u32 = 100_000;
 /// launchd's audit token.
 pub const LAUNCHD: [u32; 8] = [u32::MAX, 0, 0, 0, 0, 1, 100_005, 9];
 
-/// A process's place among those that started it, which reparenting doesn't change.
+/// A process's place among those that started it; reparenting doesn't change it.
 pub struct Lineage {
     parent: Option<Rc<Lineage>>,
 }
 
 impl Lineage {
-    /// A child's.
+    /// The lineage of a child.
     pub fn child(parent: Option<&Rc<Lineage>>) -> Rc<Self> {
         let parent = parent.cloned();
         Rc::new(Lineage { parent })
     }
 
-    /// Returns true if this is the other or was started by it, directly or not.
+    /// Returns true if this is the other, or was started by it, directly or not.
     pub fn is_below(self: &Rc<Self>, other: &Rc<Lineage>) -> bool {
         let mut line = Some(self);
         while let Some(this) = line {
@@ -51,7 +51,7 @@ impl Lineage {
 pub struct Image {
     /// The path, as the program sees it.
     pub path: PathBuf,
-    /// Where the file is.
+    /// The place of the file.
     pub file: PathBuf,
 }
 
@@ -59,16 +59,16 @@ pub struct Image {
 pub struct Process {
     /// Its identifier, Linux's own.
     pub pid: i32,
-    /// How often a process or an image has begun, up to this one.
+    /// The number of processes and images that had begun, this one included.
     pub version: u32,
     pub lineage: Rc<Lineage>,
     pub original_parent: i32,
     pub start: Duration,
     pub credentials: Rc<Credentials>,
     pub image: Rc<Image>,
-    /// It has a client of EndpointSecurity.
+    /// True if it has a client of EndpointSecurity.
     pub is_client: bool,
-    /// Group and session that it is to be shown with: those of its parent, as long as a `posix_spawn` isn't over.
+    /// The group and session that it is shown with: those of its parent, until a `posix_spawn` is over.
     pub shown: Option<[i32; 2]>,
 }
 
@@ -89,7 +89,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Of a process that lives, or isn't waited for yet.
+    /// Reads the status of a process that is alive, or hasn't been waited for yet.
     pub fn of(pid: i32) -> Self {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
@@ -107,13 +107,13 @@ impl Status {
     }
 }
 
-/// Now, since 1970.
+/// The time since 1970.
 pub fn now() -> Duration {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default()
 }
 
-/// An object of these members.
+/// An object with these members.
 pub fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
     let member = |(name, value): (&str, Json)| (name.to_string(), value);
     Json::Object(members.into_iter().map(member).collect())
@@ -197,13 +197,13 @@ fn stat(data: &Metadata) -> Json {
     ])
 }
 
-/// A number that follows from bytes, for what is to look like a hash (FNV-1a).
+/// A number computed from bytes, for members that look like a hash (FNV-1a).
 fn digest(bytes: &[u8], seed: u64) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325 ^ seed, step)
 }
 
-/// Whose code an image is: Apple's own are in the system's folders.
+/// The signature that an image is shown with: those in the system's folders are Apple's own.
 struct Signature {
     is_platform: bool,
     flags: u32,
@@ -250,7 +250,7 @@ impl Signature {
     }
 }
 
-/// The kernel's part of a process that a message shows, and what is outside of it.
+/// A process as a message shows it: what the kernel knows, and what comes from outside.
 pub struct Shown<'a> {
     pub token: [u32; 8],
     pub parent: i32,
@@ -307,9 +307,9 @@ impl Status {
     }
 }
 
-/// Most messages are of few images: what was asked of their files is kept.
+/// Most messages concern a few images, so what was found out about their files is kept.
 fn executable(image: &Image) -> Json {
-    /// Which file it was, when it was last changed, and what is said of it.
+    /// The file's inode and the time when it was last changed, and its JSON.
     type Known = (Option<(u64, i64, i64)>, Json);
     thread_local! {
         static KNOWN: RefCell<BTreeMap<PathBuf, Known>> = const { RefCell::new(BTreeMap::new()) };
@@ -349,7 +349,7 @@ fn strings(bytes: &[u8]) -> Vec<Vec<u8>> {
     text.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
 }
 
-/// Everything that an exec gives a process.
+/// Everything that an exec gives to a process.
 pub struct Executed {
     pub image: Image,
     pub args: Vec<Vec<u8>>,
@@ -361,13 +361,13 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// The user that the file gives to whoever executes it, if it does.
+    /// The user that a set-user-ID file gives to the process that executes it.
     pub fn set_user(&self) -> Option<u32> {
         let data = std::fs::metadata(&self.image.file).ok()?;
         (data.mode() & libc::S_ISUID != 0).then(|| data.uid())
     }
 
-    /// Reads what there is to know.
+    /// Reads everything about the image of a process.
     pub fn of(pid: i32, own: &Path) -> Self {
         let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
         let link =
@@ -377,7 +377,7 @@ impl Executed {
         let cwd = link("cwd");
         let (mut image, mut script) = (seen(file.clone()), None);
         if file == own {
-            // macsim itself is no process of the Mac that it simulates.
+            // macsim itself is no process on the simulated Mac.
             if let Some((program, rest)) = program_of(&args) {
                 image = seen(cwd.join(program));
                 args = rest;
@@ -403,7 +403,7 @@ impl Executed {
         }
     }
 
-    /// `es_event_exec_t` with what its functions give.
+    /// `es_event_exec_t`, with the data that its functions return.
     pub fn json(&self, target: Json, message_version: u32) -> Json {
         const X86_64: i32 = 0x100_0007;
         const ANY: i32 = 3;
@@ -437,7 +437,7 @@ impl Executed {
     }
 }
 
-/// The program that a macsim runs for a macOS program, and its arguments (`spawn::execute` starts it so).
+/// The program that a macsim process runs for macOS, and its arguments (`spawn::execute` starts it so).
 fn program_of(args: &[Vec<u8>]) -> Option<(PathBuf, Vec<Vec<u8>>)> {
     let rest = args.strip_prefix(&[b"macsim".to_vec(), b"run".to_vec(), b"--argv0".to_vec()])?;
     let [name, _, file, rest @ ..] = rest else {
@@ -459,7 +459,7 @@ pub fn seen(file: PathBuf) -> Image {
     Image { path, file }
 }
 
-/// The name that was given to execve(2): the script's where a script was executed.
+/// The name that was passed to execve(2): the script's name if a script was executed.
 fn executed_name(pid: i32) -> Option<PathBuf> {
     const AT_EXECFN: u64 = 31;
     let auxiliary = std::fs::read(format!("/proc/{pid}/auxv")).ok()?;
@@ -473,7 +473,7 @@ fn executed_name(pid: i32) -> Option<PathBuf> {
     Some(OsString::from_vec(name).into())
 }
 
-/// The open descriptors with macOS's types, and the last one's number.
+/// The open descriptors with macOS's types, and the number of the last one.
 fn descriptors(pid: i32) -> (Vec<Json>, i32) {
     const FILE: i32 = 1;
     const SOCKET: i32 = 2;

@@ -1,42 +1,46 @@
-//! What programs and the kernel say to each other: frames of a length, a kind and a payload, over a socket whose name
+//! The protocol between programs and the kernel: frames of a length, a kind and a payload, over a socket whose name
 //! follows from the kernel's process identifier. Numbers are little endian.
 
 use std::io::{self, Read, Write};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::SocketAddr;
 
-/// A program: send me what happens from now on. It stays connected.
+/// From a program: send me everything that happens from now on. The connection stays open.
 pub const WATCH: u8 = b'W';
-/// A program that watches: send this number back, after all that has happened. The kernel: here it is.
+/// From a program that watches: send this number back after everything that has happened. From the kernel: here it
+/// is.
 pub const MARK: u8 = b'M';
-/// The kernel: something has happened. Payload: whether the program or one below it did it, and eslogger's JSON.
+/// From the kernel: something has happened. The payload says whether the program or a process below it did it, and
+/// has eslogger's JSON.
 pub const MESSAGE: u8 = b'E';
-/// A program: my next fork is a `posix_spawn`'s. Payload: the thread's identifier, and flags.
+/// From a program: my next fork is part of a `posix_spawn`. The payload is the thread's identifier and flags.
 pub const SPAWN: u8 = b'S';
-/// A program: the identity of the process that asks, as an audit token. The answer is one.
+/// From a program: I ask for the identity of this process. The answer is an audit token.
 pub const TOKEN: u8 = b'T';
-/// A program: these are the process's users and groups now ([`Credentials::numbers`]), or none: the answer is what it has.
+/// From a program: these are the process's users and groups now ([`Credentials::numbers`]). Without any, the answer
+/// is its current ones.
 ///
 /// [`Credentials::numbers`]: crate::system::identity::Credentials::numbers
 pub const CREDENTIALS: u8 = b'C';
-/// A program: I send SIGKILL to this process. The answer is 1 where the kernel says that it has no effect yet.
+/// From a program: I send SIGKILL to this process. The answer is 1 if it has no effect yet.
 pub const KILL: u8 = b'K';
-/// A program: this audit token's process, is it the program or below it? The answer is 1 if so.
+/// From a program: is the process of this audit token the program or below it? The answer is 1 if so.
 pub const BELOW: u8 = b'B';
-/// A program: when was this process started? The answer is seconds and microseconds, or nothing.
+/// From a program: when was this process started? The answer is seconds and microseconds, or nothing.
 pub const START: u8 = b'A';
-/// The kernel's answer to what has no other.
+/// The kernel's answer where no other answer is defined.
 pub const DONE: u8 = b'D';
 
-/// Of [`SPAWN`]: the process stops once it has its image.
+/// Flag of [`SPAWN`]: the process stops once it has its image.
 pub const SUSPENDED: u8 = 1;
-/// Of [`SPAWN`]: the process that spawns is replaced, and doesn't fork.
+/// Flag of [`SPAWN`]: the process that spawns is replaced, and doesn't fork.
 pub const REPLACES: u8 = 2;
 
-/// The longest frame: an exec of arguments and environment as long as Linux takes them, written as JSON.
+/// The longest frame: an exec with arguments and environment as long as Linux allows, written as JSON.
 const LONGEST: usize = 64 << 20;
 
-/// The name of a kernel's socket. Process identifiers are a namespace's, names of sockets mostly the whole machine's.
+/// The name of a kernel's socket. Process identifiers belong to a namespace, names of sockets mostly to the whole
+/// machine.
 pub fn address(kernel: u32) -> io::Result<SocketAddr> {
     let namespace = std::fs::read_link("/proc/self/ns/pid")?;
     SocketAddr::from_abstract_name(format!("macsim/{}/{kernel}", namespace.display()))
@@ -72,7 +76,7 @@ pub fn receive(stream: &mut impl Read) -> io::Result<Option<(u8, Vec<u8>)>> {
     Ok(Some((kind, payload)))
 }
 
-/// Takes a whole frame off the front of what was read.
+/// Removes a whole frame from the front of what was read.
 pub fn take(read: &mut Vec<u8>) -> io::Result<Option<(u8, Vec<u8>)>> {
     let Some(length) = read.first_chunk::<4>() else {
         return Ok(None);

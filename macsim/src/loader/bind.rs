@@ -1,9 +1,10 @@
-//! Fixups: pointers to what the program imports, in the two forms that linkers write.
+//! Fixups: pointers to the program's imports, in the two forms that linkers write.
 
 use super::image::Image;
 use super::macho::{Bytes, Segment};
 
-/// What an import is bound to: an address, or 0 where a weak import is absent. Told the name and whether it is weak.
+/// Returns what an import is bound to: an address, or 0 if a weak import is absent. It gets the name, and whether the
+/// import is weak.
 pub type Resolve<'a> = dyn FnMut(&str, bool) -> u64 + 'a;
 
 /// A reader of the numbers that opcodes carry.
@@ -58,7 +59,7 @@ pub fn opcodes(
         let immediate = opcode & 0x0f;
         let (mut count, mut skip) = (0, 0);
         match opcode & 0xf0 {
-            // Which library an import is from and of what type it is says nothing here.
+            // The library and the type of an import don't matter here.
             0x00 | 0x10 | 0x30 | 0x50 => {}
             0x20 => _ = reader.uleb()?,
             0x40 => {
@@ -159,7 +160,7 @@ fn imports(bytes: Bytes, resolve: &mut Resolve) -> Result<Vec<(u64, u64)>, Strin
     Ok(targets)
 }
 
-/// Each pointer says how far the next one is.
+/// Follows a chain: each pointer holds the distance to the next one.
 fn chain(image: &mut Image, start: u64, format: u16, targets: &[(u64, u64)]) -> Result<(), String> {
     let mut address = start;
     loop {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// The streams that were closed at the start, as bits.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
-/// Called before anything else.
+/// Runs before anything else.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static NOTE: extern "C" fn() = {

@@ -11,7 +11,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Maps the segments, writable as yet.
+    /// Maps the segments, which are still writable.
     pub fn map(executable: &Executable, file: &[u8]) -> Result<Self, String> {
         let span = executable.span();
         let size = (span.end - span.start) as usize;
@@ -50,7 +50,7 @@ impl Image {
         Ok(image)
     }
 
-    /// An image of given bytes, for tests.
+    /// An image made of these bytes, for tests.
     #[cfg(test)]
     pub fn of(base: u64, bytes: Vec<u8>) -> Self {
         Image {

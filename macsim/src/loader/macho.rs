@@ -1,8 +1,8 @@
-//! What a Mach-O file says: segments, sections, where the fixups are, where to begin.
+//! Mach-O files: their segments and sections, and the places of the fixups and of main.
 
 use std::ops::Range;
 
-/// Reads numbers out of bytes that came from outside: what lies past the end is an error, not a panic.
+/// Reads numbers from bytes that come from outside: reading past the end is an error, not a panic.
 #[derive(Clone, Copy)]
 pub struct Bytes<'a>(pub &'a [u8]);
 
@@ -54,11 +54,11 @@ impl<'a> Bytes<'a> {
 pub struct Segment {
     /// Such as `__TEXT`.
     pub name: String,
-    /// Where it wants to be.
+    /// The address that it prefers.
     pub address: u64,
     /// Its size in memory.
     pub size: u64,
-    /// What of the file goes there.
+    /// The part of the file that is mapped there.
     pub file: Range<usize>,
     /// `VM_PROT_READ` 1, `VM_PROT_WRITE` 2, `VM_PROT_EXECUTE` 4.
     pub protection: u32,
@@ -69,7 +69,7 @@ pub struct Segment {
 pub struct Section {
     /// Such as `__eh_frame`.
     pub name: String,
-    /// Where it is in memory.
+    /// Its address in memory.
     pub address: u64,
     /// Its size.
     pub size: u64,
@@ -81,7 +81,7 @@ pub struct Section {
 pub mod kind {
     /// Pointers to functions that run before main.
     pub const INIT_FUNCTIONS: u8 = 0x09;
-    /// What a thread's variables begin as.
+    /// The initial values of a thread's variables.
     pub const THREAD_DATA: u8 = 0x11;
     /// Thread variables that begin as zero.
     pub const THREAD_ZERO: u8 = 0x12;
@@ -92,15 +92,15 @@ pub mod kind {
 /// An executable as its load commands describe it.
 #[derive(Debug, Default)]
 pub struct Executable {
-    /// In the order of the file, which is how fixups number them.
+    /// In the order of the file, by which fixups number them.
     pub segments: Vec<Segment>,
     /// All of them.
     pub sections: Vec<Section>,
-    /// Classic binding: ranges of opcodes in the file, the lazy ones among them.
+    /// Classic binding: the ranges of opcodes in the file, including the lazy ones.
     pub bindings: Vec<Range<usize>>,
     /// Chained fixups, in the file.
     pub chained: Option<Range<usize>>,
-    /// Where main is, in the file.
+    /// The offset of main in the file.
     pub entry: u64,
 }
 
@@ -160,7 +160,7 @@ impl Executable {
         };
         match command & 0x7fff_ffff {
             0x19 => self.segment(bytes)?,
-            // LC_DYLD_INFO: rebase, bind, weak bind, lazy bind. Nothing slides here, so that there is nothing to rebase.
+            // LC_DYLD_INFO: rebase, bind, weak bind, lazy bind. Nothing slides here, so nothing has to be rebased.
             0x22 => self.bindings = vec![range(16)?, range(24)?, range(32)?],
             0x34 => self.chained = Some(range(8)?),
             0x28 => self.entry = bytes.u64(8)?,
@@ -216,14 +216,14 @@ impl Executable {
         start..end.unwrap_or(0)
     }
 
-    /// The sections of a type.
+    /// The sections of this type.
     pub fn of_kind(&self, kind: u8) -> impl Iterator<Item = &Section> {
         self.sections
             .iter()
             .filter(move |section| section.kind == kind)
     }
 
-    /// The section of a name.
+    /// The section of this name.
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name == name)
     }

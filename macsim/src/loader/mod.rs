@@ -17,7 +17,7 @@ use crate::system::{self, dyld};
 use image::Image;
 use macho::{Executable, kind};
 
-/// Runs a program, `argv0` as its first argument if it is given one; its end is the end of this process.
+/// Runs a program, with `argv0` as its first argument if it is given. The end of the program ends this process.
 pub fn run(program: &[OsString], argv0: Option<OsString>) -> Result<Infallible, String> {
     let name = program.first().ok_or("no program")?;
     let context = |reason: String| format!("{}: {reason}", name.display());
@@ -31,7 +31,7 @@ pub fn run(program: &[OsString], argv0: Option<OsString>) -> Result<Infallible, 
     start(&path, &program, entry, &initializers)
 }
 
-/// Maps, binds and protects; gives the addresses of main and of the functions that run before it.
+/// Maps, binds and protects; returns the addresses of main and of the functions that run before it.
 fn load(executable: &Executable, file: &[u8]) -> Result<(u64, Vec<u64>), String> {
     let mut image = Image::map(executable, file)?;
     let mut resolve = |name: &str, weak: bool| system::resolve(name, weak) as u64;

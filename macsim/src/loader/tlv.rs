@@ -1,4 +1,5 @@
-//! Thread-local variables. The program reads one by calling the thunk in its descriptor, which gives its address.
+//! Thread-local variables. The program reads one by calling the thunk in its descriptor, which returns the variable's
+//! address.
 
 use std::arch::naked_asm;
 use std::sync::OnceLock;
@@ -6,7 +7,7 @@ use std::sync::OnceLock;
 use super::image::Image;
 use super::macho::{Executable, kind};
 
-/// What a thread's variables begin as.
+/// The initial values of a thread's variables.
 static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
 
 /// A descriptor: thunk, key, offset.
@@ -17,7 +18,7 @@ pub struct Descriptor {
     offset: u64,
 }
 
-/// Gives the address of a thread's variable; the descriptor comes in `rdi`.
+/// Returns the address of a thread's variable; the descriptor comes in `rdi`.
 ///
 /// Compilers expect every register but `rax` and `rdi` to survive this call, so it can't be written as a function. The
 /// thread's block hangs on a thread-local variable of our own; a thread's first access makes the block.
@@ -73,7 +74,7 @@ unsafe extern "C" fn thunk() {
 /// A thread's block. It is never freed: a destructor that runs late may still read its variables.
 extern "C" fn make_block() -> *mut u8 {
     let template = TEMPLATE.get().map(Vec::as_slice).unwrap_or_default();
-    // What a thread's variables are aligned to is in no load command; 64 is as much as any type here asks for.
+    // No load command has the alignment of a thread's variables; no type here needs more than 64.
     let mut block = vec![Line([0; 64]); template.len().div_ceil(64) + 1];
     let place = block.as_mut_ptr().cast::<u8>();
     std::mem::forget(block);
@@ -86,7 +87,7 @@ extern "C" fn make_block() -> *mut u8 {
 #[repr(align(64))]
 struct Line(#[expect(dead_code, reason = "it is memory for the program")] [u8; 64]);
 
-/// Takes the template from the image, and puts the thunk into the descriptors.
+/// Takes the template from the image, and writes the thunk into the descriptors.
 pub fn set_up(image: &mut Image, executable: &Executable) -> Result<(), String> {
     let data = || {
         executable

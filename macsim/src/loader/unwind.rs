@@ -1,5 +1,5 @@
-//! Unwinding: what macOS's compact unwind information says, said again in DWARF, so that libgcc unwinds the program's
-//! frames and a panic there can be caught.
+//! Unwinding: macOS's compact unwind information is rewritten as DWARF, so that libgcc unwinds the program's frames
+//! and a panic there can be caught.
 
 use std::collections::HashMap;
 
@@ -17,11 +17,11 @@ const MODE_DWARF: u32 = 0x0400_0000;
 const HAS_LSDA: u32 = 0x4000_0000;
 
 unsafe extern "C" {
-    /// libgcc's: tells it of an `.eh_frame` that no ELF header points to.
+    /// Registers an `.eh_frame` that no ELF header points to with libgcc, which provides this.
     fn __register_frame(begin: *const u8);
 }
 
-/// Makes the program's frames known.
+/// Registers the program's frames.
 pub fn register(image: &Image, executable: &Executable) -> Result<(), String> {
     let frames = frames(image, executable)?;
     if !frames.is_empty() {
@@ -144,7 +144,7 @@ fn saved(instructions: &mut Vec<u8>, register: u32, slots: u32) {
     }
 }
 
-/// The frame hangs on `rbp`: where the five registers are saved follows from one offset.
+/// A frame based on `rbp`: one offset says where the five registers are saved.
 fn rbp_frame(encoding: u32) -> Vec<u8> {
     let mut instructions = vec![0x0c, 6, 16, 0x86, 2]; // CFA is rbp + 16; rbp is saved at CFA - 16
     let offset = encoding >> 16 & 0xff;
@@ -158,12 +158,12 @@ fn rbp_frame(encoding: u32) -> Vec<u8> {
     instructions
 }
 
-/// The frame hangs on `rsp`: the registers are named by a permutation's number.
+/// A frame based on `rsp`: the number of a permutation says which registers are saved.
 fn frameless(image: &Image, function: &Function) -> Result<Vec<u8>, String> {
     let encoding = function.encoding;
     let size = encoding >> 16 & 0xff;
     let size = if encoding & MODE == MODE_STACK_INDIRECT {
-        // The size is the operand of the instruction that makes room for the frame.
+        // The instruction that makes room for the frame has the size as its operand.
         let operand = image.slice(function.start + u64::from(size), 4)?;
         let operand = u32::from_le_bytes(operand.try_into().expect("4 bytes"));
         operand.wrapping_add(8 * (encoding >> 13 & 7))
@@ -186,7 +186,7 @@ fn frameless(image: &Image, function: &Function) -> Result<Vec<u8>, String> {
     Ok(instructions)
 }
 
-/// The instructions of a frame that compact unwind could not say: the file has it in DWARF.
+/// The instructions of a frame that compact unwind can't express: the file has it in DWARF.
 fn dwarf(image: &Image, executable: &Executable, offset: u32) -> Result<Vec<u8>, String> {
     let section = executable
         .section("__eh_frame")
@@ -229,11 +229,11 @@ fn uleb(output: &mut Vec<u8>, mut value: u64) {
     output.push(value as u8);
 }
 
-/// An `.eh_frame` in the making; all its pointers are absolute.
+/// An `.eh_frame` being built; all its pointers are absolute.
 #[derive(Default)]
 struct Output {
     bytes: Vec<u8>,
-    /// Where the CIE of a personality is.
+    /// The offset of each personality's CIE.
     heads: HashMap<u64, usize>,
 }
 

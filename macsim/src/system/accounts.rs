@@ -1,4 +1,4 @@
-//! The accounts of the simulated Mac: `--user`, or those that every Mac has and one of a person.
+//! The accounts of the simulated Mac: those of `--user`, or those that every Mac has and a person's.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
@@ -15,7 +15,7 @@ pub struct User {
     gid: u32,
     home: CString,
     shell: CString,
-    /// The groups that it is in besides.
+    /// The other groups that it is in.
     groups: Vec<u32>,
 }
 
@@ -43,7 +43,7 @@ impl FromStr for User {
     }
 }
 
-/// The accounts that there are without `--user`.
+/// The accounts without `--user`.
 pub const DEFAULT: &str = "\
     root:0:0:/var/root:/bin/sh:1,2,3,4,5,8,9,12,20,29,61,80;\
     daemon:1:1:/var/root:/usr/bin/false:12,61;\
@@ -64,13 +64,13 @@ fn of_name(name: *const c_char) -> Option<&'static User> {
     user(|user| user.name.as_c_str() == name)
 }
 
-/// The group that a user's processes are in: its account's, or staff.
+/// The group of a user's processes: the account's group, or staff.
 pub fn group_of(uid: u32) -> u32 {
     const STAFF: u32 = 20;
     of_uid(uid).map_or(STAFF, |user| user.gid)
 }
 
-/// All groups of an account, `group` first; of an unknown one, that alone.
+/// All groups of an account, `group` first; `group` alone for an unknown account.
 pub fn groups_of(name: *const c_char, group: u32) -> Vec<u32> {
     let mut groups = vec![group];
     if let Some(user) = of_name(name) {
@@ -165,13 +165,13 @@ extern "C" fn getpwnam_r(
     account(of_name(name), output, buffer, size, result)
 }
 
-/// Memory of the functions that give a structure of their own.
+/// The memory of a structure that a function returns.
 struct Own {
     account: Account,
     buffer: [c_char; 4096],
 }
 
-/// Memory for one account, given away; programs look up few.
+/// Allocates memory for one account, which is never freed; programs look up few.
 fn own(found: Option<&User>) -> *mut Account {
     let own = Box::leak(Box::new(Own {
         account: Account {
@@ -207,7 +207,7 @@ extern "C" fn getpwnam(name: *const c_char) -> *mut Account {
     own(of_name(name))
 }
 
-/// The groups of an account; macOS's numbers are `int`. -1 where there is no room, with what there is room for.
+/// Gets the groups of an account, which are `int` on macOS. Returns -1 if there is too little room, after filling it.
 extern "C" fn getgrouplist(
     name: *const c_char,
     group: c_int,

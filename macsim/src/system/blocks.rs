@@ -31,13 +31,14 @@ const REFERENCE: i32 = 2;
 const REFERENCES: i32 = 0xfffe;
 
 impl Block {
-    /// The function to call, with the block as its first argument; of the type that the block's maker declared.
+    /// The function to call, with the block as its first argument; its type is the one that the block's maker
+    /// declared.
     pub fn invoke(&self) -> *const c_void {
         self.invoke
     }
 }
 
-/// An object of the Objective-C runtime that is only pointed to.
+/// An object of the Objective-C runtime that is only used by its address.
 #[repr(transparent)]
 struct Class([usize; 32]);
 
@@ -83,7 +84,7 @@ pub extern "C" fn _Block_copy(block: *mut Block) -> *mut Block {
     }
 }
 
-/// Frees a block when it is released as often as it was copied.
+/// Frees a block once it has been released as often as it was copied.
 #[allow(non_snake_case, reason = "C's name")]
 pub extern "C" fn _Block_release(block: *mut Block) {
     if block.is_null() {

@@ -1,4 +1,4 @@
-//! What the dynamic linker tells the program about itself.
+//! The dynamic linker's information about the program.
 
 #![allow(non_snake_case, reason = "C's names")]
 
@@ -31,7 +31,7 @@ unsafe impl Sync for Program {}
 
 static PROGRAM: OnceLock<Program> = OnceLock::new();
 
-/// Says what runs; once.
+/// Sets the program that runs; called once.
 pub fn set_program(path: &Path, count: c_int, args: &'static [*const c_char]) {
     let path = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
     let args = args.as_ptr();
@@ -70,7 +70,7 @@ extern "C" fn _dyld_image_count() -> u32 {
     1
 }
 
-/// Where the linkers put an executable; it isn't moved.
+/// The address where linkers put an executable; it isn't moved.
 const BASE: usize = 0x1_0000_0000;
 
 extern "C" fn _dyld_get_image_header(index: u32) -> *const c_void {
@@ -151,7 +151,7 @@ extern "C" fn dladdr(_: *const c_void, _: *mut c_void) -> c_int {
     0
 }
 
-/// Binds lazily on macOS; here all is bound before the start.
+/// On macOS this binds lazily; here everything is bound before the start.
 extern "C" fn dyld_stub_binder() -> ! {
     unreachable!("every import is bound")
 }

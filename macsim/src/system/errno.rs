@@ -1,4 +1,4 @@
-//! Error numbers: Linux's and macOS's are the same up to 34, but for two, and differ from there.
+//! Error numbers: up to 34, Linux's and macOS's are the same except for two; above that they differ.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int};
@@ -63,7 +63,7 @@ const PAIRS: &[(c_int, c_int)] = &[
     (libc::EOWNERDEAD, 105),
 ];
 
-/// macOS's number for one of Linux's.
+/// macOS's number for a Linux error number.
 pub fn to_mac(error: c_int) -> c_int {
     let pair = PAIRS.iter().find(|(linux, _)| *linux == error);
     pair.map_or(error, |(_, mac)| *mac)
@@ -84,20 +84,22 @@ fn glibc() -> *mut c_int {
     unsafe { libc::__errno_location() }
 }
 
-/// Sets the error of a function that fails here, and gives what it returns; `error` is Linux's number.
+/// Sets the error of a function that fails here, and returns the value that the function returns; `error` is Linux's
+/// number.
 pub fn fail(error: c_int) -> c_int {
     // SAFETY: this thread's errno.
     unsafe { *glibc() = error };
     -1
 }
 
-/// The number of the error that a function of glibc's has just set, as the functions that return one do.
+/// The error number that a glibc function has just set, as functions that return one do.
 pub fn last() -> c_int {
     // SAFETY: this thread's errno.
     to_mac(unsafe { *glibc() })
 }
 
-/// Takes glibc's error over, and clears it, so that what the program writes to its own stays until the next failure.
+/// Takes over glibc's error and clears it, so that the number that the program writes to its own stays until the next
+/// failure.
 pub extern "C" fn take_over() {
     // SAFETY: this thread's errno.
     let error = unsafe { glibc().replace(0) };
@@ -106,7 +108,7 @@ pub extern "C" fn take_over() {
     }
 }
 
-/// Where the program finds its error number; always the same place for a thread.
+/// Returns the address of the program's error number, which is always the same for a thread.
 extern "C" fn __error() -> *mut c_int {
     take_over();
     ERRNO.with(Cell::as_ptr)

@@ -171,7 +171,7 @@ fn device(device: libc::dev_t) -> i32 {
     ((libc::major(device) << 24) | (libc::minor(device) & 0xff_ffff)) as i32
 }
 
-/// Runs a function of the `stat` family, and converts what it gives.
+/// Runs a function of the `stat` family, and converts its result.
 fn converted(output: *mut Stat, call: impl FnOnce(*mut libc::stat) -> c_int) -> c_int {
     // SAFETY: plain numbers, for which zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
@@ -374,7 +374,7 @@ pub struct Timeval {
 }
 
 impl Timeval {
-    /// As Linux has it.
+    /// Converts it to Linux's structure.
     pub fn linux(self) -> libc::timeval {
         libc::timeval {
             tv_sec: self.seconds,

@@ -1,4 +1,4 @@
-//! CoreFoundation, as far as the name of the time zone takes it; memory that is filled, and the like.
+//! CoreFoundation, as far as the name of the time zone needs it; also functions that fill memory, and the like.
 
 #![allow(non_snake_case, reason = "C's names")]
 
@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char, c_void};
 
 use super::{Export, functions};
 
-/// The system's time zone; the program looks at `TZ` itself. A string and a time zone are a C string here.
+/// The system's time zone; the program reads `TZ` itself. Strings and time zones are C strings here.
 const TIME_ZONE: &CStr = c"UTC";
 
 extern "C" fn CFTimeZoneCopySystem() -> *const c_char {

@@ -1,5 +1,6 @@
-//! Process groups and sessions. The numbers are Linux's, except where a message of `--events` happens to have the same:
-//! then the program gets one that no message has, so that it doesn't take a foreign process for one of its own.
+//! Process groups and sessions. The numbers are Linux's, except where a message of `--events` happens to have the
+//! same one: then the program gets a number that no message has, so that it doesn't take a foreign process for one of
+//! its own.
 
 use std::collections::BTreeSet;
 use std::ffi::c_int;
@@ -9,10 +10,11 @@ use super::{Export, functions};
 use crate::json::Json;
 use crate::{es, settings};
 
-/// Numbers from this one on stand for the group or session of so much less. No system has so many processes.
+/// Numbers from this one on stand for the group or session whose number is smaller by this one. No system has so many
+/// processes.
 const MOVED: i32 = 1_000_000_000;
 
-/// The groups and sessions that messages have, the stand-in for eslogger's included.
+/// The groups and sessions of the messages, including those of the stand-in for eslogger.
 static TAKEN: LazyLock<BTreeSet<i32>> = LazyLock::new(|| {
     if settings::get().real_groups {
         return BTreeSet::new();
@@ -44,7 +46,7 @@ pub fn real(shown: i32) -> i32 {
     if shown >= MOVED { shown - MOVED } else { shown }
 }
 
-/// The real number for what `kill` and `waitpid` take: a process, or a group as a negative number.
+/// The real number for an argument of `kill` and `waitpid`: a process, or a group as a negative number.
 pub fn real_target(pid: i32) -> i32 {
     if pid < -1 {
         real(pid.saturating_neg()).saturating_neg()
@@ -53,7 +55,7 @@ pub fn real_target(pid: i32) -> i32 {
     }
 }
 
-/// Puts the numbers that the program sees into a message of real processes.
+/// Replaces the real numbers in a message of real processes with those that the program sees.
 pub fn show(message: &mut Json) {
     match message {
         Json::Object(members) => {

@@ -1,5 +1,5 @@
-//! Who the program runs as. Users and groups are simulated: no process has other rights on Linux because of them. The
-//! kernel (`live`) keeps them across fork and exec, and messages show them.
+//! The identity that the program runs as. Users and groups are simulated: no process has other rights on Linux
+//! because of them. The kernel (`live`) keeps them across fork and exec, and messages show them.
 
 use std::ffi::{c_char, c_int};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use super::errno::fail;
 use super::{Export, accounts, functions};
 use crate::{es, live, settings};
 
-/// So many groups a process has at most (`NGROUPS_MAX`).
+/// The highest number of groups of a process (`NGROUPS_MAX`).
 const MOST_GROUPS: usize = 16;
 /// The number that leaves an id as it is.
 const SAME: u32 = u32::MAX;
@@ -18,9 +18,9 @@ const SAME: u32 = u32::MAX;
 pub struct Ids {
     /// The one that access is checked against.
     pub effective: u32,
-    /// The one of whoever has started the process.
+    /// The one of the process's creator.
     pub real: u32,
-    /// The one that the effective one may become again.
+    /// The one that may become the effective one again.
     pub saved: u32,
 }
 
@@ -33,20 +33,20 @@ impl Ids {
         }
     }
 
-    /// Returns true if a process without rights may take this one.
+    /// Returns true if a process without rights may take this id.
     fn has(&self, id: u32) -> bool {
         [self.effective, self.real, self.saved].contains(&id)
     }
 }
 
-/// Who a process runs as.
+/// The identity that a process runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// Users.
     pub users: Ids,
     /// Groups.
     pub groups: Ids,
-    /// The groups that it is in besides.
+    /// The other groups that it is in.
     pub others: Vec<u32>,
 }
 
@@ -61,14 +61,14 @@ impl Credentials {
         }
     }
 
-    /// After an exec: a file that has a user of its own makes it the effective one.
+    /// Applies an exec: the user of a set-user-ID file becomes the effective one.
     pub fn executed(&mut self, set_user: Option<u32>) {
         self.users.effective = set_user.unwrap_or(self.users.effective);
         self.users.saved = self.users.effective;
         self.groups.saved = self.groups.effective;
     }
 
-    /// As numbers, for the kernel.
+    /// The numbers that the kernel gets.
     pub fn numbers(&self) -> Vec<u32> {
         let (users, groups) = (self.users, self.groups);
         let ids = [users.effective, users.real, users.saved]
@@ -77,7 +77,7 @@ impl Credentials {
         ids.chain(self.others.iter().copied()).collect()
     }
 
-    /// From such numbers.
+    /// Reads such numbers.
     pub fn of(numbers: &[u32]) -> Option<Self> {
         let (&[effective, real, saved, group, real_group, saved_group], others) =
             numbers.split_first_chunk::<6>()?;
@@ -103,7 +103,7 @@ fn credentials() -> MutexGuard<'static, Option<Credentials>> {
     CREDENTIALS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Looks at who the program runs as.
+/// Reads the identity that the program runs as.
 fn look<T>(at: impl FnOnce(&Credentials) -> T) -> T {
     let mut credentials = credentials();
     at(
@@ -112,7 +112,7 @@ fn look<T>(at: impl FnOnce(&Credentials) -> T) -> T {
     )
 }
 
-/// Changes who the program runs as, if it may.
+/// Changes the identity that the program runs as, if that is allowed.
 fn change(change: impl FnOnce(&mut Credentials) -> Result<(), c_int>) -> c_int {
     let mut new = look(Credentials::clone);
     if let Err(error) = change(&mut new) {
@@ -128,7 +128,7 @@ pub fn effective_user() -> u32 {
     look(|own| own.users.effective)
 }
 
-/// Users and groups for an audit token: effective and real user, effective and real group.
+/// The users and groups of an audit token: effective and real user, effective and real group.
 pub fn ids() -> [u32; 4] {
     look(|own| {
         let (users, groups) = (own.users, own.groups);
@@ -156,7 +156,7 @@ extern "C" fn issetugid() -> c_int {
     0
 }
 
-/// Allowed to root, and to whoever has the id already.
+/// Allows root to take any id, and others an id that they already have.
 fn allowed(own: &Credentials, ids: Ids, wanted: &[u32]) -> Result<(), c_int> {
     let may = |id: &u32| *id == SAME || ids.has(*id);
     if own.users.effective == 0 || wanted.iter().all(may) {
@@ -166,7 +166,7 @@ fn allowed(own: &Credentials, ids: Ids, wanted: &[u32]) -> Result<(), c_int> {
     }
 }
 
-/// Sets all three as root, otherwise the effective one.
+/// Sets all three ids as root, otherwise the effective one.
 fn set(own: &Credentials, ids: Ids, id: u32) -> Result<Ids, c_int> {
     allowed(own, ids, &[id])?;
     Ok(if own.users.effective == 0 {
@@ -179,7 +179,7 @@ fn set(own: &Credentials, ids: Ids, id: u32) -> Result<Ids, c_int> {
     })
 }
 
-/// Sets the real and the effective one; what it was before can't be had again.
+/// Sets the real and the effective id; the old one can't be restored.
 fn set_both(own: &Credentials, ids: Ids, real: u32, effective: u32) -> Result<Ids, c_int> {
     allowed(own, ids, &[real, effective])?;
     let or = |id: u32, old: u32| if id == SAME { old } else { id };
@@ -191,7 +191,7 @@ fn set_both(own: &Credentials, ids: Ids, real: u32, effective: u32) -> Result<Id
     })
 }
 
-/// Who gives root's rights up by user alone keeps its groups.
+/// Reports a process that gives up root's rights by its user alone: it keeps root's groups.
 fn check_groups(old: &Credentials, new: Ids) {
     let gives_up = old.users.effective == 0 && !new.has(0);
     if gives_up && (old.groups.has(0) || old.others.contains(&0)) {

@@ -1,4 +1,4 @@
-//! What a program asks of the system: its version, its limits.
+//! Information that a program asks the system for: its version, its limits.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 
@@ -7,7 +7,7 @@ use super::{Export, functions, identity, put_string};
 use crate::settings;
 use crate::versions::Version;
 
-/// What a name of `sysctl` has.
+/// The value of a `sysctl` name.
 enum Value {
     Text(String),
     Int(i32),
@@ -52,7 +52,7 @@ fn value(name: &str) -> Option<Value> {
     })
 }
 
-/// The version of Darwin that a macOS has; since 27 it is the same number. Patches of macOS don't show in it.
+/// The version of Darwin in a macOS; since 27 it is the same number. Patches of macOS don't change it.
 fn darwin(Version([major, minor, _]): Version) -> String {
     let (major, minor) = match major {
         10 => (minor + 4, 6),
@@ -143,7 +143,7 @@ extern "C" fn confstr(name: c_int, buffer: *mut c_char, size: usize) -> usize {
     text.len() + 1
 }
 
-/// A folder of the user's own; macOS makes it where it isn't there yet.
+/// A folder of the user's own; macOS makes it if it doesn't exist yet.
 fn own_folder(name: &str) -> String {
     let user = identity::effective_user();
     let folder = format!("/tmp/macsim-folders/{user}/{name}/");

@@ -1,4 +1,4 @@
-//! Mach: what a task says of itself.
+//! Mach: a task's information about itself.
 
 use std::ffi::{c_char, c_int};
 

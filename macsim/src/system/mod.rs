@@ -1,4 +1,4 @@
-//! libSystem, as far as command-line programs in Rust need it, one module an area.
+//! libSystem, as far as command-line programs in Rust need it; each module is one area.
 //!
 //! A function that is the same in glibc, in name, numbers and structures, is passed through; all others are here, under
 //! their own names, and convert what differs. They are called by the program only, with what C asks of a caller; that is
@@ -33,7 +33,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use crate::note::note;
 use crate::{es, settings, versions};
 
-/// A name as C has it, without the underscore, and the address of the function or of the data.
+/// A name as in C, without the underscore, and the address of the function or of the data.
 pub type Export = (&'static str, usize);
 
 /// Functions of a module, with their names.
@@ -44,7 +44,7 @@ macro_rules! functions {
 }
 pub(crate) use functions;
 
-/// What there is by name: its address, and whether it sets `errno`.
+/// All exports by name: the address, and true if the function sets `errno`.
 static EXPORTS: LazyLock<HashMap<&str, (usize, bool)>> = LazyLock::new(|| {
     let plain: [Vec<Export>; 10] = [
         accounts::exports(),
@@ -103,8 +103,8 @@ pub fn find(name: &str) -> usize {
     address
 }
 
-/// A function that calls another, and takes the error over that it may have set. The program reads its `errno` by a
-/// pointer that it asks for once, so that this can't be put off until it asks.
+/// Makes a function that calls another one and takes over the error that it may have set. The program asks for the
+/// address of its `errno` only once, so this can't wait until it asks.
 fn with_errno(function: usize) -> usize {
     let mut code = vec![0x48, 0x83, 0xec, 0x08]; // sub rsp, 8
     call(&mut code, function);
@@ -122,10 +122,10 @@ fn call(code: &mut Vec<u8>, function: usize) {
     code.extend_from_slice(&[0xff, 0xd0]);
 }
 
-/// Puts code where it can run.
+/// Copies code to memory where it can run.
 fn machine_code(code: &[u8]) -> usize {
     const PAGE: usize = 65536;
-    /// The page in use, and how much of it is.
+    /// The page in use, and the number of bytes used in it.
     static USED: Mutex<(usize, usize)> = Mutex::new((0, PAGE));
     let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
     if used.1 + code.len() > PAGE {
@@ -146,9 +146,9 @@ fn machine_code(code: &[u8]) -> usize {
     place
 }
 
-/// What an import of the program is bound to; 0 for a weak one that is absent.
+/// The address that an import of the program is bound to; 0 for a weak one that is absent.
 pub fn resolve(symbol: &str, weak: bool) -> usize {
-    // `_stat$INODE64` is the `stat` of today's structures.
+    // `_stat$INODE64` is the `stat` with today's structures.
     let name = symbol.strip_prefix('_').unwrap_or(symbol);
     let name = name.split('$').next().unwrap_or(name);
     match find(name) {
@@ -167,7 +167,7 @@ pub fn resolve(symbol: &str, weak: bool) -> usize {
     }
 }
 
-/// A function that ends the run with the name of the missing import. Programs import more than they call.
+/// Makes a function that ends the run with the name of the missing import. Programs import more than they call.
 fn missing(name: &str) -> usize {
     let name = CString::new(name).unwrap_or_default().into_raw() as usize;
     let mut code = vec![0x48, 0x83, 0xe4, 0xf0, 0x48, 0xbf]; // and rsp, -16; mov rdi, name
@@ -187,14 +187,14 @@ extern "C" fn die(name: *const c_char) -> ! {
     unsafe { libc::_exit(126) }
 }
 
-/// A path of the program, looked for under the roots first.
+/// A path from the program, which is looked up under the roots first.
 pub struct Rooted {
     own: Option<CString>,
     path: *const c_char,
 }
 
 impl Rooted {
-    /// Where `path` is to be looked for.
+    /// Looks `path` up under the roots.
     pub fn new(path: *const c_char) -> Self {
         let roots = &settings::get().root;
         let mut rooted = Rooted { own: None, path };
@@ -218,13 +218,13 @@ impl Rooted {
         rooted
     }
 
-    /// For a call of glibc, while `self` lives.
+    /// The path for a call of glibc, valid while `self` lives.
     pub fn as_ptr(&self) -> *const c_char {
         self.own.as_ref().map_or(self.path, |own| own.as_ptr())
     }
 }
 
-/// Copies a string with its NUL into the program's buffer; false where there is no room.
+/// Copies a string with its NUL into the program's buffer; returns false if there is too little room.
 pub fn put_string(buffer: *mut c_char, size: usize, text: &[u8]) -> bool {
     if buffer.is_null() || size < text.len() + 1 {
         return false;

@@ -1,10 +1,10 @@
-//! What glibc and libgcc have under the same name, with the same numbers and structures.
+//! Functions that glibc and libgcc have under the same name, with the same numbers and structures.
 
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::LazyLock;
 
-/// Functions that set `errno` where they fail.
+/// Functions that set `errno` when they fail.
 const FAILING: &str = "
     alarm chdir chmod chown chroot close closedir dirfd dup dup2 fchdir fchmod fchown flock fsync ftruncate getcwd
     gethostname getpid getppid getpriority isatty lchown link listen lseek mkdir
@@ -14,7 +14,7 @@ const FAILING: &str = "
     fflush fwrite getentropy perror ptsname
 ";
 
-/// Functions that don't, and those that take more arguments than registers hold.
+/// Functions that don't set it, and those that take more arguments than registers hold.
 const PLAIN: &str = "
     abort abs aligned_alloc atoi atol bsearch calloc free getdtablesize getenv malloc posix_memalign qsort rand realloc
     srand memccpy memchr memcmp memcpy memmem memmove memrchr memset stpcpy strcasecmp strcat strchr strcmp strcpy strcspn
@@ -35,10 +35,10 @@ const PLAIN: &str = "
     __divti3 __modti3 __udivti3 __umodti3 __fixdfti __fixunsdfti __floattidf __floatuntidf
 ";
 
-/// The address, or 0; and whether the function sets `errno`.
+/// The address, or 0; and true if the function sets `errno`.
 pub fn find(name: &str) -> (usize, bool) {
     static LIST: LazyLock<HashMap<&str, bool>> = LazyLock::new(|| {
-        // glibc's mathematics is a library of its own, which macsim itself needs nothing of.
+        // glibc's mathematics is a library of its own, which macsim itself doesn't use.
         // SAFETY: a library without initialisers of its own.
         unsafe { libc::dlopen(c"libm.so.6".as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
         let plain = PLAIN.split_whitespace().map(|name| (name, false));

@@ -1,4 +1,4 @@
-//! Processes: their end, waiting for children, what is known of others.
+//! Processes: their end, waiting for children, information about others.
 
 use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void};
@@ -12,7 +12,7 @@ use super::spawn::{self, Strings};
 use super::{Export, functions, groups, put_string, threads};
 use crate::{es, live};
 
-/// The program's first child: whom the messages' `--child-pid` stands for.
+/// The program's first child, for which the messages' `--child-pid` stands.
 #[derive(Clone, Copy)]
 struct Child {
     pid: i32,
@@ -29,7 +29,7 @@ fn suspended() -> MutexGuard<'static, BTreeSet<i32>> {
     SUSPENDED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A child was started.
+/// Notes that a child was started.
 pub fn spawned(pid: i32, is_suspended: bool) {
     if is_suspended {
         suspended().insert(pid);
@@ -44,7 +44,7 @@ pub fn spawned(pid: i32, is_suspended: bool) {
     CHILD_CHANGED.notify_all();
 }
 
-/// A process, or a group by its negative number or 0, was sent SIGCONT.
+/// Notes that a process, or a group given by a negative number or 0, was sent SIGCONT.
 pub fn continued(pid: i32) {
     if pid > 0 {
         suspended().remove(&pid);
@@ -61,7 +61,7 @@ pub fn continued(pid: i32) {
     CHILD_CHANGED.notify_all();
 }
 
-/// The pid of the program's first child, once it runs; `None` where `stop` says to give up.
+/// Waits until the program's first child runs, and returns its pid; `None` if `stop` says to give up.
 pub fn wait_for_child(stop: impl Fn() -> bool) -> Option<i32> {
     let pause = std::time::Duration::from_millis(20);
     let mut child = CHILD.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +95,8 @@ extern "C" fn _exit(status: c_int) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// macOS's wait status from Linux's: the numbers of signals differ, and what says that a process continues.
+/// macOS's wait status for Linux's: the numbers of signals differ, and so does the status of a process that
+/// continues.
 pub fn wait_status(status: c_int) -> c_int {
     const CONTINUED: c_int = 0x13 << 8 | 0x7f;
     if libc::WIFCONTINUED(status) {
@@ -128,7 +129,7 @@ extern "C" fn wait4(pid: i32, status: *mut c_int, options: c_int, usage: *mut li
         if result > 0 {
             if let Some(status) = status.as_mut() {
                 *status = wait_status(found);
-                // That it was started suspended is no signal's doing.
+                // No signal stopped it: it was started suspended.
                 if libc::WIFSTOPPED(found) && suspended().remove(&result) {
                     *status = 0x7f;
                 }
@@ -166,7 +167,7 @@ extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c
             let status = found.si_status();
             let exited = found.si_code == libc::CLD_EXITED;
             let stopped = found.si_code == libc::CLD_STOPPED;
-            // That it was started suspended is no signal's doing.
+            // No signal stopped it: it was started suspended.
             let started_so = stopped && suspended().contains(&found.si_pid());
             if started_so && options & libc::WNOWAIT == 0 {
                 suspended().remove(&found.si_pid());
@@ -228,7 +229,7 @@ extern "C" fn execvp(file: *const c_char, args: Strings) -> c_int {
     unsafe { spawn::execute(&file, args, environ.cast()) }
 }
 
-/// Where a process's executable is: its length, or 0.
+/// Writes the path of a process's executable; returns its length, or 0.
 extern "C" fn proc_pidpath(pid: c_int, buffer: *mut c_char, size: u32) -> c_int {
     let Ok(path) = std::fs::read_link(format!("/proc/{pid}/exe")) else {
         fail(libc::ESRCH);
@@ -276,7 +277,7 @@ fn all() -> impl Iterator<Item = i32> {
     directory.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
 }
 
-/// All processes, those of a group (2) or of a parent (6).
+/// Lists all processes, or those of a group (2) or of a parent (6).
 extern "C" fn proc_listpids(kind: u32, id: u32, buffer: *mut i32, size: c_int) -> c_int {
     let group = i64::from(groups::real(id.cast_signed()));
     let wanted = |pid: &i32| match kind {
@@ -324,7 +325,7 @@ struct BsdInfo {
     start_microseconds: u64,
 }
 
-/// What is known of a process: `PROC_PIDTBSDINFO` (3) alone.
+/// Information about a process; only `PROC_PIDTBSDINFO` (3).
 extern "C" fn proc_pidinfo(
     pid: c_int,
     flavor: c_int,
@@ -376,8 +377,8 @@ extern "C" fn proc_pidinfo(
     size_of::<BsdInfo>() as c_int
 }
 
-/// Who is responsible for a process in the eyes of privacy settings: on macOS the terminal that it was started
-/// from; here, whoever has started it.
+/// Returns the process that is responsible for another one in privacy settings: on macOS the terminal that it was
+/// started from; here, the process that started it.
 extern "C" fn responsibility_get_pid_responsible_for_pid(pid: i32) -> i32 {
     status(pid).map_or(-1, |(_, fields)| fields[0] as i32)
 }

@@ -31,8 +31,8 @@ members! {
     audit_token_to_pidversion = 7;
 }
 
-/// What the ACL of a message begins with. An access control list is its text here, and that of a message is not
-/// for the functions that may change one: it has to be copied by `acl_copy_ext` and `acl_copy_int` (ESMessage.h).
+/// The first byte of the ACL of a message. An access control list is its text here. The functions that may change one
+/// don't accept that of a message: it has to be copied with `acl_copy_ext` and `acl_copy_int` (ESMessage.h).
 pub const ACL_OF_MESSAGE: u8 = 1;
 
 /// The text of an ACL.
@@ -70,7 +70,7 @@ extern "C" fn acl_copy_int(buffer: *const c_char) -> *mut c_char {
     unsafe { libc::strdup(buffer) }
 }
 
-/// A copy of the text for the caller to free.
+/// Returns a copy of the text, which the caller frees.
 extern "C" fn acl_to_text(acl: *const c_char, length: *mut isize) -> *mut c_char {
     // SAFETY: the caller's ACL, or a message's.
     if acl.is_null() || unsafe { *acl.cast::<u8>() } == ACL_OF_MESSAGE {

@@ -23,13 +23,13 @@ const PAIRS: &[(c_int, c_int)] = &[
     (7, libc::SIGSTKFLT), // SIGEMT, which Linux lacks
 ];
 
-/// Linux's number for macOS's.
+/// Linux's number for a macOS number.
 pub fn from_mac(signal: c_int) -> c_int {
     let pair = PAIRS.iter().find(|(mac, _)| *mac == signal);
     pair.map_or(signal, |(_, linux)| *linux)
 }
 
-/// macOS's number for Linux's.
+/// macOS's number for a Linux number.
 pub fn number(signal: c_int) -> c_int {
     let pair = PAIRS.iter().find(|(_, linux)| *linux == signal);
     pair.map_or(signal, |(mac, _)| *mac)
@@ -69,7 +69,7 @@ const FLAGS: &[(c_int, c_int)] = &[
     (0x20, libc::SA_NOCLDWAIT),
 ];
 
-/// A handler of the program's, with its flags; by Linux's number.
+/// A handler of the program, with its flags; stored by Linux's number.
 struct Handler {
     function: AtomicUsize,
     flags: AtomicI32,
@@ -82,10 +82,10 @@ static HANDLERS: [Handler; 65] = [const {
     }
 }; 65];
 
-/// A handler that wants to know more.
+/// A handler that gets more information.
 type WithInfo = extern "C" fn(c_int, *mut Info, *mut c_void);
 
-/// What Linux calls: calls the program's handler in macOS's terms.
+/// The handler that Linux calls: it calls the program's handler with macOS's values.
 extern "C" fn handle(signal: c_int, info: *const libc::siginfo_t, context: *mut c_void) {
     let handler = &HANDLERS[signal as usize];
     let function = handler.function.load(Ordering::Relaxed);
@@ -177,7 +177,7 @@ extern "C" fn signal(number: c_int, handler: usize) -> usize {
     }
 }
 
-/// A set of signals from macOS's, which is a number.
+/// Converts a set of signals from macOS, where it is a number.
 pub fn mask_from_mac(mask: u32) -> libc::sigset_t {
     // SAFETY: a variable of our own.
     unsafe {
@@ -313,7 +313,7 @@ struct Stack {
 }
 
 extern "C" fn sigaltstack(new: *const Stack, old: *mut Stack) -> c_int {
-    // Whether a stack is in use is 1 on both; that there is none is 4 on macOS.
+    // A stack in use is 1 on both; no stack is 4 on macOS.
     const DISABLE: c_int = 4;
     let convert =
         |flags: c_int, from: c_int, to: c_int| flags & 1 | if flags & from == 0 { 0 } else { to };

@@ -1,4 +1,4 @@
-//! What the kernel knows of a program's signature.
+//! The kernel's information about a program's signature.
 
 use std::ffi::{c_int, c_uint};
 
@@ -11,15 +11,16 @@ const ENTITLEMENTS_BLOB: c_uint = 7;
 /// `CSMAGIC_EMBEDDED_ENTITLEMENTS`
 const MAGIC: u32 = 0xfade_7171;
 
-/// The program's entitlements as they are in its signature: eight bytes of head, then a property list.
+/// The program's entitlements as they are in its signature: a header of eight bytes, then a property list.
 fn blob() -> Vec<u8> {
     let text = include_bytes!("../../../entitlements.plist");
     let length = text.len() as u32 + 8;
     [&MAGIC.to_be_bytes()[..], &length.to_be_bytes(), text].concat()
 }
 
-/// `bsd/kern/kern_cs.c` and `kern_proc.c` of xnu: a program that isn't signed is refused, one without entitlements has
-/// a head of zeros, and a buffer that is too small gets the head with the length that it takes.
+/// As in `bsd/kern/kern_cs.c` and `kern_proc.c` of xnu: a program that isn't signed is refused, one without
+/// entitlements gets a header of zeros, and a buffer that is too small gets the header with the length that is
+/// needed.
 extern "C" fn csops(pid: i32, operation: c_uint, buffer: *mut u8, size: usize) -> c_int {
     // SAFETY: it takes nothing.
     if ![0, unsafe { libc::getpid() }].contains(&pid) {

@@ -18,7 +18,7 @@ const START_SUSPENDED: c_short = 0x80;
 const SET_SESSION: c_short = 0x400;
 const CLOSE_BY_DEFAULT: c_short = 0x4000;
 
-/// What a `posix_spawnattr_t` points to.
+/// The data that a `posix_spawnattr_t` points to.
 #[derive(Default)]
 struct Attributes {
     flags: c_short,
@@ -27,7 +27,7 @@ struct Attributes {
     mask: u32,
 }
 
-/// What a `posix_spawn_file_actions_t` points to.
+/// The data that a `posix_spawn_file_actions_t` points to.
 #[derive(Default)]
 struct Actions(Vec<Action>);
 
@@ -164,7 +164,8 @@ extern "C" fn posix_spawn_file_actions_addfchdir_np(
 /// An array of strings that ends in NULL.
 pub type Strings = *const *const c_char;
 
-/// Where a command is: itself if it has a slash, or the first of that name in `PATH`, if there is one.
+/// The path of a command: the name itself if it has a slash, otherwise the first file of that name in `PATH`, if
+/// there is one.
 pub fn search(file: *const c_char) -> Option<CString> {
     // SAFETY: a string of the caller's.
     let name = unsafe { CStr::from_ptr(file) };
@@ -268,7 +269,7 @@ fn spawn(
             return error;
         }
         if suspended {
-            // Only once it has stopped a SIGCONT does what it is sent for. The stop stays there for the program to wait for.
+            // A SIGCONT works only after the process has stopped. The stop is left for the program to wait for.
             let mut info = std::mem::zeroed();
             let options = libc::WSTOPPED | libc::WEXITED | libc::WNOWAIT;
             while libc::waitid(libc::P_PID, child as u32, &raw mut info, options) != 0
@@ -283,7 +284,7 @@ fn spawn(
     0
 }
 
-/// In the child: does what was asked for and becomes the command; gives macOS's number of an error.
+/// In the child: does what was requested and becomes the command; returns macOS's number of an error.
 unsafe fn prepare_and_execute(
     attributes: &Attributes,
     actions: &[Action],
@@ -336,7 +337,7 @@ unsafe fn prepare_and_execute(
     }
 }
 
-/// Becomes another program; one for macOS is run by macsim, too. Returns where that fails, and allocates nothing.
+/// Becomes another program; macsim runs one for macOS, too. Returns only on failure, and allocates nothing.
 ///
 /// # Safety
 /// As execve(2) asks of the caller.
@@ -348,7 +349,7 @@ pub unsafe fn execute(file: &CStr, args: Strings, environment: Strings) -> c_int
             return result;
         }
         let mut all = [ptr::null(); 1024];
-        // `live::process` knows a macOS program by these.
+        // `live::process` recognises a macOS program by these.
         all[..3].copy_from_slice(&[c"macsim".as_ptr(), c"run".as_ptr(), c"--argv0".as_ptr()]);
         all[3] = if (*args).is_null() {
             file.as_ptr()
@@ -369,7 +370,7 @@ pub unsafe fn execute(file: &CStr, args: Strings, environment: Strings) -> c_int
     }
 }
 
-/// Whether a file begins as executables for macOS do: for Intel, or universal.
+/// Returns true if a file begins as executables for macOS do: for Intel, or universal.
 unsafe fn is_for_macos(file: &CStr) -> bool {
     let mut magic = [0_u8; 4];
     // SAFETY: a string, and a buffer of that size.

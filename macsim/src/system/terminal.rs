@@ -71,7 +71,7 @@ const LOCAL: Bits = &[
     (0x2000_0000, libc::PENDIN),
     (0x8000_0000, libc::NOFLSH),
 ];
-/// macOS's places of the characters and Linux's.
+/// macOS's indexes of the control characters and Linux's.
 const CHARACTERS: &[(usize, usize)] = &[
     (0, libc::VEOF),
     (1, libc::VEOL),
@@ -101,7 +101,7 @@ const SPEEDS: &[(u64, libc::speed_t)] = &[
     (115_200, libc::B115200),
     (230_400, libc::B230400),
 ];
-/// What says that a character does nothing.
+/// The value of a control character that is disabled.
 const DISABLED: u8 = 0xff;
 
 fn to_mac(linux: &libc::termios) -> Termios {
@@ -133,7 +133,7 @@ fn to_mac(linux: &libc::termios) -> Termios {
     }
 }
 
-/// Changes what macOS can say; the rest of `linux` stays.
+/// Changes the settings that macOS has; the rest of `linux` stays.
 fn from_mac(mac: &Termios, linux: &mut libc::termios) {
     let bits = |before: u32, value: u64, bits: Bits| {
         let known = bits.iter().fold(0, |sum, (_, linux)| sum | linux);
@@ -188,7 +188,7 @@ extern "C" fn tcsetattr(descriptor: c_int, action: c_int, input: *const Termios)
 extern "C" fn cfmakeraw(termios: *mut Termios) {
     // SAFETY: the caller's structure.
     let termios = unsafe { &mut *termios };
-    // As macOS's own: what is kept of input is IMAXBEL, IXOFF and IUTF8, with breaks ignored.
+    // As macOS's own: of the input flags, IMAXBEL, IXOFF and IUTF8 are kept, and breaks are ignored.
     termios.input = termios.input & (0x2000 | 0x400 | 0x4000) | 0x1;
     termios.output &= !0x1;
     termios.local &=

@@ -1,7 +1,7 @@
 //! Threads: mutexes and conditions, thread-specific data, semaphores of libdispatch, unfair locks.
 //!
-//! macOS's types are at least as large as glibc's, and glibc's live in them. A static initialiser of macOS is a signature
-//! in the first word, where glibc has the state of a lock; it is replaced when the object is first used.
+//! macOS's types are at least as large as glibc's, and glibc's are stored in them. A static initialiser of macOS is a
+//! signature in the first word, where glibc has the state of a lock; it is replaced when the object is first used.
 
 use std::cell::RefCell;
 use std::ffi::{c_char, c_int, c_long, c_ulong, c_void};
@@ -18,13 +18,13 @@ const MUTEX_ERROR_CHECK: u32 = 0x32aa_aba1;
 const CONDITION: u32 = 0x3cb0_b1bb;
 const RWLOCK: u32 = 0x2da8_b3b4;
 
-/// The first word of an object of the program's.
+/// The first word of an object of the program.
 fn word<'a, T>(object: *mut T) -> &'a AtomicU32 {
     // SAFETY: the program's object, aligned for words.
     unsafe { AtomicU32::from_ptr(object.cast()) }
 }
 
-/// Makes glibc's initial state, which is all zero, of a signature.
+/// Replaces a signature with glibc's initial state, which is all zero.
 fn begin<T>(object: *mut T, signature: u32) -> *mut T {
     let word = word(object);
     if word.load(Ordering::Relaxed) == signature {
@@ -126,7 +126,7 @@ extern "C" fn pthread_cond_timedwait_relative_np(
     pthread_cond_timedwait(c, m, &raw const deadline)
 }
 
-/// The time of day after a while, as late as can be said.
+/// The time of day after this duration, or the latest time that can be expressed.
 fn after(seconds: i64, nanoseconds_more: c_long) -> libc::timespec {
     let now = nanoseconds(libc::CLOCK_REALTIME);
     let nanoseconds = now % 1_000_000_000 + nanoseconds_more.clamp(0, 999_999_999) as u64;
@@ -186,7 +186,7 @@ extern "C" fn pthread_threadid_np(_: libc::pthread_t, id: *mut u64) -> c_int {
     0
 }
 
-/// Where a thread's stack is.
+/// The address and the size of a thread's stack.
 fn stack(thread: libc::pthread_t) -> (*mut c_void, usize) {
     // SAFETY: variables of our own, and a thread that is alive.
     unsafe {
@@ -204,7 +204,7 @@ extern "C" fn pthread_get_stacksize_np(thread: libc::pthread_t) -> usize {
     stack(thread).1
 }
 
-/// On macOS this is where the stack begins: its highest address.
+/// On macOS this is the start of the stack: its highest address.
 extern "C" fn pthread_get_stackaddr_np(thread: libc::pthread_t) -> *mut c_void {
     let (start, size) = stack(thread);
     start.wrapping_byte_add(size)
@@ -246,7 +246,7 @@ extern "C" fn pthread_setspecific(key: c_ulong, value: *const c_void) -> c_int {
 struct Destructors(RefCell<Vec<(Destructor, *mut c_void)>>);
 
 impl Destructors {
-    /// The last registered comes first; one may register another.
+    /// The last one registered runs first; a destructor may register another.
     fn run(&self) {
         loop {
             let Some((destructor, object)) = self.0.borrow_mut().pop() else {
@@ -320,7 +320,7 @@ extern "C" fn dispatch_semaphore_wait(semaphore: Semaphore, deadline: u64) -> is
     }
 }
 
-/// A deadline: nanoseconds of the time of day here.
+/// A deadline, which is in nanoseconds of the time of day here.
 extern "C" fn dispatch_time(when: u64, delta: i64) -> u64 {
     match when {
         FOREVER => FOREVER,
@@ -329,13 +329,13 @@ extern "C" fn dispatch_time(when: u64, delta: i64) -> u64 {
     }
 }
 
-/// Semaphores are the only objects there are, and nobody retains them.
+/// Semaphores are the only objects, and nobody retains them.
 extern "C" fn dispatch_release(object: *mut c_void) {
     // SAFETY: made by malloc.
     unsafe { libc::free(object) };
 }
 
-/// An unfair lock: 0 free, 1 taken, 2 taken and waited for.
+/// Waits for or wakes an unfair lock: 0 is free, 1 is taken, 2 is taken and waited for.
 fn futex(lock: &AtomicU32, operation: c_int, value: u32) {
     let none = std::ptr::null::<libc::timespec>();
     // SAFETY: the lock's own word; the kernel compares before it waits.

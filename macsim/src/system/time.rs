@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_long, c_uint};
 
 use super::{Export, functions};
 
-/// Linux's clock for macOS's.
+/// Linux's clock for a macOS clock.
 fn clock(clock: c_int) -> libc::clockid_t {
     match clock {
         0 => libc::CLOCK_REALTIME,
@@ -14,7 +14,7 @@ fn clock(clock: c_int) -> libc::clockid_t {
     }
 }
 
-/// A clock in nanoseconds.
+/// The time of a clock in nanoseconds.
 pub fn nanoseconds(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,

@@ -1,8 +1,8 @@
 //! XPC objects, as far as reading them goes: exec's entitlements are a dictionary.
 //!
-//! An object is made from JSON. What JSON can't say is said by an object of one member: `{"$data":"C0FFEE"}`,
-//! `{"$date":1700000000000000000}` in nanoseconds. The references that the program has are counted, and an object of
-//! which it has none any more is known as released for a while.
+//! An object is made from JSON. For what JSON can't express there is an object with one member: `{"$data":"C0FFEE"}`,
+//! `{"$date":1700000000000000000}` in nanoseconds. The references that the program holds are counted; for a while, an
+//! object without any is known to be released.
 
 use std::collections::VecDeque;
 use std::ffi::{CString, c_char, c_void};
@@ -16,7 +16,7 @@ use crate::builder::hex;
 use crate::es::misused;
 use crate::json::Json;
 
-/// A type, which is told apart by its address.
+/// A type, which is identified by its address.
 #[repr(C)]
 struct Type([usize; 4]);
 
@@ -44,20 +44,20 @@ types! {
 
 /// An XPC object.
 pub struct Object {
-    /// How many references there are: one of the container that it is in, the others of the program; 0 is released.
+    /// The number of references: one from the container that it is in, the others from the program; 0 means released.
     references: AtomicUsize,
-    /// It is in a container, whose memory is its own.
+    /// True if it is in a container, which owns its memory.
     is_part: bool,
     value: Value,
 }
 
-/// What an object holds.
+/// The value of an object.
 enum Value {
     Null,
     Bool(bool),
-    /// A number that fits a signed one.
+    /// A number that fits a signed integer.
     Int64(i64),
-    /// A number that fits an unsigned one only.
+    /// A number that only fits an unsigned integer.
     Uint64(u64),
     Double(f64),
     String(CString),
@@ -69,7 +69,7 @@ enum Value {
     Dictionary(Vec<(CString, Object)>),
 }
 
-/// Makes an object, which is in a container.
+/// Makes an object that is in a container.
 fn object(json: &Json) -> Object {
     let string = |bytes: &[u8]| {
         let end = bytes
@@ -105,10 +105,10 @@ fn object(json: &Json) -> Object {
     }
 }
 
-/// References that the program has to release.
+/// The number of references that the program has to release.
 static HELD: AtomicI64 = AtomicI64::new(0);
 
-/// How many references the program has never released.
+/// The number of references that the program has never released.
 pub fn held() -> i64 {
     HELD.load(Ordering::Relaxed).max(0)
 }
@@ -122,10 +122,10 @@ pub fn give_away(json: &Json) -> *const Object {
     }))
 }
 
-/// So many released objects stay in memory, so that who still uses one is found.
+/// The number of released objects that stay in memory, so that later uses of them are found.
 const QUARANTINE: usize = 1024;
 
-/// Keeps a released object for a while, and frees the one that was kept longest.
+/// Keeps a released object for a while, and frees the one that was kept the longest.
 fn quarantine(object: *const Object) {
     static KEPT: Mutex<VecDeque<usize>> = Mutex::new(VecDeque::new());
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +143,7 @@ fn quarantine(object: *const Object) {
     }
 }
 
-/// The object that the program passes; misuse is none.
+/// The object that the program passes; `None` is misuse.
 fn given<'a>(object: *const Object) -> Option<&'a Value> {
     live(object, "a function of XPC").map(|object| &object.value)
 }
@@ -246,7 +246,7 @@ fn items<'a>(object: *const Object) -> &'a [Object] {
     }
 }
 
-/// Calls a block for each until it says stop.
+/// Calls a block for each value until it returns false.
 fn apply<K>(block: *const Block, values: impl Iterator<Item = (K, *const Object)>) -> bool {
     type Applier<K> = extern "C" fn(*const Block, K, *const Object) -> bool;
     // SAFETY: the caller's block.

@@ -1,4 +1,4 @@
-//! Messages, and who gets them.
+//! Messages, and the programs that get them.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -102,7 +102,7 @@ impl Kernel {
         }
     }
 
-    /// Queues a message of a process for all who watch, and what happens besides before it.
+    /// Queues a message of a process for all programs that watch, after any messages of `--noise`.
     pub fn send(&mut self, lineage: &Rc<Lineage>, message: &[u8]) {
         self.reuse_identifiers();
         if self.noise.is_some() {
@@ -116,7 +116,7 @@ impl Kernel {
         self.queue(Some(lineage), message);
     }
 
-    /// Queues a message; without a lineage it is no business of any program's.
+    /// Queues a message; one without a lineage is related to no program.
     fn queue(&mut self, lineage: Option<&Rc<Lineage>>, message: &[u8]) {
         self.sent += 1;
         for connection in &mut self.connections {
@@ -128,7 +128,7 @@ impl Kernel {
         }
     }
 
-    /// The time of the next message: every second one lies back by `--jitter-us`, as the clocks of processors do.
+    /// The time of the next message: every second message is older by `--jitter-us`, as processors' clocks differ.
     fn now(&self) -> (Duration, u64) {
         let jitter = Duration::from_micros(settings::get().jitter_us);
         let back = if self.sent % 2 == 1 {
@@ -143,7 +143,7 @@ impl Kernel {
         )
     }
 
-    /// With `--launchd`: sends what launchd does on behalf of a process that has a new image.
+    /// With `--launchd`: sends the messages of what launchd does on behalf of a process that has a new image.
     pub fn delegate(&mut self, pid: i32) {
         if !settings::get().launchd || !self.is_watched() {
             return;
@@ -165,7 +165,8 @@ impl Kernel {
         }
     }
 
-    /// With `--reuse-pids`: launchd's next processes get the identifiers of those that have ended and been waited for.
+    /// With `--reuse-pids`: launchd's next processes get the identifiers of those that have ended and been waited
+    /// for.
     pub fn reuse_identifiers(&mut self) {
         let is_free = |pid: &i32| !std::fs::exists(format!("/proc/{pid}")).unwrap_or(true);
         let (free, rest) = std::mem::take(&mut self.noise.ended)

@@ -1,5 +1,5 @@
-//! The process that traces: it stops each process of the tree where something happens to it, sends the message, and lets
-//! it go on. It has one thread, because ptrace(2) takes requests of the tracing thread alone.
+//! The process that traces: it stops each process of the tree when something happens to it, sends the message, and
+//! lets the process continue. It has one thread, because ptrace(2) accepts requests from the tracing thread alone.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -30,10 +30,11 @@ const EXEC: u32 = 9;
 const FORK: u32 = 11;
 const EXIT: u32 = 15;
 
-/// So long a new process waits for the message of its fork; then the process that forked was killed on the way.
+/// The time that a new process waits for the message of its fork. If none has come by then, the process that forked it was
+/// killed on the way.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Starts the kernel for this process, which has one thread as yet.
+/// Starts the kernel for this process, which still has only one thread.
 pub fn start(program: &Path) -> Result<SocketAddr, String> {
     let noise = Noise::read(versions::message_version(settings::get().macos))?;
     seize(program, noise)
@@ -91,7 +92,7 @@ fn run(root: i32, program: &Path, noise: Noise, mut ready: UnixStream) -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Leaves what is the program's alone: its terminal and its files.
+/// Closes what belongs to the program: its terminal and its files.
 fn detach(ready: &mut UnixStream) {
     const READY: c_int = 3;
     // SAFETY: this process has nothing else open that it needs.
@@ -107,20 +108,20 @@ fn detach(ready: &mut UnixStream) {
     }
 }
 
-/// A process with what is only of interest on its way.
+/// A process, with state that only matters while it is traced.
 struct Traced {
     process: Process,
-    /// It was forked by a `posix_spawn` that isn't over.
+    /// The `posix_spawn` that forked it, until that has returned.
     spawn: Option<Spawn>,
-    /// It was started suspended, and nobody has continued it.
+    /// True if it was started suspended and nobody has continued it.
     suspended: bool,
-    /// A SIGKILL waits for it to be continued.
+    /// True if a SIGKILL waits until it is continued.
     doomed: bool,
-    /// The message of its fork, which is sent where it gets its image.
+    /// The message of its fork, which is sent when it gets its image.
     fork: Option<Vec<u8>>,
-    /// The message of its exec, which comes late.
+    /// The message of its exec, which is sent late.
     late: Option<(Instant, Vec<u8>)>,
-    /// It could go on but for that message.
+    /// True if only that message keeps it from running.
     parked: bool,
 }
 
@@ -131,18 +132,18 @@ struct Kernel {
     signals: OwnedFd,
     connections: Vec<Connection>,
     processes: HashMap<i32, Traced>,
-    /// The process that each thread is of.
+    /// The process that each thread belongs to.
     threads: HashMap<i32, i32>,
     /// New threads and processes that stopped before their fork was reported.
     early: HashMap<i32, (c_int, Instant)>,
-    /// The next `posix_spawn` of a thread, which it has announced.
+    /// The next `posix_spawn` that a thread has announced.
     spawns: HashMap<i32, Spawn>,
     next_version: u32,
     message_version: u32,
     noise: Noise,
-    /// Messages so far.
+    /// The number of messages so far.
     sent: u64,
-    /// The audit token of whoever has started the program, which is also responsible for all.
+    /// The audit token of the process that started the program, which is also responsible for all processes.
     outside: [u32; 8],
 }
 
@@ -244,7 +245,7 @@ impl Kernel {
         }
     }
 
-    /// Waits for a child's stop or end, a connection, or the time of something late.
+    /// Waits for a child's stop or end, a connection, or the time of a late message.
     fn poll(&mut self) -> io::Result<()> {
         let descriptor = |fd: c_int, events: i16| libc::pollfd {
             fd,
@@ -286,7 +287,7 @@ impl Kernel {
             };
         }
         if polled[0].revents != 0 {
-            // How many there were doesn't matter: all children are looked at.
+            // The number of signals doesn't matter: all children are checked.
             let mut information = [0_u8; 1024];
             // SAFETY: a buffer of our own.
             unsafe {

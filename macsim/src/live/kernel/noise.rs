@@ -1,4 +1,4 @@
-//! What happens on a Mac besides: messages of processes that aren't the program's, between those that are.
+//! Other activity on a Mac: messages of processes that aren't the program's, between those that are.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use crate::builder::time;
 use crate::json::{self, Json};
 use crate::settings;
 
-/// Foreign processes have identifiers from here on, which none of Linux's has.
+/// Foreign processes have identifiers from this one on; no process on Linux has one as large.
 const FOREIGN: i32 = 500_000_000;
 
-/// A message that is only to be given its time.
+/// A message that lacks only its time.
 pub type Draft = (u32, &'static str, Json, Json);
 
-/// Messages of others, and their processes.
+/// Messages of other processes, and those processes.
 pub struct Noise {
     messages: Vec<Json>,
-    /// The message that is next.
+    /// The index of the next message.
     next: usize,
-    /// Processes that have ended, whose identifiers launchd's next ones get.
+    /// Processes that have ended; launchd's next processes get their identifiers.
     pub ended: Vec<i32>,
-    /// Foreign processes so far.
+    /// The last identifier given to a foreign process.
     foreign: i32,
     version: u32,
 }
@@ -54,7 +54,7 @@ impl Noise {
         !self.messages.is_empty()
     }
 
-    /// The next message, with the time that is its own now.
+    /// The next message, with its time set.
     pub fn next(&mut self, now: Duration, ticks: u64) -> Option<String> {
         let version = self.version;
         let count = self.messages.len();
@@ -80,8 +80,9 @@ impl Noise {
         self.foreign
     }
 
-    /// The messages of what launchd does on a process's behalf when that has a new image: it registers a launch item, looks a service up
-    /// where the macOS has such messages, and starts another process. `versions` gives new versions of identifiers.
+    /// The messages of what launchd does on behalf of a process that has a new image: it registers a launch item,
+    /// looks up a service where the macOS has such messages, and starts another process. `versions` returns new
+    /// versions of identifiers.
     pub fn delegated(
         &mut self,
         instigator: &Json,
@@ -138,7 +139,7 @@ impl Noise {
         drafts
     }
 
-    /// The life of a process that launchd starts, with this identifier, and of one that it starts itself.
+    /// The life of a process that launchd starts, with this identifier, and of a process that this one starts.
     pub fn life_of(&mut self, pid: i32, mut versions: impl FnMut() -> u32) -> Vec<Draft> {
         let child = self.foreign();
         let launchd = launchd(self.version);
@@ -188,7 +189,7 @@ impl Noise {
     }
 }
 
-/// Gives the processes of a message identifiers that aren't Linux's; those of the system itself stay.
+/// Gives the processes of a message identifiers that Linux doesn't use; those of the system itself stay.
 fn make_foreign(json: &mut Json) {
     let moved = |number: &mut i128| {
         if *number > 1 {
@@ -217,7 +218,7 @@ fn make_foreign(json: &mut Json) {
     }
 }
 
-/// A process of root's that isn't the program's.
+/// A process of root that isn't the program's.
 fn foreign(
     pid: i32,
     version: u32,
@@ -244,7 +245,7 @@ fn foreign(
     }
 }
 
-/// An image of the system's; that of a Linux that may lack it is another file.
+/// An image of the system; on a Linux that may lack it, it stands for another file.
 fn image(path: &str) -> Image {
     Image {
         path: path.into(),
@@ -280,7 +281,7 @@ impl Foreign {
     }
 }
 
-/// launchd itself, which has started when the system has.
+/// launchd itself, which started when the system did.
 fn launchd(version: u32) -> Json {
     let launchd = Foreign {
         token: LAUNCHD,

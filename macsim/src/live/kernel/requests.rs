@@ -1,4 +1,4 @@
-//! What programs ask of the kernel.
+//! Programs' requests to the kernel.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -18,7 +18,7 @@ pub struct Connection {
     pub lineage: Rc<Lineage>,
     pub watches: bool,
     read: Vec<u8>,
-    /// Bytes that it hasn't taken yet.
+    /// Bytes that the program hasn't taken yet.
     pub unsent: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ impl Connection {
         self.flush();
     }
 
-    /// Writes as much as is taken: a program that is stopped must not stop the others.
+    /// Writes as much as the program takes: one that is stopped must not stop the others.
     pub fn flush(&mut self) {
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
@@ -69,7 +69,7 @@ impl Kernel {
                 read: Vec::new(),
                 unsent: Vec::new(),
             });
-            // What it asks may be there already.
+            // Its request may be there already.
             let last = self.connections.len() - 1;
             if !self.listen(last) {
                 self.connections.swap_remove(last);
@@ -77,7 +77,7 @@ impl Kernel {
         }
     }
 
-    /// Reads what a program asks and answers; false at its end.
+    /// Reads a program's requests and answers them; returns false at its end.
     pub fn listen(&mut self, index: usize) -> bool {
         let mut buffer = [0; 4096];
         loop {

@@ -1,4 +1,4 @@
-//! What ptrace(2) reports, and what follows from it.
+//! Reports from ptrace(2), and the messages that follow from them.
 
 use std::ffi::{c_int, c_long};
 use std::io;
@@ -20,12 +20,12 @@ pub fn ptrace(request: u32, pid: i32, data: usize) -> io::Result<()> {
     }
 }
 
-/// Lets a process go on, with a signal or without. One that was killed meanwhile doesn't need it.
+/// Lets a process continue, with a signal or without. A process that was killed meanwhile doesn't need it.
 fn resume(pid: i32, signal: c_int) {
     _ = ptrace(libc::PTRACE_CONT, pid, signal as usize);
 }
 
-/// The number that comes with an event: the new process, or who has executed.
+/// The number that comes with an event: the new process, or the thread that called exec.
 fn event_message(pid: i32) -> Option<i32> {
     let mut message: c_long = 0;
     // SAFETY: a variable of our own.
@@ -33,7 +33,7 @@ fn event_message(pid: i32) -> Option<i32> {
     (result == 0).then_some(message as i32)
 }
 
-/// The process that a thread is of.
+/// The process that a thread belongs to.
 fn process_of(thread: i32) -> Option<i32> {
     let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
@@ -41,7 +41,7 @@ fn process_of(thread: i32) -> Option<i32> {
 }
 
 impl Kernel {
-    /// Handles a child that has stopped or ended; false where there is none.
+    /// Handles a child that has stopped or ended; returns false if there is none.
     pub fn wait_for_one(&mut self) -> io::Result<bool> {
         // SAFETY: variables of our own.
         unsafe {
@@ -62,7 +62,7 @@ impl Kernel {
             let code = info.si_status();
             let mut status = 0;
             match info.si_code {
-                // A process that has ended is its parent's to wait for only after the tracer has.
+                // A parent can wait for a process that has ended only after the tracer has waited for it.
                 libc::CLD_EXITED => self.ended(pid, code << 8),
                 libc::CLD_KILLED => self.ended(pid, code),
                 libc::CLD_DUMPED => self.ended(pid, code | 0x80),
@@ -108,7 +108,7 @@ impl Kernel {
         }
     }
 
-    /// A thread begins, or goes on after a stop of the whole process.
+    /// A thread begins, or continues after a stop of the whole process.
     fn goes_on(&mut self, thread: i32) {
         if let Some(traced) = self.processes.get_mut(&thread) {
             traced.suspended = false;
@@ -130,7 +130,7 @@ impl Kernel {
             Some(process) if process != new => {
                 self.threads.insert(new, process);
             }
-            // One that is gone already was a process: a thread's end is reported later.
+            // If it is gone already, it was a process: a thread's end is reported later.
             _ => self.forked(parent, thread, new),
         }
         if let Some((status, _)) = self.early.remove(&new) {
@@ -174,7 +174,7 @@ impl Kernel {
         }
     }
 
-    /// A process has another image; true if it may go on.
+    /// A process has another image; returns true if it may continue.
     fn executed(&mut self, pid: i32, thread: i32) -> bool {
         let version = self.version();
         let executed = Executed::of(pid, &self.executable);
@@ -248,7 +248,7 @@ impl Kernel {
         }
     }
 
-    /// Takes processes in whose fork was never reported, because who forked was killed at once.
+    /// Takes in processes whose fork was never reported, because the process that forked them was killed at once.
     pub fn adopt_early(&mut self) {
         let is_late = |(_, (_, since)): &(&i32, &(c_int, Instant))| since.elapsed() >= PATIENCE;
         let late: Vec<i32> = self
@@ -269,7 +269,7 @@ impl Kernel {
         }
     }
 
-    /// Takes a process in of which only the program's own lineage is sure.
+    /// Takes in a process of which only the program's own lineage is certain.
     fn adopt(&mut self, pid: i32) {
         self.threads.insert(pid, pid);
         let version = self.version();
@@ -292,7 +292,7 @@ impl Kernel {
         self.begin(process, None);
     }
 
-    /// A thread has ended; its process with it, if it is the first one: that is reported last.
+    /// A thread has ended. If it is the first thread, its process has ended, too: that thread is reported last.
     fn ended(&mut self, thread: i32, status: c_int) {
         self.early.remove(&thread);
         self.spawns.remove(&thread);
