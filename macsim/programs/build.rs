@@ -1,4 +1,4 @@
-//! Makes constants of the offsets that macsim builds messages by, for the check in `src/layout.rs`.
+//! Writes the offsets that macsim builds messages by as constants, for the check in `src/layout.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

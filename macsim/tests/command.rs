@@ -1,4 +1,4 @@
-//! `proctracer COMMAND`: a command and everything it starts, by each source.
+//! `proctracer COMMAND`: a command and everything it starts, with each source.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use common::{Output, Run, read, wait};
 use tempfile::TempDir;
 
-/// A macOS that proctracer traces natively on, or eslogger.
+/// The macOS versions that proctracer traces natively on, and eslogger.
 const SOURCES: [&str; 5] = ["13.0", "15.4", "26.0", "27.0", "eslogger"];
 
-/// Far longer than anything here takes; only to end a test that hangs.
+/// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A trace of a command; options and command are as typed.
@@ -34,7 +34,7 @@ fn trace(source: &str, args: &[&str]) -> Run {
         .option("--end=none")
 }
 
-/// A trace into a file, which this returns, too.
+/// A trace into a file, which is returned, too.
 fn recorded(
     source: &str,
     options: &[&str],
@@ -49,7 +49,7 @@ fn recorded(
     (text, output)
 }
 
-/// Messages of processes that have nothing to do with it: their pids are none of Linux's.
+/// Messages of unrelated processes: no process on Linux has their pids.
 fn noise() -> &'static Path {
     static NOISE: OnceLock<(TempDir, std::path::PathBuf)> = OnceLock::new();
     let (_, path) = NOISE.get_or_init(|| {
@@ -77,7 +77,7 @@ fn noise() -> &'static Path {
     path
 }
 
-/// Two hundred and fifty of them before every message of a real process.
+/// Sends two hundred and fifty of them before every message of a real process.
 fn with_noise(run: Run) -> Run {
     run.option("--noise")
         .option(noise())
@@ -97,7 +97,7 @@ const SCRIPT: &str = "
     wait
     exit 7";
 
-/// The tree of it, in the words of `strace`.
+/// The tree of the script, as strace shows it.
 const TREE: &str = "\
 [sh/3] exited 7
   [] exited 3
@@ -134,7 +134,7 @@ fn a_tree_is_what_strace_says_it_is() {
             last.contains("\"exit\":{\"stat\":1792}"),
             "{source}: {last}"
         );
-        // What launchd starts meanwhile, pids that are used again and clocks that jump change nothing.
+        // Processes that launchd starts meanwhile, reused pids and clocks that jump change nothing.
         let faults = |run: Run| {
             let run = with_noise(run).option("--launchd").option("--reuse-pids");
             run.option("--jitter-us=500")
@@ -157,7 +157,7 @@ fn each_run_of_true_has_one_exec_and_one_exit() {
     }
 }
 
-/// A program of two files, a library and a rule that fails.
+/// A program made of two files, with a library and a rule that fails.
 const MAKEFILE: &str = "
 all: hello
 \t./hello
@@ -294,7 +294,7 @@ fn what_can_not_run_says_why() {
             "{command}"
         );
     }
-    // A script without #! is the shell's, whatever a spawn that fails is seen of.
+    // A script without #! is run by the shell, whichever messages a failed spawn causes.
     std::fs::write(&path, "echo \"$0\" \"$@\"; exit 5\n").expect("the file can be written");
     let (_, output) = recorded("15.4", &[], &[script], |run| run);
     let said = format!("proctracer: {script}: Permission denied\n");
@@ -365,7 +365,7 @@ fn under_sudo_it_runs_as_the_user_who_called_it() {
             let (text, output) = recorded(source, &options, &["sh", "-c", script], as_sudo);
             assert_eq!((output.err.as_str(), output.status), ("", 0), "{source}");
             assert_eq!(output.out, said, "{source}");
-            // Nothing of how it became the user is shown.
+            // Nothing is shown of how it became the user.
             assert_eq!(strace::of_json(&text), "[sh/3] exited 0\n", "{source}");
             let is_root = options.contains(&"root");
             let euid = if is_root {
@@ -390,7 +390,7 @@ fn under_sudo_it_runs_as_the_user_who_called_it() {
     assert_eq!(wrong(&["-u", "nobody-here"], "0"), unknown);
 }
 
-/// A command that leaves a file behind when it runs.
+/// A command that creates a file when it runs.
 fn marks(folder: &TempDir) -> (std::path::PathBuf, String) {
     let mark = folder.path().join("has-run");
     let script = format!("echo > {}", mark.display());
@@ -445,7 +445,7 @@ fn without_events_the_command_does_not_run() {
         assert!(output.err.contains(said), "{source}: {output:?}");
         assert!(!mark.exists(), "{source}: {output:?}");
     }
-    // A file that can't be made.
+    // A file that can't be created.
     for source in SOURCES {
         let folder = tempfile::tempdir().expect("a folder");
         let (mark, script) = marks(&folder);
@@ -501,17 +501,17 @@ fn what_was_lost_is_made_up_for_where_that_is_possible() {
     let exits = ["-F", "line", "-e", "exit"];
     let lost = |drop: &'static str| move |run: Run| run.option(format!("--drop={drop}"));
     for source in ["13.0", "15.4", "27.0"] {
-        // Without forks, a process is known by its parent.
+        // Without forks, a process is found by its parent.
         let (text, output) = recorded(source, &exits, &command, lost("fork:1"));
         assert_eq!(text.lines().count(), 4, "{source}: {text}");
         let said = "fork events are missing: 3 processes were recognised by their parents";
         assert!(output.err.contains(said), "{source}: {output:?}");
         assert_eq!(output.status, 3, "{source}");
-        // Without its exec, a command is known by its pid.
+        // Without its exec, a command is found by its pid.
         let (text, output) = recorded(source, &exits, &command, lost("exec:1"));
         assert_eq!(text.lines().count(), 4, "{source}: {text}");
         assert!(output.err.contains("macOS dropped"), "{source}: {output:?}");
-        // Without its exit, it has ended all the same.
+        // Without its exit, it still has ended.
         let (_, output) = recorded(source, &exits, &["true"], lost("exit:2"));
         assert!(
             !output.err.contains("still running"),
@@ -627,7 +627,7 @@ fn kill(child: &Child, signal: i32) {
     unsafe { libc::kill(child.id().cast_signed(), signal) };
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 #[track_caller]
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -637,7 +637,7 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Starts a trace whose command makes a file when it is ready for a signal.
+/// Starts a trace whose command creates a file when it is ready for a signal.
 fn started(source: &str, script: &str, with: impl FnOnce(Run) -> Run) -> (Child, TempDir) {
     let (child, ready, folder) = starting(source, script, with);
     wait_until(|| ready.exists());
@@ -686,7 +686,7 @@ fn sigterm_and_sighup_are_passed_on() {
                 "{source}: {output:?}"
             );
         }
-        // Ctrl-C is the command's, which gets it from the terminal by itself.
+        // Ctrl-C is for the command, which gets it directly from the terminal.
         let (child, _files) = started(source, ": > $READY; sleep 0.5; exit 8", |run| run);
         kill(&child, libc::SIGINT);
         kill(&child, libc::SIGQUIT);
@@ -710,7 +710,7 @@ fn a_command_that_does_not_end_is_not_waited_for_for_ever() {
             std::thread::sleep(Duration::from_millis(200));
             kill(&child, libc::SIGTERM);
         }
-        // Its pipes are the command's, too: only the end of the program itself is waited for.
+        // Its pipes belong to the command, too: only the end of the program itself is waited for.
         let mut err = child.stderr.take().expect("a pipe");
         assert_eq!(child.wait().expect("it ends").code(), Some(143), "{source}");
         if !is_asked_twice {
@@ -725,7 +725,7 @@ fn a_command_that_does_not_end_is_not_waited_for_for_ever() {
     }
 }
 
-/// The processes that have this in their environment, but the program itself.
+/// The processes that have this in their environment, except the program itself.
 fn holders(mark: &Path) -> Vec<i32> {
     let mark = mark.to_str().expect("UTF-8").as_bytes();
     let processes = std::fs::read_dir("/proc").expect("the folder").flatten();
@@ -762,7 +762,7 @@ fn a_command_that_does_not_run_yet_dies_with_us() {
                     stat.contains(&parent) && args.starts_with(b"sh\0-c\0: > $READY")
                 };
                 wait_until(|| holders(&ready).iter().any(is_suspended));
-                // The guard has to know of it.
+                // The guard must have learned of it.
                 std::thread::sleep(Duration::from_millis(300));
                 kill(&child, signal);
                 _ = wait(child);
@@ -773,17 +773,17 @@ fn a_command_that_does_not_run_yet_dies_with_us() {
     }
 }
 
-/// A shell on a terminal, as a person has it.
+/// A shell on a terminal, as a user has it.
 struct Terminal {
     child: Child,
     screen: File,
     said: String,
-    /// What was waited for has come up to here.
+    /// The end of the text that was waited for and has come.
     seen: usize,
 }
 
 impl Terminal {
-    /// Starts a shell with job control that runs `"$@"`, a trace into a file, and returns that, too.
+    /// Starts a shell with job control that runs `"$@"`, a trace into a file; the file is returned, too.
     fn new(source: &str, args: &[&str], script: &str) -> (Terminal, TempDir, TempDir) {
         let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
         let mut name = [0; 128];
@@ -845,7 +845,7 @@ impl Terminal {
         self.screen.write_all(keys.as_bytes()).expect("typed");
     }
 
-    /// Reads on until this has come.
+    /// Reads until this text has come.
     #[track_caller]
     fn sees(&mut self, text: &str) {
         let mut buffer = [0; 4096];
@@ -899,7 +899,7 @@ fn ctrl_c_is_for_the_command() {
             text.trim_end().ends_with("exit stat=SIGINT"),
             "{source}: {text}"
         );
-        // One that goes on is traced to its end.
+        // A process that continues is traced to its end.
         let loops = [
             "sh",
             "-c",
@@ -926,7 +926,7 @@ fn ctrl_z_stops_us_and_fg_goes_on() {
         terminal.types("one\n");
         terminal.sees("one\r\none\r\n");
         terminal.types("\x1a");
-        // The shell says what it takes to the foreground.
+        // The shell prints what it takes to the foreground.
         terminal.sees("stopped ");
         terminal.sees("\"$");
         terminal.types("two\n");
@@ -983,7 +983,7 @@ fn a_terminal_that_stops_the_background_does_not_stop_us() {
     }
 }
 
-/// Something runs, with a child; both go on until they are seen. Then it is followed to its end.
+/// A process runs, with a child; both continue until the trace sees them. Then the process is followed to its end.
 const RUNNING: &str = r#"
     export GO=$TRACE.go
     setsid sh -c '

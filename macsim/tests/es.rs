@@ -1,4 +1,4 @@
-//! The simulation of libEndpointSecurity, seen by a client.
+//! The simulation of libEndpointSecurity, as a client sees it.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -172,7 +172,7 @@ fn older_systems_lack_types_and_functions() {
             .contains("macOS 15.0 has no event type 147 (tcc_modify)"),
         "{run:#?}"
     );
-    // macOS 27 ignores them.
+    // macOS 27 ignores unknown event types.
     let run = Run::check(&["es", "new", "subscribe=33,900", "wait", "delete"])
         .events(&message(&write("/a"), "/bin/x", 9))
         .macos("27.0")
@@ -309,7 +309,7 @@ fn events_without_a_target_pass_an_inverted_filter_on_targets() {
         &events,
     );
     let types: Vec<_> = run.out.lines().map(|line| line.split(' ').next()).collect();
-    // In between is what `mute` and `invert` print.
+    // In between are the results that `mute` and `invert` print.
     assert_eq!(types[3..], [Some("33"), Some("15"), Some("2")], "{run:#?}");
 }
 
@@ -360,7 +360,7 @@ fn a_client_of_27_is_synchronized() {
     assert!(run.out.contains("synchronized after 3\n"), "{run:#?}");
 }
 
-/// A check of a client on 27.0, and its real children.
+/// A check of a client on 27.0 with real children.
 fn live(args: &[&str], options: &[&str]) -> Output {
     let args = [&["es"], args].concat();
     let run = options.iter().fold(Run::check(&args), Run::option);
@@ -371,7 +371,7 @@ const LIVE: &str = "subscribe=9,11,15";
 
 #[test]
 fn synchronizing_hands_over_what_waits() {
-    // A fork, an exec and an exit wait for a batch that never gets full.
+    // A fork, an exec and an exit wait for a batch that never fills up.
     let late = ["--batch=100", "--batch-ms=100000"];
     let args = [
         "new",
@@ -392,12 +392,12 @@ fn synchronizing_hands_over_what_waits() {
                 .ends_with("\n0 so far\nsynchronized after 3\nsync 0\ndelete 0\n3 messages\n"),
         "{run:#?}"
     );
-    // Without it they are lost with the client.
+    // Without `sync` they are lost with the client.
     let args = ["new", "unmute", LIVE, "run=exit 0", "pause", "delete"];
     let run = live(&args, &late);
     counts(&run, 0);
     assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
-    // A batch that is full doesn't wait.
+    // A full batch doesn't wait.
     let run = live(&args, &["--batch=3", "--batch-ms=100000"]);
     counts(&run, 3);
     counts(&live(&args, &[]), 3);
@@ -475,7 +475,7 @@ fn messages_can_be_asked_for_before_their_client_is_deleted() {
     );
 }
 
-/// What the processes of a run do, without the numbers of the messages.
+/// The events of a run's processes, without the numbers of the messages.
 fn events(run: &Output) -> Vec<String> {
     let lines = run.out.lines().filter(|line| line.contains(" v11 "));
     lines
@@ -489,7 +489,7 @@ fn events(run: &Output) -> Vec<String> {
 
 #[test]
 fn a_descendants_client_sees_the_program_and_what_is_below_it() {
-    // A process from before the client is seen, too.
+    // A process that is older than the client is seen, too.
     let run = live(
         &[
             "child",
@@ -532,7 +532,7 @@ fn a_descendants_client_sees_the_program_and_what_is_below_it() {
     assert_eq!(shown(others), expected);
 }
 
-/// Beside the program runs another one, below the same shell.
+/// Another program runs beside this one, below the same shell.
 #[test]
 fn a_descendants_client_does_not_see_others() {
     let with = |client: &str| {
@@ -612,7 +612,7 @@ fn a_descendants_client_mutes_descendants_only() {
     let run = live(&args, &["--descendants-mute-own"]);
     assert!(run.out.contains("mute-own 0\n"), "{run:#?}");
     counts(&run, 5);
-    // A client for all mutes whom it likes.
+    // A client for all processes may mute any process.
     let args = ["new", "mute-token=0,0,0,0,0,1,0,1", "mute-own", "delete"];
     let run = live(&args, &[]);
     assert_eq!(run.out, "mute-token 0\nmute-own 0\ndelete 0\n0 messages\n");

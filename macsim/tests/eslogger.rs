@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use common::{Output, Run, own_group, read};
 use tempfile::TempDir;
 
-/// Far longer than anything here takes; only to end a test that hangs.
+/// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const HOUR: &str = "samples/developers-hour.jsonl";
@@ -38,7 +38,7 @@ fn with_number(line: &str, key: &str, number: u64) -> String {
     format!("{}{number}{rest}", &line[..start])
 }
 
-/// So many `open`s, each with its number as its flags.
+/// This number of `open` messages, each with its number as its flags.
 fn opens(count: u64) -> String {
     let mut lines = String::new();
     for number in 0..count {
@@ -48,7 +48,7 @@ fn opens(count: u64) -> String {
     lines
 }
 
-/// proctracer with eslogger, which prints these lines and then ends.
+/// proctracer with an eslogger that prints these lines and then ends.
 fn traced(args: &[&str], lines: &str) -> Run {
     Run::new(&[&["--source", "eslogger"], args].concat())
         .macos("27.0")
@@ -56,13 +56,13 @@ fn traced(args: &[&str], lines: &str) -> Run {
         .eslogger(lines)
 }
 
-/// What a recording of the same prints.
+/// The output for a recording of the same lines.
 fn recorded(args: &[&str], lines: &str) -> Output {
     let run = Run::new(&[args, &["-r", "-"]].concat());
     run.input(lines).run()
 }
 
-/// A run that goes on, and the lines that it prints.
+/// A run that continues, and the lines that it prints.
 struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -109,7 +109,7 @@ impl Running {
         eslogger.expect("eslogger runs").0
     }
 
-    /// Kills it with all that is in its process group.
+    /// Kills it and everything in its process group.
     fn kill_group(&self) {
         let kill = Command::new("kill")
             .args(["-s", "KILL", "--", &format!("-{}", self.child.id())])
@@ -121,7 +121,7 @@ impl Running {
         kill(signal, &[self.child.id()]);
     }
 
-    /// What it says on standard error until its end, and its exit status.
+    /// Waits for its end; returns the rest of its standard error, and its exit status.
     fn end(mut self) -> (String, Option<i32>) {
         let mut said = String::new();
         let mut stderr = self.child.stderr.take().expect("a pipe");
@@ -159,7 +159,7 @@ fn kill(signal: &str, pids: &[u32]) {
     assert!(kill.expect("kill runs").success());
 }
 
-/// Waits for the end of a process.
+/// Waits until a process is gone.
 #[track_caller]
 fn is_gone(pid: u32) {
     let began = Instant::now();
@@ -186,7 +186,7 @@ fn its_own_pipeline_is_left_out_unless_it_is_asked_for() {
         assert_eq!(traced().run().out.lines().count(), 3);
         let run = traced().real_groups().run();
         assert_eq!(run.out.lines().count(), count, "{run:?}");
-        // What is left out isn't reported as missing, nor what eslogger writes itself.
+        // Neither what is left out nor what eslogger itself writes is reported as missing.
         let said = "proctracer: 2 missing write events are not counted: they can be the lines that eslogger itself wrote\n\
                     proctracer: eslogger has ended: exit status 0\n";
         assert_eq!(run.err, said);
@@ -206,7 +206,7 @@ fn without_the_entitlement_it_falls_back_to_eslogger() {
     assert_eq!((run.err, run.status), (format!("{GOES_ON}{ended}"), 1));
 }
 
-/// What `es_new_client` says to a program that isn't entitled isn't documented.
+/// The result of `es_new_client` for a program that isn't entitled isn't documented.
 #[test]
 fn a_copy_without_the_entitlement_falls_back_at_any_refusal_that_eslogger_can_outlive() {
     let events = opens(3);
@@ -249,7 +249,7 @@ fn other_refusals_end_it_whichever_source_met_them() {
             assert_eq!(run.run(), refused);
         }
     }
-    // What macOS looks at first makes no difference.
+    // The condition that macOS checks first makes no difference.
     for (args, first) in [
         (&["-e", "open"][..], "root"),
         (&["-e", "open"], "entitlement"),
@@ -292,7 +292,7 @@ fn an_event_is_printed_before_the_next_one_comes() {
     let first = Instant::now();
     assert_eq!(running.lines.try_recv(), Err(TryRecvError::Empty));
     running.line();
-    // Were they held back, they would come together.
+    // If they were held back, they would come together.
     assert!(first.elapsed() > Duration::from_millis(250));
     running.signal("INT");
     assert_eq!(running.end(), (String::new(), Some(0)));
@@ -407,7 +407,7 @@ fn eslogger_does_not_outlive_a_program_that_is_killed() {
 }
 
 #[test]
-fn what_is_missing_is_told() {
+fn missing_events_are_reported() {
     let lines = [
         message("open", 0, 0),
         message("close", 2, 4),
@@ -430,7 +430,7 @@ fn what_is_missing_is_told() {
     assert_eq!(status, Some(3));
 }
 
-/// Each line that eslogger writes to our terminal is a `write` event that takes numbers and never comes.
+/// Each line that eslogger writes to the terminal is a `write` event that takes numbers and never comes.
 #[test]
 fn what_eslogger_writes_itself_is_not_reported_as_missing() {
     let lines = |gap: u64| {
@@ -467,11 +467,11 @@ fn what_eslogger_writes_itself_is_not_reported_as_missing() {
     };
     assert_eq!(said(0, "open,write"), (own(2), Some(0)));
     // Three lines explain no more than three missing events; the first write has the numbers of the first line and of
-    // ten that are lost.
+    // ten lost events.
     let lost = "proctracer: in all, 9 of 12 events are missing, dropped by macOS, or eslogger's own, which it leaves out: \
                 write 8, not known which 1\n";
     assert_eq!(said(10, "open,write"), (own(3) + lost, Some(3)));
-    // Without write eslogger's lines are no events for it, and nothing is explained by them.
+    // Without `write`, eslogger's lines are no events for it, and explain nothing.
     let lost = "proctracer: in all, 11 of 13 events are missing, dropped by macOS, or eslogger's own, which it leaves out: \
                 not known which 11\n";
     assert_eq!(said(10, "open"), (lost.to_owned(), Some(3)));
@@ -497,7 +497,7 @@ fn events_that_this_macos_does_not_have_are_left_out() {
         "proctracer: this macOS has no event 'bootstrap_look_up', which comes with macOS 27.0\n\
          proctracer: eslogger has ended: exit status 0\n"
     );
-    // Told once, too, where two sources are tried.
+    // Reported only once, even if two sources are tried.
     let tried = Run::new(&["-F", "line", "-e", "bootstrap_look_up,open,%process"])
         .env("MACSIM_MACOS", "13.0")
         .env("MACSIM_ESLOGGER_END", "0")

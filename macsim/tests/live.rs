@@ -124,7 +124,7 @@ fn messages_of_one_event_can_be_lost() {
     assert!(lost.contains("? exec /bin/true\n"), "{lost}");
 }
 
-/// What a shell's children do, as text, each one's execs and its end: as many lines as processes, sorted.
+/// The execs and the end of each of a shell's children as text: one line for each process, sorted.
 fn processes(out: &str) -> Vec<String> {
     let mut of_process: BTreeMap<&str, String> = BTreeMap::new();
     for line in out.lines() {
@@ -143,7 +143,7 @@ fn processes(out: &str) -> Vec<String> {
     texts
 }
 
-/// The same of strace, which writes a file for each process.
+/// The same from strace, which writes a file for each process.
 fn by_strace(script: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let status = Command::new("strace")
@@ -244,7 +244,7 @@ fn a_real_build_is_seen_whole() {
     assert!(of.iter().all(|text| text.ends_with("exit 0;")), "{run:#?}");
 }
 
-/// Without ptrace(2) the program runs, and it is said what is missing.
+/// Without ptrace(2), the program runs, and a message says what is missing.
 #[test]
 fn without_permission_it_says_so() {
     let run = Run::check(&["live", "killed"]);
@@ -258,7 +258,7 @@ fn without_permission_it_says_so() {
     assert_eq!((run.err.as_str(), run.status), ("", 0), "{run:#?}");
 }
 
-/// Has a system call answered with EPERM, as containers do.
+/// Makes a system call fail with EPERM, as containers do.
 fn refuse(call: libc::c_long) -> std::io::Result<()> {
     let statement = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter {
         code: code as u16,

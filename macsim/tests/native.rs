@@ -1,4 +1,4 @@
-//! proctracer as a client of EndpointSecurity: the same messages come natively and as a recording.
+//! proctracer as a client of EndpointSecurity: the same messages are read natively and as a recording.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 const EVENTS: &str = "tests/data/events.jsonl";
 const HOUR: &str = "samples/developers-hour.jsonl";
 
-/// What only JSON can say: members and events that the C interface doesn't have.
+/// Members and events that only JSON can have, because the C interface lacks them.
 const BEYOND_C: [&str; 4] = [
     "\"quantum_entangle\"",
     "\"reserved_4\"",
@@ -31,12 +31,12 @@ fn native(args: &[&str], events: &str) -> Run {
         .env("MACSIM_MACOS", "27.0")
 }
 
-/// What a recording of the same prints.
+/// The output for a recording of the same lines.
 fn recorded(args: &[&str], lines: &str) -> Output {
     Run::new(&[args, &["-r", "-"]].concat()).input(lines).run()
 }
 
-/// Nothing was said, and nothing is left.
+/// Nothing was printed on standard error, and nothing is left.
 #[track_caller]
 fn is_well(run: &Output, messages: usize) {
     assert_eq!((run.err.as_str(), run.status), ("", 0), "{}", run.said);
@@ -67,7 +67,7 @@ fn table(name: &str, value: usize) -> HashMap<String, String> {
     .collect()
 }
 
-/// The members that messages before `version` don't have, of those that a row of a table lists.
+/// The members that messages before `version` don't have, among those that a row of a table lists.
 fn newer(members: &str, version: u64) -> impl Iterator<Item = &str> {
     members.split(' ').filter_map(move |member| {
         let (name, rest) = member.split_once(':')?;
@@ -116,7 +116,7 @@ fn in_version(message: &Value, version: u64, events: &HashMap<String, String>) -
     message
 }
 
-/// Without what the stream gives a message, and with all tokens in the same form.
+/// A message without the members that the stream sets, and with all tokens in the same form.
 fn comparable(line: &str) -> Value {
     fn tokens(value: &mut Value) {
         match value {
@@ -170,7 +170,7 @@ fn every_event_in_every_version_is_the_same_as_from_a_recording() {
         let mut whole = String::new();
         for message in all_events() {
             _ = writeln!(lines, "{}", in_version(&message, version, &events));
-            // macOS doesn't send what the version lacks: where it would be, there is garbage.
+            // macOS doesn't send members that the version lacks: there is garbage in their place.
             let mut message = message;
             message["version"] = version.into();
             _ = writeln!(whole, "{message}");
@@ -185,7 +185,7 @@ fn every_event_in_every_version_is_the_same_as_from_a_recording() {
         for (native, recorded) in json.out.lines().zip(lines.lines()) {
             assert_eq!(comparable(native), comparable(recorded));
         }
-        // Read back, it prints the same again, with the numbers that the client counted, too.
+        // When it is read back, it prints the same again, including the numbers that the client counted.
         is_same(
             &recorded(&["--env"], &json.out).out,
             &recorded(&["--env"], &lines).out,
@@ -243,7 +243,7 @@ fn whatever_is_in_a_message_is_the_same_as_from_a_recording() {
 
 #[test]
 fn times_of_any_year_are_read_back() {
-    // Any user can set such a time of a file.
+    // Any user can give a file such a time.
     let events = read(EVENTS);
     let utimes = events
         .lines()
@@ -406,7 +406,7 @@ fn a_refusal_says_what_to_do() {
     assert_eq!(run.status, 4);
 }
 
-/// macOS asks the permission of the app that a program was started from, which is what has to be allowed.
+/// macOS asks for the permission of the app that a program was started from, so that app must be allowed.
 #[test]
 fn full_disk_access_is_asked_of_the_app_by_name() {
     for args in [&["-e", "open"][..], &["--doctor"]] {
@@ -531,8 +531,8 @@ fn two_million_messages_are_printed_and_released() {
     is_well(&run, 2_000_000);
 }
 
-/// Reads what a run prints, line by line, until it ends well: all that was delivered has been printed and released.
-/// `at` is called with the process id and the number of each line. Returns how many lines there were.
+/// Reads a run's output line by line until it ends well: everything delivered has been printed and released. `at` is
+/// called with the process id and the number of each line. Returns the number of lines.
 #[track_caller]
 fn stream(run: Run, mut at: impl FnMut(u32, usize)) -> usize {
     let (mut command, _folder) = run.command();
@@ -608,7 +608,7 @@ fn a_closed_pipe_and_a_full_disk_end_it_without_a_leak() {
     assert!(full.said.ends_with("unreleased 0 misused 0\n"));
 }
 
-/// Where the images of some of the hour's processes lie.
+/// The place of the images of some of the hour's processes.
 const PLACE: &str = "/usr/bin";
 
 #[test]
@@ -633,7 +633,7 @@ fn processes_are_selected_in_the_kernel_as_they_are_here() {
             assert_eq!((run.err.as_str(), run.status), (said, 0));
         }
     }
-    // What other processes do doesn't come at all, except for exec and what is done on somebody's behalf.
+    // Messages of other processes aren't delivered at all, except for exec and for actions on somebody's behalf.
     let run = native(&["-p", PLACE, "-e", "open,close"], HOUR).run();
     let delivered = format!("macsim: delivered {} ", run.out.matches("event : ").count());
     assert!(run.said.contains(&delivered), "{}", run.said);
@@ -680,7 +680,7 @@ fn files_and_exclusions_are_selected_in_the_kernel_as_they_are_here() {
         assert!(!run.out.is_empty() || args.contains(&"*.plist"), "{args:?}");
         assert_eq!((run.err.as_str(), run.status), (recorded.err.as_str(), 0));
     }
-    // What concerns other files doesn't come at all.
+    // Messages about other files aren't delivered at all.
     let args = [
         "-P",
         "/Users/test/Library/LaunchAgents",
@@ -705,7 +705,7 @@ fn its_own_pipeline_is_left_out() {
     assert_eq!(native(line, &lines).run().out.lines().count(), 2);
 }
 
-/// sudo gives a command a process group of its own; the rest of the pipeline is in that of sudo.
+/// sudo gives a command a process group of its own; the rest of the pipeline is in sudo's group.
 #[test]
 fn the_pipeline_of_sudo_is_left_out() {
     let lines = of_two_groups();

@@ -1,4 +1,4 @@
-//! Summaries and trees of live traces: the same as of recordings, at the end and for somebody who asks meanwhile.
+//! Summaries and trees of live traces: they equal those of recordings, at the end and on request before that.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -48,16 +48,16 @@ fn reports_are_the_same_whichever_the_source() {
         let run = native(args).run();
         assert_eq!(run.out, recorded.out, "{args:?}");
         assert_eq!((run.err.as_str(), run.status), ("", 0));
-        // That eslogger ends by itself is a failure, but what it has given until then counts.
+        // If eslogger ends on its own, that is a failure, but what it printed until then counts.
         let run = by_eslogger(args).env("MACSIM_ESLOGGER_END", "0").run();
         assert_eq!((&run.out, run.status), (&recorded.out, 1), "{args:?}");
     }
-    // The lives of processes are subscribed also where they aren't selected.
+    // The lives of processes are subscribed to even if they aren't selected.
     let args = ["--tree", "-c", "-e", "open"];
     assert_eq!(native(&args).run().out, recorded(&args).out);
 }
 
-/// What is printed before Ctrl-C on standard error for somebody who asks by `signal`, and at the end.
+/// The output on standard error that `signal` requests before Ctrl-C, and the output at the end.
 fn interrupted(run: Run, signal: &str) -> (String, Output) {
     let (mut command, _folder) = run.env("MACSIM_LINGER_MS", "60000").command();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -67,8 +67,8 @@ fn interrupted(run: Run, signal: &str) -> (String, Output) {
         let status = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(status.expect("kill runs").success());
     };
-    // The first report comes by itself, when the trace has begun; then all that was delivered is in one, though
-    // nothing more comes.
+    // The first report comes on its own, when the trace has begun. Then one report has everything that was delivered,
+    // although nothing more comes.
     let mut reports = BufReader::new(child.stderr.take().expect("a pipe")).lines();
     let mut report = |is_first: bool| loop {
         let line = reports.next().expect("a line").expect("UTF-8");

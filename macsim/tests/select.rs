@@ -1,4 +1,4 @@
-//! What is selected agrees with an oracle natively and through eslogger, as it does on recordings (`tests/oracle.rs`).
+//! The selection agrees with an oracle natively and through eslogger, as it does on recordings (`tests/oracle.rs`).
 //!
 //! A failure prints the options and the file of the stream.
 
@@ -16,10 +16,11 @@ use processes::options::Options;
 use processes::oracle;
 use processes::stream::Stream;
 
-/// So many messages a stream has.
+/// The number of messages in a stream.
 const LENGTH: usize = 300;
 
-/// The messages that are shown: `mach_time` stands for their numbers, which are others where the source gives some only.
+/// The messages that are shown. `mach_time` stands for their numbers, which change if the source sends only some of
+/// them.
 fn numbers(output: &Output) -> Vec<u64> {
     let number = |line: &str| {
         let message: serde_json::Value = serde_json::from_str(line).expect("JSON");
@@ -28,7 +29,7 @@ fn numbers(output: &Output) -> Vec<u64> {
     output.out.lines().map(number).collect()
 }
 
-/// Tries so many sets of options on each of some streams.
+/// Tries this number of sets of options on each of some streams.
 #[track_caller]
 fn agree(streams: std::ops::Range<u64>, sets: usize, run: impl Fn(&[&str], &str) -> Output) {
     let mut failures = Vec::new();
@@ -41,7 +42,7 @@ fn agree(streams: std::ops::Range<u64>, sets: usize, run: impl Fn(&[&str], &str)
         for _ in 0..sets {
             let mut options = Options::random(&mut random, &stream, true);
             while options.ends() {
-                // Such pids must be running, which none of a stream is: tests/command.rs has real ones.
+                // Such pids must be running, which those of a stream aren't: tests/command.rs has real ones.
                 options = Options::random(&mut random, &stream, true);
             }
             let args = [vec!["-F".into(), "json".into()], options.args()].concat();
@@ -49,7 +50,7 @@ fn agree(streams: std::ops::Range<u64>, sets: usize, run: impl Fn(&[&str], &str)
             let output = run(&args, file.to_str().expect("UTF-8"));
             let expected = oracle::shown(&stream, &options);
             shown += expected.len();
-            // A trace whose eslogger ends by itself has failed.
+            // A trace fails if its eslogger ends on its own.
             let is_well =
                 output.status == 0 || output.err.ends_with("eslogger has ended: exit status 0\n");
             if !is_well || numbers(&output) != expected {

@@ -10,8 +10,8 @@ use std::process::Command;
 
 use common::file;
 
-/// Runs `make` in a folder with nothing but the Makefile, where programs that claim the entitlement run or are killed;
-/// returns what it said, how codesign was called, and whether ./proctracer runs.
+/// Runs `make` in a folder with nothing but the Makefile, where programs that claim the entitlement run or are
+/// killed. Returns its output, the calls of codesign, and true if ./proctracer runs.
 fn make(args: &[&str], claim_is_killed: bool) -> (String, String, bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();

@@ -137,7 +137,7 @@ fn it_leaves_its_own_group_out() {
     let line = |group: u32| {
         format!("{{\"process\":{{\"group_id\":{group}}},\"event\":{{\"exit\":{{\"stat\":0}}}}}}\n")
     };
-    // Its group is its pid, which is only known when it runs: all that is near.
+    // Its group is its pid, which is known only when it runs, so the file has all numbers near it.
     std::fs::write(&path, (1..40_000).map(line).collect::<String>()).expect("written");
     command
         .env("MACSIM_ESLOGGER_FILE", &path)
@@ -151,7 +151,7 @@ fn it_leaves_its_own_group_out() {
     }
 }
 
-/// A pseudo-terminal in raw mode: the end that reads, and the one that is written to.
+/// A pseudo-terminal in raw mode: the end for reading, and the end that programs write to.
 fn raw_terminal() -> (std::fs::File, OwnedFd) {
     let (mut main, mut other) = (0, 0);
     // SAFETY: variables of our own.
@@ -200,7 +200,7 @@ fn numbered(event: &str, seq_num: u64, global_seq_num: u64) -> String {
     )
 }
 
-/// What it prints of these lines until it ends, on a terminal or not.
+/// Its output for these lines until it ends, on a terminal or not.
 fn printed(lines: &str, args: &[&str], on_terminal: bool, set: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("lines.jsonl");
@@ -217,7 +217,7 @@ fn printed(lines: &str, args: &[&str], on_terminal: bool, set: &[(&str, &str)]) 
     drop(command);
     let mut out = Vec::new();
     let mut buffer = [0; 4096];
-    // Its end closes the terminal, which is an error to who reads.
+    // Its end closes the terminal, which is an error for the reader.
     while let Ok(count) = main.read(&mut buffer) {
         out.extend_from_slice(&buffer[..count]);
     }
@@ -244,7 +244,7 @@ fn what_it_writes_to_a_terminal_takes_numbers() {
     assert_eq!(with(&["open", "write"], false, &[]), lines);
     let off = [("MACSIM_ESLOGGER_OWN_WRITES", "0")];
     assert_eq!(with(&["open", "write"], true, &off), lines);
-    // Without write it isn't subscribed to its own.
+    // Without `write` it isn't subscribed to its own writes.
     assert_eq!(with(&["open"], true, &[]), numbered("open", 0, 0));
     // A file that is printed again is another stream.
     let again = [("MACSIM_ESLOGGER_REPEAT", "2")];
@@ -261,7 +261,7 @@ fn what_happens_before_it_is_ready_is_lost_without_a_sign() {
         ("MACSIM_ESLOGGER_RATE", "100"),
         ("MACSIM_ESLOGGER_READY_MS", "45"),
     ];
-    // The fifth is the first one that comes.
+    // The fifth is the first one that is printed.
     let expected: String = (0..6).map(|n| numbered("open", n, n)).collect();
     assert_eq!(printed(&lines, &["open"], false, &late), expected);
 }
@@ -310,8 +310,8 @@ fn in_the_background_only_sigterm_ends_it() {
     assert_eq!(wait(child).status, 128 + libc::SIGTERM);
 }
 
-/// A macOS program runs a shell, which runs eslogger with its standard output on a terminal and then this script, which
-/// goes on when the folder has a file `go`. Gives what eslogger prints until `is_enough` of it.
+/// A macOS program runs a shell, which runs eslogger with its standard output on a terminal and then this script. The
+/// script continues when the folder has a file `go`. Returns what eslogger prints until `is_enough` accepts it.
 fn live(
     events: &str,
     set: &[(&str, &str)],
@@ -366,7 +366,7 @@ fn live(
 const PROBE: &str = "while [ ! -e go ]; do /bin/true probe; sleep 0.02; done; \
                      /bin/true wanted; while [ ! -e done ]; do sleep 0.02; done";
 
-/// Lets the script go on when a probe was seen; enough is when the command has come.
+/// Lets the script continue when a probe has been seen; returns true when the command has come.
 fn probed(out: &str, folder: &Path) -> bool {
     if out.contains("\"probe\"") {
         std::fs::write(folder.join("go"), "").expect("written");
@@ -374,7 +374,7 @@ fn probed(out: &str, folder: &Path) -> bool {
     out.contains("\"wanted\"") && out.ends_with('\n')
 }
 
-/// The numbers of lines: of all, and of the type.
+/// The `global_seq_num` of each line.
 fn numbers(out: &str) -> Vec<u64> {
     let number = |line: &str| -> u64 {
         let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
@@ -389,7 +389,7 @@ fn what_real_processes_do_is_printed() {
     let numbers = numbers(&out);
     let expected: Vec<u64> = (0..numbers.len() as u64).collect();
     assert_eq!(numbers, expected, "{out}");
-    // On a terminal its own writes are numbered, too.
+    // On a terminal, its own writes are numbered, too.
     let out = live("exec exit write", &[], "setsid", PROBE, probed);
     let numbers = self::numbers(&out);
     let expected: Vec<u64> = (0..numbers.len() as u64).map(|number| 2 * number).collect();
@@ -407,7 +407,7 @@ fn what_happens_before_it_is_ready_does_not_come_later() {
 
 #[test]
 fn of_its_own_group_nothing_is_printed_but_numbered() {
-    // The shell is in the same group as eslogger. Only what `setsid` starts isn't.
+    // The shell is in the same group as eslogger. Only processes started by `setsid` aren't.
     let script = "while [ ! -e go ]; do /bin/true own; setsid /bin/true probe; sleep 0.02; done; \
                   setsid /bin/true wanted; while [ ! -e done ]; do sleep 0.02; done";
     let out = live("exec", &[], "", script, probed);

@@ -1,4 +1,4 @@
-//! How a live trace ends: at a terminal, with a reader that doesn't read, with signals that are ignored.
+//! The end of a live trace: at a terminal, with a reader that doesn't read, with signals that are ignored.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -15,7 +15,7 @@ use std::time::Duration;
 use common::{Run, read, wait};
 use tempfile::TempDir;
 
-/// Far longer than anything here takes; only to end a test that hangs.
+/// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const HOUR: &str = "samples/developers-hour.jsonl";
@@ -25,7 +25,7 @@ fn kill(child: &Child, signal: i32) {
     unsafe { libc::kill(child.id().cast_signed(), signal) };
 }
 
-/// A trace on a terminal whose screen nobody looks at as yet.
+/// A trace on a terminal whose screen nobody has read yet.
 struct OnTerminal {
     child: Child,
     screen: File,
@@ -70,7 +70,7 @@ impl OnTerminal {
         }
     }
 
-    /// Waits for a line on standard error that begins so.
+    /// Waits for a line on standard error that begins like this.
     fn says(&self, start: &str) {
         loop {
             let line = self.err.recv_timeout(PATIENCE).expect("the line");
@@ -80,7 +80,7 @@ impl OnTerminal {
         }
     }
 
-    /// Reads the screen to the end of the trace: what is on it, what is said besides, the status.
+    /// Reads the screen to the end of the trace. Returns its text, what else was printed, and the status.
     fn end(mut self) -> (String, String, i32) {
         let mut text = Vec::new();
         // Reading a terminal that nobody has open any more is an error.
@@ -93,7 +93,7 @@ impl OnTerminal {
     }
 }
 
-/// The number of events that are said not to be shown; 0 if nothing is said.
+/// The number of events that are reported as not shown; 0 if nothing is reported.
 fn unshown(err: &str) -> usize {
     let Some(rest) = err.strip_prefix("proctracer: interrupted: ") else {
         assert_eq!(err, "");
@@ -142,7 +142,7 @@ fn ctrl_c_on_a_terminal_drops_what_is_not_printed_yet_and_says_how_many() {
 #[test]
 fn whatever_is_not_ctrl_c_on_a_terminal_drops_nothing() {
     let events = read(HOUR).lines().count();
-    // SIGTERM, which isn't a person's at the terminal.
+    // SIGTERM, which doesn't come from a user at the terminal.
     let trace = OnTerminal::new(native(&["-F", "line"]));
     trace.says("macsim: all delivered: ");
     kill(&trace.child, libc::SIGTERM);
@@ -152,7 +152,7 @@ fn whatever_is_not_ctrl_c_on_a_terminal_drops_nothing() {
         (text.lines().count(), err.as_str(), status),
         (events, "", 0)
     );
-    // Recorded, too.
+    // The same for a recording.
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hour.jsonl");
     let path = path.to_str().expect("UTF-8");
@@ -169,7 +169,7 @@ fn whatever_is_not_ctrl_c_on_a_terminal_drops_nothing() {
     assert_eq!(recorded.lines().count(), events);
 }
 
-/// A run whose output nobody reads, and a thread that takes it when it is joined.
+/// A run whose output nobody reads, and a thread that reads it when it is joined.
 fn unread(run: Run) -> (Child, JoinHandle<Vec<u8>>, TempDir) {
     let (mut command, folder) = run.command();
     let mut child = command
@@ -219,7 +219,7 @@ fn a_reader_that_reads_late_gets_all() {
     assert_eq!(text.lines().count(), read(HOUR).lines().count() * 3);
 }
 
-/// A run that a shell starts by a script.
+/// A run that a shell starts with a script.
 fn by_shell(run: Run, script: &str) -> (Child, TempDir) {
     let (program, folder) = run.command();
     let mut command = Command::new("/bin/sh");

@@ -1,4 +1,4 @@
-//! What macsim converts, each by a program that is built for macOS.
+//! macsim's conversions, each checked by a program that is built for macOS.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -35,7 +35,7 @@ fn thread_locals_are_dropped_at_the_end() {
 }
 
 #[test]
-fn the_program_is_who_it_is_told() {
+fn the_program_has_the_identity_that_is_set() {
     let run = Run::check(&["identity"])
         .macos("26.1")
         .option("--euid=501")

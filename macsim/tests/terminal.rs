@@ -1,4 +1,4 @@
-//! Programs that a terminal controls: the test is at its other end.
+//! Programs that a terminal controls: the test is at the other end.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use common::Run;
 
-/// A pseudo-terminal: the end of the person, and that of the programs. No other test's programs get either.
+/// A pseudo-terminal: the user's end, and the programs' end. Programs of other tests get neither.
 fn terminal() -> (File, OwnedFd) {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
     let mut name = [0; 128];
@@ -30,7 +30,7 @@ fn terminal() -> (File, OwnedFd) {
     }
 }
 
-/// Starts a check as a job of a terminal's shell: a session's first process can't be stopped by a terminal.
+/// Starts a check as a job of a terminal's shell: a terminal can't stop the first process of a session.
 fn start(name: &str, done: &Path) -> (Child, File) {
     let (main, other) = terminal();
     let run = Run::check(&["on-terminal", name]);
@@ -60,7 +60,7 @@ fn start(name: &str, done: &Path) -> (Child, File) {
     (command.spawn().expect("macsim starts"), main)
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 #[track_caller]
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -73,16 +73,16 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Types what the check asks for.
+/// Types the keys that the check asks for.
 #[track_caller]
 fn check(name: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut child, main) = start(name, &folder.path().join("done"));
     let mut typist = main.try_clone().expect("a copy");
     let mut said = String::new();
-    // The end comes as an error, when no program has the terminal any more.
+    // The end is reported as an error, when no program has the terminal open any more.
     for line in BufReader::new(main).lines().map_while(Result::ok) {
-        // What was typed before can be in the same line.
+        // Text that was typed before can be in the same line.
         let asked = line.trim_end_matches('\r').split_once("type: ");
         let key: &[u8] = match asked.map(|(_, key)| key) {
             Some("C") => &[3],
@@ -127,7 +127,7 @@ fn without_a_terminal_only_what_ignores_it_goes_on() {
         .any(|line| line.contains("type: -"));
     assert!(asked);
     drop(lines);
-    // The shell dies of it, and with it the session.
+    // The hangup ends the shell, and with it the session.
     wait_until(|| child.try_wait().expect("a child").is_some());
     wait_until(|| std::fs::read(&done).is_ok_and(|text| text == b"done"));
 }

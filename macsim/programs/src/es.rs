@@ -1,27 +1,27 @@
-//! An EndpointSecurity client that does what its arguments say, in their order, and prints what it gets:
+//! An EndpointSecurity client that does what its arguments say, in order, and prints what it gets:
 //!
 //! | argument | what it does |
 //! |---|---|
-//! | `new`, `new-descendants` | makes a client, or prints why not and ends with status 1 |
-//! | `clients=N`, `descendants-clients=N` | makes N clients more, and prints the results |
+//! | `new`, `new-descendants` | makes a client, or prints why it can't and ends with status 1 |
+//! | `clients=N`, `descendants-clients=N` | makes N more clients, and prints the results |
 //! | `signature` | prints what csops says of the entitlements, into buffers of several sizes |
 //! | `unmute` | unmutes all paths |
 //! | `mute=TYPE:PATH`, `mute-events=TYPE:PATH:EVENTS`, `unmute-path=TYPE:PATH` | mutes or unmutes a path |
 //! | `mute-token=NUMBERS` | mutes the process of an audit token, and prints the result |
-//! | `mute-own`, `mute-child` | mutes itself, or what the last exec became, and prints the result |
-//! | `invert=N` | inverts, and prints whether it is |
+//! | `mute-own`, `mute-child` | mutes itself, or the process of the last exec, and prints the result |
+//! | `invert=N` | inverts, and prints the new state |
 //! | `list` | prints what is muted |
-//! | `leak`, `release-too-often`, `read-after-release`, `slow`, `quiet` | what the handler does |
-//! | `entitlements=leak`, `=retain`, `=release-twice`, `=release-part` | what it does with entitlements instead of releasing them once |
+//! | `leak`, `release-too-often`, `read-after-release`, `slow`, `quiet` | changes the behaviour of the handler |
+//! | `entitlements=leak`, `=retain`, `=release-twice`, `=release-part` | changes how entitlements are released (once by default) |
 //! | `subscribe=EVENTS` | subscribes, and prints an error |
-//! | `child`, `continue` | starts a command that waits, and lets it go |
+//! | `child`, `continue` | starts a command that waits, and lets it continue |
 //! | `run=SCRIPT` | runs a shell script to its end |
 //! | `sync` | asks to be called after all messages, and waits for it |
-//! | `sync-late` | doesn't wait |
+//! | `sync-late` | the same, but doesn't wait |
 //! | `sync-null` | asks without a client |
-//! | `sync-in-handler` | the handler asks, once |
+//! | `sync-in-handler` | the handler asks for it, once |
 //! | `stuck`, `entered` | the handler keeps the first message until the client is being deleted; waits for that message |
-//! | `count` | prints how many messages there were |
+//! | `count` | prints the number of messages |
 //! | `has=FUNCTION` | prints whether the system has a function |
 //! | `wait`, `pause` | waits for SIGINT, or a moment |
 //! | `delete` | deletes the client |
@@ -42,7 +42,7 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 static STUCK: AtomicBool = AtomicBool::new(false);
 static SYNC_IN_HANDLER: AtomicBool = AtomicBool::new(false);
 static SYNCHRONIZED: AtomicBool = AtomicBool::new(false);
-/// The audit token of what the last exec became.
+/// The audit token of the target of the last exec.
 static EXECUTED: Mutex<[u32; 8]> = Mutex::new([0; 8]);
 static ENTITLEMENTS: Mutex<String> = Mutex::new(String::new());
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -310,7 +310,7 @@ fn xpc(object: *const c_void, line: &mut String) {
     } else if is("string") {
         let pointer = call!("xpc_string_get_string_ptr" -> *const u8);
         let length = call!("xpc_string_get_length" -> usize);
-        // SAFETY: so many bytes.
+        // SAFETY: the data has this many bytes.
         *line += &unsafe { std::slice::from_raw_parts(pointer, length) }
             .escape_ascii()
             .to_string();
@@ -325,7 +325,7 @@ fn xpc(object: *const c_void, line: &mut String) {
     } else if is("data") {
         let pointer = call!("xpc_data_get_bytes_ptr" -> *const u8);
         let length = call!("xpc_data_get_length" -> usize);
-        // SAFETY: so many bytes.
+        // SAFETY: the data has this many bytes.
         *line += &format!("{:02x?}", unsafe {
             std::slice::from_raw_parts(pointer, length)
         });
@@ -541,7 +541,7 @@ pub fn main(args: &[String]) {
                     }
                 }
                 "delete" => {
-                    // The client is being deleted as soon as that is called, and then waits for the handler.
+                    // The client is deleted as soon as that is called, and the deletion then waits for the handler.
                     std::thread::spawn(|| {
                         std::thread::sleep(Duration::from_millis(200));
                         STUCK.store(false, Ordering::Relaxed);
@@ -556,7 +556,7 @@ pub fn main(args: &[String]) {
     println!("{} messages", COUNT.load(Ordering::Relaxed));
 }
 
-/// `es_muted_processes_t`, which the crate keeps closed.
+/// `es_muted_processes_t`, whose members the crate keeps private.
 #[repr(C)]
 struct MutedProcesses {
     count: usize,

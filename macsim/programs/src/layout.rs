@@ -1,8 +1,8 @@
-//! The offsets that macsim builds messages by, against those that endpoint-sec-sys compiles to for macOS. What differs
-//! ends the build.
+//! Compares the offsets that macsim builds messages by with those that endpoint-sec-sys compiles to for macOS. A
+//! difference ends the build.
 //!
-//! endpoint-sec-sys has nothing newer than macOS 15.4: not the tails of `es_process_t`, `es_event_xp_malware_detected_t`
-//! and `es_event_iokit_open_t`, nor what came with 27.0.
+//! endpoint-sec-sys has nothing newer than macOS 15.4: neither the tails of `es_process_t`,
+//! `es_event_xp_malware_detected_t` and `es_event_iokit_open_t`, nor what came with 27.0.
 
 use std::mem::offset_of;
 
@@ -19,7 +19,7 @@ mod table {
     include!(concat!(env!("OUT_DIR"), "/offsets.rs"));
 }
 
-/// Checks members; `name = other` is one that the table calls `other`.
+/// Checks members; `name = other` is a member that the table calls `other`.
 macro_rules! members {
     ($structure:ident { $($member:ident $(= $other:ident)?),* }) => {
         $(members!(@one $structure $member $($other)?);)*
@@ -43,7 +43,7 @@ macro_rules! same {
     };
 }
 
-/// Checks the members of structures that have grown since.
+/// Checks the members of structures that have grown since then.
 macro_rules! grown {
     ($($structure:ident { $($member:tt)* })*) => {
         $(

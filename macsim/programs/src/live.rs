@@ -1,4 +1,4 @@
-//! Messages of real processes, seen by a client of EndpointSecurity: each check panics where something is wrong.
+//! Messages of real processes, as a client of EndpointSecurity sees them: each check panics if something is wrong.
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_int, c_void};
@@ -80,9 +80,9 @@ impl Shown {
 struct Seen {
     event: u32,
     process: Shown,
-    /// fork's child, exec's target.
+    /// The child of a fork, or the target of an exec.
     other: Option<Shown>,
-    /// exit's
+    /// The status of an exit.
     status: c_int,
     args: Vec<String>,
     script: String,
@@ -181,7 +181,7 @@ fn delete(client: *mut es_client_t) {
     assert_eq!(unsafe { es_delete_client(client) }.0, 0);
 }
 
-/// Waits until a message has come, and gives it.
+/// Waits until such a message has come, and returns it.
 #[track_caller]
 fn wait_for(what: &str, is_it: impl Fn(&Seen) -> bool) -> Seen {
     let began = Instant::now();
@@ -216,7 +216,7 @@ fn exit_of(pid: i32) -> Seen {
     })
 }
 
-/// The messages so far, and all that came into being before.
+/// All messages so far, including those of everything that happened before the call.
 fn all() -> Vec<Seen> {
     let probe = spawn(&["/bin/true"], 0, 0).expect("a probe");
     ended(probe);
@@ -298,7 +298,7 @@ fn own_pid() -> i32 {
     std::process::id().cast_signed()
 }
 
-/// The signal by which a child has stopped, if it has.
+/// The signal that stopped a child, if it has stopped.
 fn stop_of(pid: i32) -> Option<c_int> {
     let mut status = 0;
     let options = libc::WNOHANG | libc::WUNTRACED;
@@ -308,7 +308,7 @@ fn stop_of(pid: i32) -> Option<c_int> {
     (found == pid).then(|| libc::WSTOPSIG(status))
 }
 
-/// A process that was started suspended: its fork and exec come, before anything of it runs.
+/// A process that was started suspended: its fork and exec come before any of its code runs.
 fn suspended(_: &[String]) {
     let client = client();
     let folder = folder();
@@ -339,7 +339,7 @@ fn suspended(_: &[String]) {
     assert!(mark.exists());
     fs::remove_dir_all(&folder).expect("removed");
 
-    // A stop by a signal is one, whatever there was before.
+    // A stop by a signal counts as one, whatever happened before.
     let pid = shell("kill -STOP $$; exit 5", SUSPENDED);
     kill(pid, libc::SIGCONT);
     let began = Instant::now();
@@ -355,7 +355,7 @@ fn suspended(_: &[String]) {
     delete(client);
 }
 
-/// Where `/bin/sh` really is.
+/// The real path of `/bin/sh`.
 fn sh() -> String {
     fs::canonicalize("/bin/sh")
         .expect("a shell")
@@ -363,7 +363,7 @@ fn sh() -> String {
         .into_owned()
 }
 
-/// The message of an exec comes long after `posix_spawn` has returned; nothing of the process runs before.
+/// The message of an exec comes long after `posix_spawn` has returned; none of the process's code runs before.
 fn late_exec(_: &[String]) {
     let client = client();
     let folder = folder();
@@ -395,7 +395,7 @@ fn late_exec(_: &[String]) {
     delete(client);
 }
 
-/// A client sees nothing of what was before it, also of a process that waits.
+/// A client sees nothing that happened before it was made, not even of a process that waits.
 fn late_client(_: &[String]) {
     let pid = shell("exit 6", SUSPENDED);
     let client = client();
@@ -406,7 +406,7 @@ fn late_client(_: &[String]) {
     delete(client);
 }
 
-/// A `posix_spawn` that fails: prints what is seen of it.
+/// Prints the messages of a `posix_spawn` that fails.
 fn failed(_: &[String]) {
     let client = client();
     assert_eq!(spawn(&["/no/such/file"], SUSPENDED, 0), Err(libc::ENOENT));
@@ -443,7 +443,7 @@ fn hangs(_: &[String]) {
     assert_eq!(exit_of(pid).status, status);
     assert!(!mark.exists(), "it has run");
     fs::remove_dir_all(&folder).expect("removed");
-    // So with a signal to its group.
+    // The same with a signal to its group.
     let group = shell("exit 0", SUSPENDED | GROUP);
     kill(-group, libc::SIGKILL);
     thread::sleep(Duration::from_millis(20));
@@ -453,7 +453,7 @@ fn hangs(_: &[String]) {
     assert_eq!(found, 0, "it has ended");
     kill(-group, libc::SIGCONT);
     assert_eq!(libc::WTERMSIG(ended(group)), libc::SIGKILL);
-    // One that runs is killed at once.
+    // A process that runs is killed at once.
     let pid = shell("exec sleep 60", SUSPENDED);
     kill(pid, libc::SIGCONT);
     kill(pid, libc::SIGKILL);
@@ -461,7 +461,7 @@ fn hangs(_: &[String]) {
     delete(client);
 }
 
-/// Groups and sessions: an exec's process is still in the group of who started it, its target in its own.
+/// Groups and sessions: in an exec, the process is still in the group of its parent, and the target in its own.
 fn groups(_: &[String]) {
     let client = client();
     let own = |pid| {
@@ -492,7 +492,7 @@ fn groups(_: &[String]) {
     delete(client);
 }
 
-/// A process whose parent has ended is launchd's.
+/// A process whose parent has ended becomes a child of launchd.
 fn orphan(_: &[String]) {
     let client = client();
     let folder = folder();
@@ -517,7 +517,7 @@ fn orphan(_: &[String]) {
     delete(client);
 }
 
-/// An exit's status is what the parent's wait gives, in macOS's numbers of signals.
+/// The status of an exit is the one that the parent's wait returns, with macOS's numbers of signals.
 fn statuses(_: &[String]) {
     let client = client();
     for script in [
@@ -544,7 +544,7 @@ fn statuses(_: &[String]) {
     delete(client);
 }
 
-/// Many processes at once: each has one fork, one exec, one exit, in this order.
+/// Many processes at once: each has one fork, one exec and one exit, in this order.
 fn threads(_: &[String]) {
     let client = client();
     let workers: Vec<_> = (0..6)
@@ -582,7 +582,7 @@ fn threads(_: &[String]) {
     delete(client);
 }
 
-/// A program for macOS below this one: it is seen by its own path, and knows its own token.
+/// A program for macOS below this one is seen by its own path, and knows its own token.
 fn macos(_: &[String]) {
     let client = client();
     let own = std::env::current_exe().expect("a path");
@@ -600,7 +600,7 @@ fn macos(_: &[String]) {
         fs::read_to_string(out).expect("written"),
         format!("{:?}", target.token)
     );
-    // What it started is seen, too.
+    // The processes that it started are seen, too.
     let fork = wait_for("its fork", |seen| {
         seen.event == FORK && seen.process.pid() == pid
     });
@@ -611,14 +611,14 @@ fn macos(_: &[String]) {
     delete(client);
 }
 
-/// A program that writes its token to a file, and ends as a shell does that it starts.
+/// A program that writes its token to a file, and exits with the status of a shell that it starts.
 fn child(args: &[String]) {
     fs::write(&args[0], format!("{:?}", own_token())).expect("written");
     let status = Command::new("sh").args(["-c", "exit 9"]).status();
     std::process::exit(status.expect("run").code().expect("a status"));
 }
 
-/// A script is executed as its interpreter, and named.
+/// A script is executed by its interpreter, and the message names it.
 fn script(_: &[String]) {
     use std::os::unix::fs::PermissionsExt as _;
     let client = client();
@@ -639,7 +639,7 @@ fn script(_: &[String]) {
     delete(client);
 }
 
-/// When `waitpid` returns, the exit is queued: `es_sync_client` waits for no more than that.
+/// When `waitpid` returns, the exit is already queued: `es_sync_client` waits for no more than that.
 fn before_wait(_: &[String]) {
     let client = client();
     for _ in 0..50 {
@@ -676,7 +676,7 @@ fn before_wait(_: &[String]) {
     delete(client);
 }
 
-/// Others' messages lie between those of a tree; none of them has a process of it.
+/// Messages of other processes lie between those of a tree; none of them has a process of the tree.
 fn noise(_: &[String]) {
     let client = client();
     let pid = shell("/bin/true; /bin/true", 0);
@@ -705,8 +705,8 @@ fn noise(_: &[String]) {
     delete(client);
 }
 
-/// launchd's next process gets the identifier of one that has ended, but another version and start; what it starts is
-/// no descendant.
+/// launchd's next process gets the identifier of one that has ended, but another version and start time; a process
+/// that it starts is no descendant.
 fn reused(_: &[String]) {
     let client = client();
     let pid = shell("exit 0", 0);
@@ -858,15 +858,16 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Leaves a process behind, which ends by itself.
+/// Leaves a process behind, which ends on its own.
 fn outlived(_: &[String]) {
     let client = client();
     ended(shell("sleep 0.3 < /dev/null > /dev/null 2>&1 &", 0));
     delete(client);
 }
 
-/// Runs a shell script, and prints the forks, execs and exits of it and of all below it, processes numbered by their
-/// forks: `?` is one whose fork was lost, and whose parent is known. With `after-others` it first waits for a message.
+/// Runs a shell script, and prints its forks, execs and exits and those of everything below it. Processes are
+/// numbered by their forks: `?` is one whose fork was lost, and whose parent is known. With `after-others` it first
+/// waits for a message.
 fn tree(args: &[String]) {
     let client = client();
     if args.get(1).is_some_and(|arg| arg == "after-others") {

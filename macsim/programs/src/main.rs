@@ -1,4 +1,5 @@
-//! Programs that run on macsim: each checks something that macsim converts or simulates. The first argument says which.
+//! Programs that run on macsim: each checks something that macsim converts or simulates. The first argument names the
+//! check.
 
 #[cfg(target_os = "macos")]
 mod es;
@@ -24,7 +25,7 @@ fn main() {
     }
 }
 
-/// `ready FILE TIMES`: writes a file's bytes so many times from a ready buffer, for the benchmark.
+/// `ready FILE TIMES`: writes a file's bytes TIMES times from a ready buffer, for the benchmark.
 #[cfg(target_os = "macos")]
 fn write_ready_made(args: &[String]) {
     use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! What libSystem converts, seen from a program: each check panics where something is wrong.
+//! The conversions of libSystem, as a program sees them: each check panics if something is wrong.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_int, c_void};
@@ -111,7 +111,7 @@ fn errors() {
         io::Error::from_raw_os_error(35).to_string(),
         "Resource temporarily unavailable (os error 35)"
     );
-    // What a program writes there itself stays.
+    // A value that the program itself writes there stays.
     // SAFETY: this thread's errno.
     unsafe {
         *libc::__error() = 0;
@@ -545,7 +545,7 @@ fn commands() {
     }
 }
 
-/// Starts `sh -c script` with flags of `posix_spawn`.
+/// Starts `sh -c script` with `posix_spawn` flags.
 pub fn spawn(script: &str, flags: c_int) -> i32 {
     let strings = ["sh", "-c", script].map(|text| CString::new(text).expect("no NUL"));
     let mut args: Vec<_> = strings
@@ -598,7 +598,7 @@ unsafe extern "C" {
     fn mach_absolute_time() -> u64;
 }
 
-/// Of `posix_spawn`: the child waits for SIGCONT.
+/// A flag of `posix_spawn`: the child waits for SIGCONT.
 pub const SUSPENDED: c_int = 0x80;
 const SESSION: c_int = 0x400;
 const CLOSE_BY_DEFAULT: c_int = 0x4000;
@@ -619,7 +619,7 @@ fn suspended() {
     let mut status = 0;
     // SAFETY: a child of ours.
     unsafe {
-        // As xnu's own test has it: it is stopped, by no signal, which is reported once.
+        // As in xnu's own test: it is stopped, but not by a signal, and the stop is reported once.
         let options = libc::WNOHANG | libc::WUNTRACED;
         assert_eq!(libc::waitpid(pid, &raw mut status, options), pid);
         assert!(libc::WIFSTOPPED(status));
@@ -639,7 +639,7 @@ fn suspended() {
     }
     ended(pid);
 
-    // Standard output is passed on, all else is closed.
+    // Standard output is inherited; everything else is closed.
     // SAFETY: a descriptor that the child would inherit.
     let open = unsafe { OwnedFd::from_raw_fd(libc::dup(2)) };
     let script = format!(
@@ -1116,7 +1116,7 @@ unsafe extern "C" {
     fn confstr(name: c_int, buffer: *mut libc::c_char, size: usize) -> usize;
 }
 
-/// The folder for temporary files that is the user's own.
+/// The user's own folder for temporary files.
 fn temporary_folder() -> String {
     const USER_TEMP_DIR: c_int = 65537;
     let mut buffer = [0_u8; 1024];
@@ -1135,7 +1135,7 @@ fn own_groups() -> Vec<u32> {
     groups
 }
 
-/// Root becomes a user: groups, group, user, in this order, and for good.
+/// Root becomes a user: groups, group and user, in this order, and for good.
 fn users() {
     // SAFETY: variables of our own; strings that live long enough.
     unsafe {
@@ -1182,14 +1182,14 @@ fn users() {
         let after = temporary_folder();
         assert!(before != after && fs::metadata(after).expect("a folder").is_dir());
     }
-    // What it starts is that user's, too.
+    // A process that it starts is that user's, too.
     let own = std::env::current_exe().expect("a path");
     let output = Command::new(own).arg("who").output().expect("run");
     print!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success());
 }
 
-/// Prints who this is.
+/// Prints the identity of this process.
 fn who() {
     let mut token = [0_u32; 8];
     let mut count = 8;
@@ -1221,7 +1221,7 @@ fn careless() {
     }
 }
 
-/// Process groups work as always, whatever number they have; prints that of this process.
+/// Process groups work as usual, whatever their numbers; prints the group of this process.
 fn own_group() {
     // SAFETY: as of each function's documentation; children that aren't waited for yet.
     unsafe {
@@ -1244,7 +1244,7 @@ fn own_group() {
     }
 }
 
-/// Calls what macsim doesn't have.
+/// Calls a function that macsim doesn't have.
 fn missing() {
     unsafe extern "C" {
         fn getfsstat(buffer: *mut c_void, size: c_int, flags: c_int) -> c_int;

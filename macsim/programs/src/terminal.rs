@@ -1,5 +1,5 @@
-//! What a terminal does to the processes that it controls, seen by one of them. The other end is the test's: it types
-//! where it reads `type:` and a letter.
+//! The effects of a terminal on the processes that it controls, as one of them sees them. The test is at the other
+//! end: it types a letter when it reads `type:` and that letter.
 
 use std::ffi::c_int;
 use std::io::{Read as _, Write as _};
@@ -35,7 +35,7 @@ fn say(text: &str) {
     std::io::stdout().flush().expect("written");
 }
 
-/// A child that has said that it is ready.
+/// Starts a child, and waits until it says that it is ready.
 fn ready(command: &mut Command) -> Child {
     let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
     let mut byte = [0];
@@ -50,7 +50,7 @@ fn shell(script: &str) -> Command {
     command
 }
 
-/// How a child has stopped.
+/// Waits until a child stops; returns the signal that stopped it.
 fn stopped(child: &Child) -> c_int {
     let mut status = 0;
     let pid = child.id().cast_signed();
@@ -60,7 +60,7 @@ fn stopped(child: &Child) -> c_int {
     libc::WSTOPSIG(status)
 }
 
-/// Ctrl-C goes to all of the group: to this program, which goes on, and to a command.
+/// Ctrl-C goes to the whole group: to this program, which continues, and to a command.
 fn interrupt() {
     catch(libc::SIGINT);
     let mut cat = ready(&mut shell("echo; exec cat"));
@@ -76,7 +76,7 @@ fn interrupt() {
     say("done");
 }
 
-/// Ctrl-Z stops all of the group; SIGCONT to the group lets it go on.
+/// Ctrl-Z stops the whole group; SIGCONT to the group lets it continue.
 fn stop() {
     catch(libc::SIGTSTP);
     let mut cat = ready(&mut shell("echo; exec cat"));
@@ -92,7 +92,8 @@ fn stop() {
     say("done");
 }
 
-/// In the background reading stops a process, and writing where the terminal is set so; in the foreground it goes on.
+/// In the background, reading stops a process, and so does writing if the terminal is set so; in the foreground it
+/// continues.
 fn background() {
     // SAFETY: as of each function's documentation.
     unsafe {
@@ -125,7 +126,7 @@ fn background() {
     say("done");
 }
 
-/// When the terminal goes away, SIGHUP ends what doesn't ignore it, as nohup does.
+/// When the terminal goes away, SIGHUP ends processes that don't ignore it, as nohup does.
 fn hangup() {
     // SAFETY: as of each function's documentation.
     unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
@@ -148,6 +149,6 @@ fn hangup() {
     assert_eq!(found, 0, "it has ended");
     without.kill().expect("killed");
     without.wait().expect("its end");
-    // There is no terminal any more to say so.
+    // There is no terminal any more to print on.
     std::fs::write(std::env::var_os("DONE").expect("a path"), "done").expect("written");
 }

@@ -10,7 +10,7 @@ use super::{Export, functions};
 use crate::json::Json;
 use crate::{es, settings};
 
-/// Numbers from this one on stand for the group or session whose number is smaller by this one. No system has so many
+/// Numbers from this one on stand for the group or session whose number is smaller by this one. No system has that many
 /// processes.
 const MOVED: i32 = 1_000_000_000;
 

@@ -18,19 +18,19 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A run may take so long; then it is ended, and the test fails.
+/// The time limit of a run; after it the run is killed and the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Output {
     /// Standard output; what isn't UTF-8 is replaced.
     pub out: String,
     /// Standard error, without macsim's own last lines.
     pub err: String,
-    /// What macsim said: lines that begin with `macsim: `.
+    /// macsim's own messages: lines that begin with `macsim: `.
     pub said: String,
-    /// The exit status, or 128 and the signal.
+    /// The exit status, or 128 plus the signal.
     pub status: i32,
 }
 
@@ -50,7 +50,7 @@ pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
-/// What a file of the project holds.
+/// The contents of a file of the project.
 pub fn read(name: &str) -> String {
     std::fs::read_to_string(file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
@@ -61,7 +61,7 @@ pub fn built(name: &str) -> PathBuf {
     target.join("x86_64-apple-darwin/release").join(name)
 }
 
-/// The process group of this test, which what it starts is in.
+/// The process group of this test, which the programs that it starts are in.
 pub fn own_group() -> u32 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("the file");
     let rest = stat.rsplit_once(") ").expect("the name").1;
@@ -101,7 +101,7 @@ impl Run {
             input: Vec::new(),
             folder: tempfile::tempdir().expect("a folder"),
         };
-        // By environment, so that a test's options come before these.
+        // In the environment, so that a test's options take precedence.
         run.env("MACSIM_CHECK", "1")
             .env("MACSIM_LINGER_MS", "50")
             .env("TZ", "UTC")
@@ -140,12 +140,12 @@ impl Run {
         self
     }
 
-    /// Takes the process groups in the messages for real ones: the program can be in one of them.
+    /// Treats the process groups in the messages as real ones: the program can be in one of them.
     pub fn real_groups(self) -> Self {
         self.env("MACSIM_REAL_GROUPS", "1")
     }
 
-    /// What comes on standard input.
+    /// The contents of standard input.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self
@@ -171,7 +171,8 @@ impl Run {
             .env("MACSIM_ESLOGGER_FILE", &path)
     }
 
-    /// The command, for a test that has wishes of its own; the folder lives as long as the run's files are needed.
+    /// Returns the command, for a test with special needs; the folder must live as long as the run's files are
+    /// needed.
     pub fn command(self) -> (Command, TempDir) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_macsim"));
         command
@@ -184,7 +185,7 @@ impl Run {
             .env_remove("NO_COLOR")
             .stdin(Stdio::null());
         let reset = || {
-            // Tests that run in the background have some of these ignored, which a program inherits.
+            // Tests that run in the background have some of these signals ignored, which a program inherits.
             for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
                 // SAFETY: sets no handler.
                 unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -197,7 +198,7 @@ impl Run {
     }
 
     /// Runs it to its end as a child of a shell whose executable is at `path` under the run's folder; `script` starts
-    /// `"$@"`. Gives the folder, too.
+    /// `"$@"`. Returns the folder, too.
     #[track_caller]
     pub fn started_by(self, path: &str, script: &str) -> (Output, PathBuf) {
         let (program, folder) = self.command();
@@ -243,7 +244,7 @@ impl Run {
     }
 }
 
-/// Waits for a child's end with what it wrote; it is killed when it takes too long.
+/// Waits for a child's end and returns what it wrote; a child that takes too long is killed.
 #[track_caller]
 pub fn wait(child: Child) -> Output {
     use std::os::unix::process::ExitStatusExt as _;

@@ -1,4 +1,4 @@
-//! Trees of processes: as Linux's own `strace -f` sees them, and as a trace in JSON says them.
+//! Trees of processes: as Linux's own `strace -f` sees them, and as a trace in JSON describes them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A process: the programs that it ran, how it ended, and its children.
+/// A process: the programs that it ran, its end, and its children.
 #[derive(Default)]
 struct Process {
-    /// The name of each and the number of its arguments: temporary files have other names every time.
+    /// The name of each program and the number of its arguments: temporary files have other names every time.
     programs: Vec<String>,
     end: String,
     children: Vec<i64>,
@@ -24,7 +24,7 @@ impl Tree {
         self.0.entry(pid).or_default()
     }
 
-    /// A line for each process, children indented below it, in an order that doesn't depend on time or pids.
+    /// One line for each process, with children indented below it, in an order that doesn't depend on time or pids.
     fn text(&self, root: i64) -> String {
         let Some(process) = self.0.get(&root) else {
             return format!("{root} is unknown\n");
@@ -40,7 +40,7 @@ impl Tree {
     }
 }
 
-/// A program as it is compared: its name and how many arguments it got.
+/// A program as it is compared: its name and the number of its arguments.
 fn program(name: &str, arguments: usize) -> String {
     let name = name.rsplit('/').next().unwrap_or_default();
     format!("{name}/{arguments}")
@@ -54,7 +54,7 @@ fn has_strace() -> bool {
     strace.status().is_ok_and(|status| status.success())
 }
 
-/// The tree of a command in a folder, by strace; None where strace doesn't work here, which is said.
+/// The tree of a command in a folder, by strace. None, with a message, if strace doesn't work here.
 pub fn by_strace(command: &[&str], folder: &Path) -> Option<String> {
     if !has_strace() {
         eprintln!("strace isn't there: only what is written down here is compared");
@@ -88,7 +88,7 @@ pub fn by_strace(command: &[&str], folder: &Path) -> Option<String> {
         } else if what.starts_with("execve") && result() == Some("0") {
             tree.of(pid).programs.push(executed(what));
         } else if what.starts_with("execve") && what.ends_with("<unfinished ...>") {
-            // Another process's line comes before its result; that it succeeds is seen by what resumes.
+            // Another process's line comes before the result; the line that resumes shows that it succeeded.
             tree.of(pid).programs.push(executed(what));
         } else if what.starts_with("<... execve") && result() != Some("0") {
             tree.of(pid).programs.pop();
@@ -102,7 +102,7 @@ pub fn by_strace(command: &[&str], folder: &Path) -> Option<String> {
     Some(tree.text(root.expect("a process")))
 }
 
-/// The program of a line with execve.
+/// The program in an execve line.
 fn executed(line: &str) -> String {
     let from = line.find(", [").expect("arguments") + 3;
     let to = line.find("], [").expect("the environment");
@@ -123,8 +123,8 @@ fn executed(line: &str) -> String {
     program(arguments[0], arguments.len())
 }
 
-/// The tree of a trace in JSON. Each process of its events must be in it, its fork and its exit once, and its first event
-/// its root's exec.
+/// The tree of a trace in JSON. Each process of its events must be in it, its fork and its exit once, and its first
+/// event must be its root's exec.
 pub fn of_json(text: &str) -> String {
     let mut tree = Tree::default();
     let mut root = None;
