@@ -1,8 +1,8 @@
-//! How fast recordings are read: whole runs of the program on a generated recording.
+//! Measures how fast recordings are read: whole runs of the program on a generated recording.
 //!
-//! `cargo bench --bench recording` measures the program. With `-- --compare` it runs jq, DuckDB and ripgrep
-//! in turn with it, where they are installed, and prints ratios: those are what can be compared, because the
-//! runs of a pair meet the same machine. `PROCTRACER_BENCH_MB` sets the size of the recording (200).
+//! `cargo bench --bench recording` measures the program. With `-- --compare` it runs jq, DuckDB and ripgrep in turn
+//! with it, where they are installed, and prints ratios. Those can be compared, because both runs of a pair run on
+//! the same machine. `PROCTRACER_BENCH_MB` sets the size of the recording (200).
 
 #![allow(
     clippy::cast_precision_loss,
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs that count of each command, after one that doesn't.
+/// The number of counted runs of each command, after one that doesn't count.
 const RUNS: usize = 9;
 
 fn main() -> std::io::Result<()> {
@@ -106,7 +106,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Prints how the two did in turn.
+/// Runs the two in turn, and prints their times.
 fn pair(what: &str, args: &[&str], other: impl Fn() -> Option<Run>) {
     if other().is_none_or(|run| !run.success) {
         println!("| {what} | | not installed | |");
@@ -135,7 +135,7 @@ struct Run {
     success: bool,
 }
 
-/// The medians of several.
+/// The medians of several runs.
 struct Measured {
     seconds: f64,
     peak_mib: f64,
@@ -162,7 +162,7 @@ fn proctracer(args: &[&str]) -> Run {
     peer(env!("CARGO_BIN_EXE_proctracer"), args)
 }
 
-/// Runs a command to its end, its output thrown away.
+/// Runs a command to its end and discards its output.
 fn peer(program: &str, args: &[&str]) -> Run {
     let start = Instant::now();
     let child = Command::new(program)
@@ -189,7 +189,7 @@ fn peer(program: &str, args: &[&str]) -> Run {
     }
 }
 
-/// The most memory that a process has had, looked at until it has gone; only where there is `/proc`.
+/// The peak memory of a process, measured until it ends; only where there is `/proc`.
 fn peak_mib(id: u32) -> f64 {
     let mut peak = f64::NAN;
     let status = format!("/proc/{id}/status");
@@ -231,7 +231,7 @@ query('select program, count(*), count(distinct actor), count(distinct case when
 query('select file, count(*), count(distinct actor) from (select unnest(files) as file, actor from events) group by file order by 2 desc')
 ";
 
-/// Runs queries of DuckDB, through its Python module. Their own time only.
+/// Runs queries of DuckDB, through its Python module. Measures only the time of the queries.
 fn duckdb(queries: &str, file: &str) -> Option<Run> {
     const BEGIN: &str = r"
 import sys, time

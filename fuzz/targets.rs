@@ -1,6 +1,6 @@
-//! What must hold whatever comes. Each target takes bytes that decide on everything, so that a fuzzer can steer it, and
-//! panics where something doesn't hold. `tests/fuzz.rs` gives random bytes; the programs in `fuzz_targets/` are for
-//! `cargo fuzz`.
+//! The properties that must hold for any input. Each target takes bytes that make all its decisions, so that a fuzzer
+//! can steer it, and panics if a property doesn't hold. `tests/fuzz.rs` passes random bytes; the programs in
+//! `fuzz_targets/` are for `cargo fuzz`.
 
 #![allow(clippy::naive_bytecount, reason = "short")]
 
@@ -19,7 +19,7 @@ use proctracer::source::recording::{Chunk, Decoder, Prefilter, decode, read_chun
 use proctracer::text::escape;
 use serde_json::Value;
 
-/// Messages that nothing is wrong with.
+/// Messages that have nothing wrong with them.
 static MESSAGES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let events = include_str!("../tests/data/events.jsonl");
     let hour = include_str!("../samples/developers-hour.jsonl");
@@ -31,7 +31,7 @@ static MESSAGES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Decisions, one after the other; zeros when the bytes have come to their end.
+/// Decisions, one after the other; zeros when no bytes are left.
 pub struct Choices<'b>(pub &'b [u8]);
 
 impl Choices<'_> {
@@ -58,13 +58,13 @@ impl Choices<'_> {
     }
 }
 
-/// Any bytes as a recording.
+/// Reads any bytes as a recording.
 pub fn reader(bytes: &[u8]) {
     let (choices, text) = bytes.split_at(bytes.len().min(8));
     check(text, &[], &mut Choices(choices));
 }
 
-/// Messages, changed in every way, among messages that nothing is wrong with.
+/// Reads messages that are changed in every way, among messages that have nothing wrong with them.
 pub fn messages(bytes: &[u8]) {
     let mut choices = Choices(bytes);
     let (text, good) = recording(&mut choices);
@@ -92,7 +92,7 @@ fn recording(choices: &mut Choices<'_>) -> (Vec<u8>, Vec<String>) {
     (text, good)
 }
 
-/// What is typed as the value of an option.
+/// Parses any text as the value of an option.
 pub fn options(bytes: &[u8]) {
     let typed = String::from_utf8_lossy(bytes);
     let lists: Vec<String> = typed.split(' ').map(str::to_owned).collect();
@@ -117,16 +117,16 @@ pub fn options(bytes: &[u8]) {
     }
 }
 
-/// What comes of a recording.
+/// The output for a recording.
 #[derive(Default)]
 struct Printed {
     events: usize,
     text: Vec<u8>,
     line: Vec<u8>,
     json: Vec<u8>,
-    /// JSON for a terminal.
+    /// The JSON output for a terminal.
     terminal: Vec<u8>,
-    /// With the environment replaced.
+    /// The output with the values of the environment replaced.
     redacted: Vec<u8>,
     damage: Vec<String>,
     damaged: u64,
@@ -159,7 +159,7 @@ fn filter(events: &str, images: &[&str]) -> Filter {
     }
 }
 
-/// Gives a text in pieces of random sizes.
+/// A reader that returns a text in pieces of random sizes.
 struct Pieces<'t>(&'t [u8], u64, usize);
 
 impl Read for Pieces<'_> {
@@ -181,7 +181,7 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// The chunks of a text that comes in pieces of at most this size; 0: in one.
+/// The chunks of a text that comes in pieces of at most this size; 0 means in one piece.
 fn chunks(text: &[u8], size: usize) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     let pieces = BufReader::with_capacity(1 << 20, Pieces(text, text.len() as u64, size));
@@ -251,7 +251,7 @@ fn printed(text: &[u8], size: usize) -> Printed {
     printed
 }
 
-/// What is shown of a recording, with the prefilter or without.
+/// The output for a recording, with the prefilter or without.
 fn shown(text: &[u8], filter: &Filter, prefilter: &Prefilter) -> Vec<u8> {
     let mut format = style(Kind::Line).format();
     let mut out = Vec::new();
@@ -266,7 +266,7 @@ fn shown(text: &[u8], filter: &Filter, prefilter: &Prefilter) -> Vec<u8> {
     out
 }
 
-/// Where something is in a text that a terminal acts on, or that isn't UTF-8.
+/// The first place in a text that a terminal acts on, or that isn't UTF-8.
 fn unsafe_at(out: &[u8]) -> Option<usize> {
     if out
         .iter()
@@ -290,14 +290,14 @@ fn lines(out: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|line| !line.is_empty())
 }
 
-/// Checks all that must hold of a recording in which these markers stand in messages that nothing is wrong with.
+/// Checks all properties of a recording in which these markers stand in messages that have nothing wrong with them.
 fn check(text: &[u8], good: &[String], choices: &mut Choices<'_>) {
     let printed_whole = printed(text, 0);
     let Printed {
         events, line, json, ..
     } = &printed_whole;
 
-    // Nothing that a terminal acts on, and each event in its place.
+    // Nothing in the output is acted on by a terminal, and each event is in its place.
     for (what, out) in [("text", &printed_whole.text), ("line", line)] {
         assert_eq!(
             unsafe_at(out),
@@ -340,7 +340,7 @@ fn check(text: &[u8], good: &[String], choices: &mut Choices<'_>) {
     for object in lines(json).chain(lines(&printed_whole.terminal)) {
         if let Err(error) = serde_json::from_slice::<Value>(object) {
             let error = error.to_string();
-            // These are ours to take, for what isn't UTF-8; or theirs to refuse.
+            // proctracer may accept these, since they stand for what isn't UTF-8, or serde_json may refuse them.
             let excuses = [
                 "surrogate",
                 "hex escape",
@@ -358,7 +358,7 @@ fn check(text: &[u8], good: &[String], choices: &mut Choices<'_>) {
 
     check_again(text, &printed_whole, choices);
 
-    // Good neighbours are never lost, and stay in their order.
+    // Good neighbours are never lost, and stay in order.
     let mut from = 0;
     for marker in good {
         let at = memchr::memmem::find(&line[from..], marker.as_bytes());
@@ -366,14 +366,14 @@ fn check(text: &[u8], good: &[String], choices: &mut Choices<'_>) {
     }
 }
 
-/// Checks what comes of a recording that is read once more: as it was recorded, in other pieces, with a prefilter.
+/// Checks the output when the recording is read again: as it was recorded, in other pieces, with a prefilter.
 fn check_again(text: &[u8], printed_whole: &Printed, choices: &mut Choices<'_>) {
     let Printed {
         events, line, json, ..
     } = printed_whole;
     let newlines = |out: &[u8]| out.iter().filter(|byte| **byte == b'\n').count();
 
-    // What is recorded reads back the same.
+    // A recorded trace reads back the same.
     for recorded in [json, &printed_whole.terminal] {
         let again = printed(recorded, 0);
         assert_eq!(
@@ -389,7 +389,7 @@ fn check_again(text: &[u8], printed_whole: &Printed, choices: &mut Choices<'_>) 
         "read back"
     );
 
-    // The same bytes give the same.
+    // The same bytes give the same output.
     let size = [1, 7, 61, 1000, 4096][choices.below(5)];
     let pieces = printed(text, size);
     assert!(
@@ -515,7 +515,7 @@ const KEYS: &[&[u8]] = &[
     b"\"new_path\"",
 ];
 
-/// A token of a text that looks like JSON: where it begins and ends, and what it is.
+/// A token of a text that looks like JSON: its start and end, and its kind.
 #[derive(Clone, Copy)]
 struct Token {
     start: usize,

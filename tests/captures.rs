@@ -1,4 +1,4 @@
-//! Messages that were recorded on Macs, where there are any: they are not part of the project.
+//! Messages that were recorded on Macs, if there are any: they are not part of the project.
 
 mod common;
 
@@ -37,7 +37,7 @@ fn members(event: &str) -> Vec<String> {
     labels.chain(["process"]).map(str::to_owned).collect()
 }
 
-/// What a row of the text layout says of: a member, or the process that a block is of.
+/// The label of a row of the text layout: a member, or the process of a block.
 fn label(row: &str) -> Option<&str> {
     let indent = row.len() - row.trim_start().len();
     match indent {

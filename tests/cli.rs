@@ -26,7 +26,7 @@ fn without_options_there_is_help() {
     assert!(run(&["--version"]).out.starts_with("proctracer "));
 }
 
-/// On a Mac it is made, or refused as macsim's tests have it.
+/// On a Mac a live trace starts, or it is refused as macsim's tests expect.
 #[cfg(not(target_os = "macos"))]
 #[test]
 fn a_live_trace_is_refused_with_the_way_out() {
@@ -89,7 +89,7 @@ fn events_are_selected() {
     ] {
         let selected = lines(&["-e", list]);
         let names: std::collections::HashSet<_> = selected.iter().map(|line| event(line)).collect();
-        // What is selected early, before decoding, is what would be selected late.
+        // The events that are selected early, before decoding, are those that would be selected late.
         let late: Vec<_> = all
             .iter()
             .filter(|line| names.contains(event(line)))
@@ -128,7 +128,7 @@ fn processes_are_selected_by_the_place_of_their_image() {
             .find_map(|line| line.strip_prefix("  script : "));
         let images: Vec<_> = script.into_iter().chain(images).collect();
         let is_under = |path: &&str| path.starts_with("/Users/test/");
-        // The last block is the process; an exec also counts by its script and the image that it goes to.
+        // The last block is the process; an exec also matches by its script and by its target image.
         assert!(
             images.last().is_some_and(is_under) || is_exec && images.iter().any(is_under),
             "{block}"
@@ -195,7 +195,7 @@ fn selection_does_not_depend_on_how_the_json_is_written() {
         .out,
         expected
     );
-    // The name of an event in another place selects nothing.
+    // The name of an event elsewhere in a message selects nothing.
     let open =
         common::message("open").replace("com.apple.mds_stores", "\\\"event\\\":{\\\"unlink\\\"");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The help, the man page and the completions, all made of the definitions of the options.
+//! The help, the man page and the completions, all generated from the definitions of the options.
 
 mod common;
 
@@ -64,7 +64,7 @@ fn the_man_page_is_up_to_date() {
     }
 }
 
-/// What the program answers to a shell that asks how the last of these words goes on.
+/// The program's answer to a shell that asks for completions of the last word.
 fn completed(words: &[&str]) -> Vec<String> {
     let output = proctracer()
         .env("COMPLETE", "fish")
@@ -89,7 +89,7 @@ fn names_of_events_and_values_are_completed() {
     assert!(completed(&["--not-na"]).contains(&"--not-name".to_owned()));
 }
 
-/// The shells themselves complete, those of them that are installed.
+/// The shells that are installed complete words themselves.
 #[test]
 fn the_shells_take_the_completions() {
     let folder = tempfile::tempdir().expect("a folder");

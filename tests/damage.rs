@@ -1,4 +1,4 @@
-//! Damaged input: nothing good is lost, and what is lost is told.
+//! Damaged input: nothing good is lost, and what is lost is reported.
 
 mod common;
 
@@ -52,7 +52,7 @@ fn a_line_that_was_cut_costs_itself_only() {
 }
 
 #[test]
-fn a_line_whose_newline_was_cut_too_is_told_and_the_next_is_kept() {
+fn a_line_whose_newline_was_cut_too_is_reported_and_the_next_is_kept() {
     let [open, close] = ["open", "close"].map(message);
     for cut in [1, 30, open.len() / 2, open.len() - 2] {
         let run = given(format!("{}{close}\n{close}\n", &open[..cut]));
@@ -120,14 +120,14 @@ fn what_is_not_json_is_counted() {
 fn further_warnings_are_announced_only_where_there_are_some() {
     let lines = |count: usize| given("junk\n".repeat(count) + &message("open")).err;
     let expected = |count: usize| -> String {
-        let told = (1..=count.min(50))
+        let warnings = (1..=count.min(50))
             .map(|line| format!("proctracer: standard input:{line}: no JSON object\n"));
         let further = "proctracer: standard input: further warnings are only counted\n";
         let sum = format!("proctracer: standard input: {count} damaged, {count} of them skipped\n");
         let further = if count > 50 { further } else { "" };
-        told.collect::<String>() + further + &sum
+        warnings.collect::<String>() + further + &sum
     };
-    // The last are more than one chunk.
+    // The last ones fill more than one chunk.
     for count in [49, 50, 51, 120, 500_000] {
         assert_eq!(lines(count), expected(count));
     }
@@ -138,7 +138,7 @@ fn run_file(name: &str) -> Run {
 }
 
 #[test]
-fn wrong_json_is_told_with_its_place() {
+fn wrong_json_is_reported_with_its_place() {
     let exit = message("exit");
     for (wrong, reason) in [
         (exit.replace("\"stat\":", "\"stat\""), "expected ':'"),
@@ -332,11 +332,11 @@ fn an_object_that_was_cut_takes_nothing_with_it_that_follows() {
         serde_json::to_string_pretty(&value).expect("JSON")
     };
     let [open, exec, fork] = ["open", "exec", "fork"].map(pretty);
-    // Not within a string, so that nothing is wrong until the end is missing.
+    // The cut isn't within a string, so nothing is wrong until the end is missing.
     let cut: String = open.split_inclusive('\n').take(20).collect();
     assert!(cut.ends_with(",\n") || cut.ends_with("{\n"), "{cut}");
     let column = cut.lines().last().expect("a line").len() + 1;
-    // More than the largest object.
+    // More than the size of the largest object.
     let count = (9 << 20) / (exec.len() + fork.len());
     let whole = format!("{exec}\n{fork}\n").repeat(count);
     let expected = given(&whole);
@@ -442,7 +442,7 @@ fn a_large_object_is_read() {
 }
 
 #[test]
-fn files_that_cannot_be_read_are_told_and_the_others_are_read() {
+fn files_that_cannot_be_read_are_reported_and_the_others_are_read() {
     let missing = run(&["-r", "nothing.jsonl", "-r", "tests/data/seed.jsonl"]);
     assert_eq!(missing.status, 1);
     assert_eq!(

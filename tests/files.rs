@@ -1,4 +1,4 @@
-//! What is read and written: pipes with names, one file for two purposes, streams that are closed.
+//! Input and output files: named pipes, one file for two purposes, streams that are closed.
 
 mod common;
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const HOUR: &str = "samples/developers-hour.jsonl";
 
-/// A folder, and the path of what has a name in it.
+/// A folder, and a function that returns the path of a name in it.
 fn folder() -> (TempDir, impl Fn(&str) -> PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_owned();
@@ -171,7 +171,7 @@ fn a_file_is_not_written_while_it_is_read() {
         );
         assert!(std::fs::read_to_string(hour).expect("text") == read(HOUR));
     }
-    // Where nothing is lost by it, one stream may be another.
+    // One stream may be another if nothing is lost by it.
     let null = || {
         File::options()
             .read(true)
@@ -222,7 +222,7 @@ fn a_closed_stream_is_a_failure_where_it_is_needed() {
     }
     let failure = "proctracer: standard input: Bad file descriptor\n";
     assert_eq!(closed(&["-r", "-"], "<&-"), (failure.to_owned(), Some(1)));
-    // Nothing is created by a run that can't show anything.
+    // A run that can't show anything creates nothing.
     let (_folder, path) = folder();
     let record = path("record");
     let args = ["-r", "tests/data/seed.jsonl", "-w", text(&record)];
@@ -322,7 +322,7 @@ fn a_stream_that_is_compressed_may_be_followed_by_other_bytes() {
     }
 }
 
-/// A pipe is no file that could be shorter than it was, or be opened once more.
+/// A pipe is no file that could have shrunk or be opened again.
 #[test]
 fn a_pipe_with_a_name_can_be_followed() {
     let (_folder, path) = folder();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::{message, proctracer, run, run_with_input};
 
-/// Far longer than anything here takes; only to end a test that hangs.
+/// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Following {
@@ -39,13 +39,13 @@ impl Following {
         Following { child, lines }
     }
 
-    /// The event that is printed next.
+    /// The next event that is printed.
     fn next(&self) -> String {
         let line = self.lines.recv_timeout(PATIENCE).expect("the line");
         line.split(' ').nth(3).expect("four columns").to_owned()
     }
 
-    /// What is said after Ctrl-C.
+    /// The text that is printed after Ctrl-C, and the exit status.
     fn end(mut self) -> (String, Option<i32>) {
         let pid = self.child.id().to_string();
         let kill = Command::new("kill").args(["-s", "INT", &pid]).status();
@@ -91,7 +91,7 @@ fn what_takes_the_place_of_the_file_is_followed() {
     std::fs::write(&path, line("open")).expect("the file can be written");
     let following = Following::new(&[], &path);
     assert_eq!(following.next(), "open");
-    // Moved away, and still written to until there is a new one.
+    // Moved away, and still written to until a new file exists.
     let moved = folder.path().join("a.jsonl.0");
     rename(&path, &moved).expect("it can be moved");
     append(&moved, &line("close"));
@@ -100,7 +100,7 @@ fn what_takes_the_place_of_the_file_is_followed() {
     std::fs::write(&path, line("fork")).expect("the file can be written");
     assert_eq!(following.next(), "exit");
     assert_eq!(following.next(), "fork");
-    // Emptied; it can be told while it is shorter than it was.
+    // Emptied; this can be detected while it is shorter than before.
     assert!(line("exit").len() + 2 < line("fork").len());
     File::create(&path).expect("the file can be written");
     append(&path, "x\n");
@@ -118,7 +118,7 @@ fn what_takes_the_place_of_the_file_is_followed() {
     assert_eq!(status, Some(1));
 }
 
-/// What takes the place can't always be read; the next one may.
+/// The file that takes its place can't always be read; the next one may be.
 #[test]
 fn what_cannot_be_read_is_reported_once_and_waited_out() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -159,7 +159,7 @@ fn what_cannot_be_read_is_reported_once_and_waited_out() {
         assert_eq!(following.next(), "open");
         std::fs::remove_file(&path).expect("it can be removed");
         takes_the_place();
-        // Long enough for it to be looked at several times.
+        // Long enough for several checks of the file.
         std::thread::sleep(Duration::from_millis(200));
         if path.is_dir() {
             std::fs::remove_dir(&path).expect("it can be removed");
@@ -181,7 +181,7 @@ fn what_cannot_be_read_is_reported_once_and_waited_out() {
     }
 }
 
-/// It is gone, or another one, whenever it is looked for.
+/// The file is gone or another one at every check.
 #[test]
 fn a_file_that_is_renamed_all_the_time_is_followed() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -200,7 +200,7 @@ fn a_file_that_is_renamed_all_the_time_is_followed() {
         event = following.next();
     }
     assert_eq!(event, "fork");
-    // The file that comes next may well get the number of one that is gone.
+    // The next file may well get the inode number of one that is gone.
     for _ in 0..20 {
         std::fs::remove_file(path("a")).expect("it can be removed");
         std::fs::write(path("a"), line("exit")).expect("the file can be written");
@@ -218,7 +218,7 @@ fn a_file_that_is_emptied_and_grows_beyond_what_it_was_is_read_from_its_beginnin
     assert_eq!(following.next(), "exit");
     for _ in 0..3 {
         File::create(&path).expect("the file can be written");
-        // As long as it takes to see it.
+        // Long enough for the file to be seen.
         std::thread::sleep(Duration::from_millis(200));
         append(&path, &line("open"));
         append(&path, &line("exec"));
@@ -229,7 +229,7 @@ fn a_file_that_is_emptied_and_grows_beyond_what_it_was_is_read_from_its_beginnin
 }
 
 #[test]
-fn losses_are_told_as_they_happen_and_at_the_end() {
+fn losses_are_reported_as_they_happen_and_at_the_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.jsonl");
     let mut value: serde_json::Value = serde_json::from_str(&message("open")).expect("JSON");

@@ -1,4 +1,4 @@
-//! What is around an event in a message: parts that are missing, and what was decided.
+//! The parts of a message around its event: parts that are missing, and the decision.
 
 mod common;
 
@@ -28,7 +28,7 @@ fn what_is_missing_or_null_has_no_key_and_the_columns_stay() {
 #[test]
 fn a_part_of_the_frame_costs_itself_only() {
     let message: Value = serde_json::from_str(&message("exec")).expect("JSON");
-    // Members whose values aren't looked into.
+    // Members whose values aren't decoded.
     let skipped = |path: &str| path.contains("/stat") || path.contains("/cdhash");
     let mut paths = Vec::new();
     for part in [
@@ -61,7 +61,7 @@ fn a_part_of_the_frame_costs_itself_only() {
         assert_eq!((missing.err.as_str(), missing.status), ("", 0), "{path}");
         assert_eq!(missing.out.lines().count(), 1, "{path}");
         assert_eq!(lines(&with(Value::Null)), missing, "{path}");
-        // What nothing is shown of isn't looked at.
+        // The program doesn't look at members that it doesn't show.
         if ["/schema_version", "/version", "/mach_time"].contains(&path.as_str())
             || ["parent_audit_token", "responsible_audit_token"].contains(&name)
             || name == "cs_validation_category"
@@ -152,7 +152,7 @@ fn labels_of_unknown_members_say_where_they_are() {
         let out = with(event, path, json!({ "a": [1] }));
         let key = format!(" {label}new\\x20one=\"{{\\\"a\\\":[1]}}\"");
         assert!(out.contains(&key), "{key}: {out}");
-        // What looks like a file or a process is shown as one, and what is new in it, too.
+        // A value that looks like a file or a process is shown as one, including new members in it.
         let process = json!({ "audit_token": { "pid": 7 }, "executable": { "path": "/x", "b": 1 }, "c": null, "d": 2 });
         let out = with(event, path, process);
         for key in [
@@ -239,7 +239,7 @@ fn messages_that_ask_for_an_answer_are_marked_and_counted_apart() {
         &["--fail-on-drop", "-F", "line", "-r", file],
         "tests/data/asked.line",
     );
-    // The same where the lines of other events are only skimmed.
+    // The same if the lines of other events are only skimmed.
     let run = run(&["--fail-on-drop", "-e", "unlink", "-r", file]);
     assert_eq!((run.err.as_str(), run.status), ("", 0));
 }

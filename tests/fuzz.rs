@@ -1,4 +1,4 @@
-//! The targets in `fuzz/`, given random bytes for a few seconds: `PROCTRACER_FUZZ_SECONDS` for each, from
+//! Runs the targets in `fuzz/` on random bytes for a few seconds: `PROCTRACER_FUZZ_SECONDS` for each, from
 //! `PROCTRACER_FUZZ_SEED` on. An input that fails is kept, and its file is named.
 
 #[path = "../fuzz/targets.rs"]
@@ -13,7 +13,7 @@ fn setting(name: &str, default: u64) -> u64 {
     value.map_or(default, |value| value.parse().expect("a number"))
 }
 
-/// Runs a target on random bytes until the time is over.
+/// Runs a target on random bytes until the time is up.
 fn run(name: &str, target: fn(&[u8]), size: usize) {
     let time = Duration::from_secs(setting("PROCTRACER_FUZZ_SECONDS", 4));
     let mut seed = setting("PROCTRACER_FUZZ_SEED", 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -1,4 +1,4 @@
-//! Sequence numbers: what is missing is told, by event, and what was left out on purpose isn't.
+//! Sequence numbers: missing events are reported by event, and events that were left out on purpose aren't.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn recording(numbers: &[(&str, u64, u64)]) -> String {
         .collect()
 }
 
-/// What is said of a recording in a file, and the exit status.
+/// The text on standard error for a recording in a file, and the exit status.
 fn said(recording: &str, args: &[&str]) -> (String, i32) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.jsonl");
@@ -40,12 +40,12 @@ fn gaps() -> String {
 }
 
 #[test]
-fn gaps_are_told_by_event() {
-    let told = "proctracer: a.jsonl: 1,120 of 1,125 events are missing, dropped by macOS or left out of the \
+fn gaps_are_reported_by_event() {
+    let report = "proctracer: a.jsonl: 1,120 of 1,125 events are missing, dropped by macOS or left out of the \
                 recording: close 1,020, open 100\n";
-    assert_eq!(said(&gaps(), &[]), (told.to_owned(), 0));
-    assert_eq!(said(&gaps(), &["--fail-on-drop"]), (told.to_owned(), 3));
-    // Whatever of it is shown.
+    assert_eq!(said(&gaps(), &[]), (report.to_owned(), 0));
+    assert_eq!(said(&gaps(), &["--fail-on-drop"]), (report.to_owned(), 3));
+    // The same whatever is shown of it.
     for args in [
         &["-p", "/nowhere"][..],
         &["-e", "%file", "-p", "/nowhere"],
@@ -56,10 +56,10 @@ fn gaps_are_told_by_event() {
         let counts = losses.and_then(|line| line.rsplit(": ").next());
         assert_eq!(counts, Some("close 1,020, open 100"), "{args:?}");
     }
-    // Of the events that are selected.
-    let told = "proctracer: a.jsonl: 100 of 102 events are missing, dropped by macOS or left out of the \
+    // Counts only the events that are selected.
+    let report = "proctracer: a.jsonl: 100 of 102 events are missing, dropped by macOS or left out of the \
                 recording: open 100\n";
-    assert_eq!(said(&gaps(), &["-e", "open"]), (told.to_owned(), 0));
+    assert_eq!(said(&gaps(), &["-e", "open"]), (report.to_owned(), 0));
     assert_eq!(
         said(&gaps(), &["-e", "exec", "--fail-on-drop"]),
         (String::new(), 0)
@@ -78,7 +78,7 @@ fn a_recording_of_some_events_lacks_nothing() {
 }
 
 #[test]
-fn another_stream_begins_anew() {
+fn the_numbers_of_another_stream_start_again() {
     let two = [
         recording(&[("open", 10, 20), ("close", 3, 21)]),
         recording(&[("close", 90, 5), ("open", 40, 6)]),
@@ -87,7 +87,7 @@ fn another_stream_begins_anew() {
 }
 
 #[test]
-fn each_recording_is_told_of_by_itself() {
+fn each_recording_is_reported_separately() {
     let run = run_with_input(
         &[
             "-F",
@@ -109,7 +109,7 @@ fn each_recording_is_told_of_by_itself() {
               recording: close 1,020, open 100"
         )
     );
-    // As it happens, because somebody may be waiting for what comes next.
+    // Reported as it happens, because somebody may be waiting for the next event.
     assert!(
         lines[0].starts_with("proctracer: standard input: ")
             && lines[0].contains(" events are missing so far: "),

@@ -1,4 +1,4 @@
-//! Reports for somebody who asks meanwhile: by a signal, or every so often.
+//! Reports that are requested during a run: by a signal, or at intervals.
 
 mod common;
 
@@ -10,10 +10,10 @@ use std::time::Duration;
 use common::proctracer;
 use common::story::actor;
 
-/// Far longer than anything here takes; only to end a test that hangs.
+/// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The signals by which somebody asks. Ctrl-T sends the second, which macsim has for Linux's PWR.
+/// The signals that request a report. Ctrl-T sends the second, for which macsim uses Linux's PWR.
 fn signals() -> &'static [&'static str] {
     if common::is_simulated() {
         &["USR1", "PWR"]
@@ -32,7 +32,7 @@ struct Reading {
     err: Receiver<String>,
 }
 
-/// The lines of a pipe, as they come.
+/// The lines of a pipe, as they arrive.
 fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
     std::thread::spawn(move || {
@@ -72,13 +72,13 @@ impl Reading {
         assert!(status.expect("kill runs").success());
     }
 
-    /// The next so many lines of a report.
+    /// The next lines of a report, this many.
     fn report(&self, count: usize) -> String {
         let line = |_| self.err.recv_timeout(PATIENCE).expect("a line") + "\n";
         (0..count).map(line).collect()
     }
 
-    /// The end of the input, what is printed then, and the rest of standard error.
+    /// Closes the input; returns the output that follows, and the rest of standard error.
     fn end(mut self) -> (String, String) {
         drop(self.input.take());
         let all =
@@ -96,7 +96,7 @@ fn who_asks_gets_the_summary_so_far_at_once() {
     let signals = signals();
     for second in 1..4 {
         reading.write(&zsh.opened(second, "/a"));
-        // The line shows that the event has been seen; nothing else comes before somebody asks.
+        // The line shows that the event has been read; nothing else is printed before a report is requested.
         let line = reading.out.recv_timeout(PATIENCE).expect("a line");
         assert!(line.contains(" open "), "{line}");
         reading.ask(signals[second as usize % signals.len()]);
@@ -153,7 +153,7 @@ fn reports_come_every_so_often() {
         "--summary-by",
         "event",
     ]);
-    // Before anything has come, and again and again.
+    // Before any event has come, and several times.
     for _ in 0..3 {
         let report = reading.report(1);
         assert!(report.starts_with("{\"events\":0,"), "{report}");

@@ -1,6 +1,7 @@
-//! What is selected agrees with an oracle: hundreds of random options on random streams of processes.
+//! The selection agrees with an oracle: hundreds of random options on random streams of processes.
 //!
-//! A failure prints the options and the file of the stream. `PROCTRACER_SETS` sets how many options are tried (600).
+//! A failure prints the options and the file of the stream. `PROCTRACER_SETS` sets the number of options to try
+//! (600).
 
 mod common;
 #[path = "common/processes/mod.rs"]
@@ -15,7 +16,7 @@ use processes::options::Options;
 use processes::oracle;
 use processes::stream::Stream;
 
-/// So many messages a stream has, and so many options are tried on it.
+/// The number of messages in a stream, and the number of options that are tried on it.
 const LENGTH: usize = 500;
 const SETS_A_STREAM: u64 = 50;
 
@@ -39,7 +40,7 @@ fn shown(file: &Path, options: &Options) -> Result<Vec<u64>, String> {
         .collect())
 }
 
-/// Tries options on the stream of a seed, and says what went wrong, and how many events were shown.
+/// Tries options on the stream of a seed. Returns the failures, and the number of events that were shown.
 fn try_stream(seed: u64, sets: u64) -> (Vec<String>, usize) {
     let stream = Stream::new(seed, LENGTH);
     let name = format!("processes-{seed}.jsonl");

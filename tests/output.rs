@@ -1,8 +1,8 @@
 //! Whole outputs: messages in, the exact bytes out, in each format.
 //!
-//! `tests/data/events.jsonl` has every event of the catalogue with all its members, in the order of their
-//! numbers, then the arms of unions, older message versions, values without names, and names that
-//! are meant to do harm. With `UPDATE_EXPECTED=1` the expected outputs are written anew; read the difference.
+//! `tests/data/events.jsonl` has every event of the catalogue with all its members, in the order of their numbers,
+//! then the arms of unions, older message versions, values without names, and names that are meant to do harm. With
+//! `UPDATE_EXPECTED=1` the expected outputs are rewritten; read the difference.
 
 mod common;
 
@@ -66,7 +66,7 @@ fn what_is_missing_has_no_row_among_the_details_either() {
     let rows = "event : close\n  time: (null)\n  modified : true\n";
     assert!(event.starts_with(rows), "{event}");
     assert!(event.ends_with("\n process: (null)"), "{event}");
-    // Of a process there is what is there: nothing but its pid.
+    // A process is shown with the members that it has, here only its pid.
     let event = run.out.split("\n\n").nth(1).expect("an event");
     let rows = " process:\n        PID : 7338\n   threadid : 7316056";
     assert!(event.ends_with(rows), "{event}");
@@ -148,7 +148,7 @@ fn times_are_local_or_utc() {
     );
 }
 
-/// `TZ` is anybody's, and a tracer that hangs is one that doesn't trace.
+/// Anybody can set `TZ`, and a tracer that hangs doesn't trace.
 #[cfg(unix)]
 #[test]
 fn what_is_no_time_zone_is_not_opened() {

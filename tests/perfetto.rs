@@ -1,5 +1,5 @@
-//! Timelines as Perfetto's own trace processor reads them. `make test-timeline` runs this: it needs Node, and the folder of
-//! a Perfetto UI in `PROCTRACER_PERFETTO`. Without it there is nothing to test with.
+//! Timelines as Perfetto's own trace processor reads them. `make test-timeline` runs this: it needs Node, and the
+//! folder of a Perfetto UI in `PROCTRACER_PERFETTO`. Without that folder nothing is tested.
 
 mod common;
 #[path = "common/world.rs"]
@@ -61,7 +61,7 @@ impl Timeline {
         node.arg(file("tests/perfetto/query.mjs"))
             .arg(ui)
             .arg(&self.path);
-        // Chrome's arguments are called otherwise.
+        // Chrome's arguments have other names.
         let args = if self.format == "chrome" {
             "args."
         } else {
@@ -81,7 +81,7 @@ impl Timeline {
     }
 }
 
-/// What the trace processor says of a whole trace, and what must be nothing.
+/// The errors that the trace processor reports for a whole trace; there must be none.
 const ERRORS: &str =
     "select name, value from stats where severity in ('error', 'data_loss') and value > 0";
 
@@ -106,7 +106,7 @@ fn integer(value: &Value) -> i64 {
         .expect("an integer")
 }
 
-/// Checks that timelines of a recording show all of it. Returns how many events are outside of every span.
+/// Checks that timelines of a recording show all of it. Returns the number of events outside of every span.
 fn check(ui: &Path, recording: &str) -> usize {
     let expected = expected(recording);
     let first = recording.lines().next().expect("an event");
@@ -195,7 +195,7 @@ fn every_event_is_read() {
     for format in FORMATS {
         let rows = Timeline::of(&recording, format).query(&ui, &[ERRORS, EVENTS]);
         assert_eq!(rows[0], NONE);
-        // Of one message the image of the process is not known; an unknown event has its number beside its name.
+        // In one message, the image of the process is not known; an unknown event has its number beside its name.
         let names_read = rows[1].iter().filter_map(|event| event["name"].as_str());
         let names_read = names_read.filter(|name| *name != "?");
         let plain = |name: &str| name.split(" (").next().map(str::to_owned);
@@ -230,7 +230,7 @@ fn a_recording_without_events_is_read() {
     }
 }
 
-/// How many spans and events the whole packets, or the whole lines, of a timeline have.
+/// The number of spans and events in the whole packets, or the whole lines, of a timeline.
 fn slices(format: &str, bytes: &[u8]) -> usize {
     if format == "chrome" {
         let lines = bytes.split(|byte| *byte == b'\n');

@@ -1,11 +1,10 @@
-//! The README shows what is really printed: its `console` blocks are run. With `UPDATE_EXPECTED=1` their
-//! outputs are written anew.
+//! The README shows real output: its `console` blocks are run. With `UPDATE_EXPECTED=1` their outputs are rewritten.
 
 mod common;
 
 use common::{assert_same, file, proctracer, read};
 
-/// Runs `$ proctracer … | head -N` or `| grep [-v] TEXT`, and returns what is printed.
+/// Runs `$ proctracer … | head -N` or `| grep [-v] TEXT`, and returns the output.
 fn output(command: &str) -> String {
     let (command, pipe) = command.split_once(" | ").unwrap_or((command, ""));
     let words = words(

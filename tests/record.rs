@@ -6,7 +6,7 @@ use common::{Run, assert_same, message, read, run, run_with_input};
 
 const EVENTS: &str = "tests/data/events.jsonl";
 
-/// Runs with `-w`; returns what was recorded, too.
+/// Runs with `-w`; returns the recorded text, too.
 fn recorded(args: &[&str]) -> (Run, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("out.jsonl");
@@ -96,7 +96,7 @@ fn nothing_that_is_read_is_overwritten() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     let full = run(&["-r", EVENTS, "-w", "/dev/full", "-o", "/dev/null"]);
     assert_eq!(
         (full.err.as_str(), full.status),
@@ -132,7 +132,7 @@ fn values_of_variables_are_replaced_everywhere() {
             );
         }
     }
-    // All else is as it was.
+    // Everything else is unchanged.
     let expected: String = read(EVENTS)
         .lines()
         .map(|line| redact(line) + "\n")
@@ -140,7 +140,7 @@ fn values_of_variables_are_replaced_everywhere() {
     assert_same(&json, &expected);
 }
 
-/// The same by another way: every string in an array that is called `env`.
+/// The same in another way: every string in an array that is called `env` is replaced.
 fn redact(line: &str) -> String {
     let Some(start) = line.find("\"env\":[\"") else {
         return line.to_owned();

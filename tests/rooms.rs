@@ -47,7 +47,7 @@ fn files() -> Vec<(String, String, String)> {
             let room = below.split(['/', '.']).next().expect("a room");
             let room = room.to_owned();
             let text = common::read(&name);
-            // Unit tests may use what they like.
+            // Unit tests may use any room.
             let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
             (name, room, text[..end].to_owned())
         })
@@ -61,7 +61,7 @@ fn floor(room: &str) -> usize {
     })
 }
 
-/// What follows each `crate::` in a text, with the names of `use crate::{…}` taken apart.
+/// The paths after each `crate::` in a text; the names in `use crate::{…}` are listed separately.
 fn imports(text: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let is_code = |line: &&str| !line.trim_start().starts_with("//");

@@ -1,4 +1,4 @@
-//! What the options show that select events by their processes, files, time and number.
+//! The output with the options that select events by their processes, files, time and number.
 
 mod common;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const HOUR: &str = "samples/developers-hour.jsonl";
 const EXPECTED: &str = "tests/data/select.console";
 
-/// Runs the program on the sample, in the format of lines.
+/// Runs the program on the sample, with `-F line`.
 fn of_hour(args: &[&str]) -> Run {
     run(&[&["-r", HOUR, "-F", "line", "--utc"], args].concat())
 }
@@ -56,7 +56,7 @@ fn the_sample_is_selected_as_expected() {
     assert_same(&actual, &(read(EXPECTED) + "\n"));
 }
 
-/// The first `open` of the fixtures, of a process with this image, of this file.
+/// The first `open` of the fixtures, by a process with this image, of this file.
 fn open(image: &str, path: &str) -> Value {
     let mut message: Value = serde_json::from_str(&message("open")).expect("JSON");
     message["process"]["executable"]["path"] = image.into();
@@ -75,7 +75,7 @@ fn with(event: &str, members: Value) -> Value {
     message
 }
 
-/// An exec of the fixtures: from an image to another one, with a script.
+/// An exec of the fixtures: from one image to another, with a script.
 fn exec(image: &str, target: &str, script: Option<&str>) -> Value {
     let mut message: Value = serde_json::from_str(&message("exec")).expect("JSON");
     let script = script.map(|path| json!({"path": path, "path_truncated": false}));
@@ -85,7 +85,7 @@ fn exec(image: &str, target: &str, script: Option<&str>) -> Value {
     message
 }
 
-/// A recording that is gone with this.
+/// A recording whose file is removed when this is dropped.
 struct Recording {
     _folder: tempfile::TempDir,
     path: PathBuf,
@@ -103,7 +103,7 @@ impl Recording {
         }
     }
 
-    /// The places of the messages that are shown, and standard error.
+    /// The indexes of the messages that are shown, and standard error.
     fn shown(&self, messages: &[Value], args: &[&str]) -> (Vec<usize>, String) {
         let path = self.path.to_str().expect("UTF-8");
         let run = run(&[&["-F", "json", "-r", path], args].concat());
@@ -119,14 +119,14 @@ impl Recording {
     }
 }
 
-/// The options show these messages, by their places, and say nothing.
+/// Checks that the options show the messages with these indexes, and print no message.
 #[track_caller]
 fn show(messages: &[Value], args: &[&str], places: &[usize]) {
     let shown = Recording::of(messages).shown(messages, args);
     assert_eq!(shown, (places.to_vec(), String::new()), "{args:?}");
 }
 
-/// The options show nothing, and this is said of the one that matched nothing.
+/// Checks that the options show nothing, and that the one that matched nothing is reported.
 #[track_caller]
 fn show_nothing(messages: &[Value], args: &[&str]) {
     let said = format!("proctracer: {} {} matched nothing\n", args[0], args[1]);
@@ -134,7 +134,7 @@ fn show_nothing(messages: &[Value], args: &[&str]) {
     assert_eq!(shown, (vec![], said), "{args:?}");
 }
 
-/// Numbers messages as one source gives them, each at a second of its own.
+/// Numbers messages as one source does, each at a second of its own.
 fn in_order(mut messages: Vec<Value>) -> Vec<Value> {
     let mut of_type = std::collections::HashMap::<String, u64>::new();
     for (number, message) in messages.iter_mut().enumerate() {
@@ -152,7 +152,7 @@ fn in_order(mut messages: Vec<Value>) -> Vec<Value> {
     messages
 }
 
-/// Makes the process of a message the one of this pid, which was forked at a second by another one.
+/// Turns the process of a message into the one with this pid, which another one forked at this second.
 fn becomes(process: &mut Value, pid: i32, parent: i32, second: u32) {
     process["audit_token"]["pid"] = pid.into();
     process["audit_token"]["pidversion"] = (pid * 10).into();
@@ -189,7 +189,7 @@ fn links_that_every_mac_has_are_followed() {
         ("/private/tmp", &[3]),
         ("/var", &[4]),
         ("/System/Volumes/Data", &[0, 1, 2, 3, 4, 7]),
-        // The data volume is mounted there, but that isn't meant; a path that says it lies there does.
+        // The data volume is mounted there but isn't included; a path that says it lies there is.
         ("/System", &[0, 2, 4, 5, 6]),
         ("/System/Volumes/Data/usr/local", &[7]),
         ("/", &[0, 1, 2, 3, 4, 5, 6, 7]),
@@ -254,7 +254,7 @@ fn paths_are_compared_as_apfs_does() {
         (hangul, &[2, 3]),
         (jamo, &[2, 3]),
         ("/Users/test/Cafe", &[4]),
-        // Nothing is called so exactly, so that case doesn't count.
+        // Nothing has exactly this name, so case doesn't count.
         ("/Users/test/CAF\u{c9}", &[0, 1, 5]),
         ("/users/TEST/cafe", &[4]),
         ("/USERS", &[0, 1, 2, 3, 4, 5]),
@@ -269,9 +269,9 @@ fn paths_are_compared_as_apfs_does() {
         .map(|image| open(image, "/dev/null"))
         .collect();
     show(&names, &["--name", "Caf\u{e9}"], &[0, 1]);
-    // A name is compared with case: it isn't a path.
+    // A name is always compared with case: it isn't a path.
     show_nothing(&names, &["--name", "CAF\u{c9}"]);
-    // One path that matches exactly is enough for the others to count with case.
+    // If one path matches exactly, case counts for the others, too.
     let two = Recording::of(&by_file).shown(&by_file, &["-P", composed, "-P", "/USERS"]);
     assert_eq!(
         two,
@@ -301,14 +301,14 @@ fn a_script_counts_as_an_image() {
         &["-p", "/Users/test", "-p", "/private/tmp"],
         &[0, 1],
     );
-    // From there on it is followed, whatever the image is called.
+    // From then on it is followed, whatever its image.
     show(
         &messages,
         &["-f", "-p", "/Users/test/run.sh"],
         &[0, 1, 2, 3],
     );
     show(&messages, &["-P", "[r]un.sh"], &[0, 1, 3]);
-    // What is left out is left out by its image.
+    // An exclusion goes by the image.
     show(&messages, &["--not-path", "/Users/test"], &[0, 1, 2, 3]);
     show(&messages, &["--not-path", "/bin/zsh"], &[0, 1, 2, 3]);
     show(&messages, &["--not-path", "/bin"], &[]);
@@ -371,7 +371,7 @@ fn every_file_of_an_event_counts_and_no_directory_that_only_locates_a_name() {
         ("/s", &[3, 8, 9]),
         ("/h/g", &[2]),
         (cwd, &[9]),
-        // A pattern of a directory is that of the directory alone.
+        // A pattern of a directory matches only the directory itself.
         ("/a/[b]", &[10]),
         ("/a/b/*", &[0, 3, 4, 7]),
         ("[sb]", &[3, 7, 8, 9, 10]),
@@ -414,7 +414,7 @@ fn what_daemons_do_belongs_to_whom_they_do_it_for() {
     show(&messages, &["-f", "--name", "sysadminctl"], &[0, 1, 2]);
     show(&messages, &["-p", "/usr/sbin/sysadminctl"], &[0]);
     show(&messages, &["--user", "77"], &[3]);
-    // Of a token alone, nothing else is known.
+    // Of a process with only a token, nothing else is known.
     let team = Recording::of(&messages).shown(&messages, &["--pid", "201", "--team", ""]);
     assert_eq!(
         team,
@@ -423,7 +423,7 @@ fn what_daemons_do_belongs_to_whom_they_do_it_for() {
             "proctracer: --team '' matched nothing that the other options select\n".into()
         )
     );
-    // The daemon does what it does.
+    // The events belong to the daemon, too.
     show(&messages, &["--pid", "100"], &[0, 2, 3]);
     show(&messages, &["--not-pid", "200"], &[0, 2, 3]);
     show(&messages, &["--not-pid", "100"], &[1]);
@@ -471,7 +471,7 @@ fn a_tree_is_followed() {
             said,
         ),
         (&["-f", "--name", "make", "-e", "open"], &[6, 8, 11], said),
-        // Of what isn't asked for, only the lives of processes are looked at.
+        // Of events that aren't selected, only the lives of processes are read.
         (
             &["-f", "--name", "make", "-e", "exec", "--not-name", "make"],
             &[2, 5, 10],
@@ -525,7 +525,7 @@ fn failures_are_selected() {
     show(&messages, &["-Z", "-e", "exit"], &[1, 2]);
 }
 
-/// The options are refused with status 2 and this line.
+/// Checks that the options are refused with status 2 and this line.
 #[track_caller]
 fn refused(args: &[&str], said: &str) {
     let run = of_hour(args);
@@ -641,7 +641,7 @@ fn what_never_matched_is_named() {
         let name = format!("{option} {}", value.replace('\x1b', "\\x1b"));
         assert_eq!(matched_nothing(&[option, value]), said(&[&name]));
     }
-    // What comes after the first that matched nothing isn't asked of anything.
+    // After the first option that matched nothing, no other is reported.
     for (args, which) in [
         (&["--pid", "98765", "--name", "zsh"][..], "--pid 98765"),
         (&["--name", "zsh", "-P", "/none"], "-P /none"),
@@ -692,7 +692,7 @@ fn an_empty_recording_is_well() {
 
 #[test]
 fn a_limit_ends_the_run() {
-    // Standard input stays open: the run ends by itself.
+    // Standard input stays open: the run ends on its own.
     let mut command = proctracer();
     command.args(["-r", "-", "-n", "2", "-F", "json", "-e", "open"]);
     let mut child = command
@@ -811,7 +811,7 @@ fn times_are_those_of_the_first_event() {
     assert_eq!(shown, messages[1..4]);
 }
 
-/// Gives messages their numbers.
+/// Sets the numbers of messages.
 fn in_order_of_numbers(mut messages: Vec<Value>) -> Vec<Value> {
     for (number, message) in messages.iter_mut().enumerate() {
         message["global_seq_num"] = number.into();

@@ -1,4 +1,4 @@
-//! What other tools make of a recording: it is read as what it was.
+//! Recordings rewritten by other tools: they are read as the originals.
 
 mod common;
 
@@ -17,7 +17,7 @@ fn value(event: &str) -> Value {
     serde_json::from_str(&message(event)).expect("JSON")
 }
 
-/// What is printed of a recording that nothing is wrong with.
+/// The output for a recording that has nothing wrong with it.
 #[track_caller]
 fn printed(input: impl AsRef<[u8]>) -> String {
     let run = given(&[], input);
@@ -25,7 +25,7 @@ fn printed(input: impl AsRef<[u8]>) -> String {
     run.out
 }
 
-/// Changes a message, which must be printed as before.
+/// Checks that a changed message is printed as before.
 #[track_caller]
 fn is_the_same(what: &str, input: impl AsRef<[u8]>, expected: &str) {
     let run = given(&[], input);
@@ -161,7 +161,7 @@ fn other_records_among_wrapped_messages_are_reported() {
 
 #[test]
 fn nothing_within_a_message_is_taken_for_one() {
-    // A program's entitlements are what its author likes.
+    // A program's entitlements are chosen by its author.
     let mut exec = value("exec");
     let forged: Value = json!({ "time": "2026-01-01T00:00:00.0Z", "event_type": 15, "event": { "exit": { "stat": 0 } } });
     exec["event"]["exec"]["entitlements"] =
@@ -254,7 +254,7 @@ fn integers_may_be_written_as_floating_point_numbers() {
             &expected,
         );
     }
-    // All of them.
+    // All numbers.
     let floats: String = message
         .split_inclusive(',')
         .map(|member| {
@@ -318,7 +318,7 @@ fn times_of_databases_are_read() {
         assert_eq!((run.err.as_str(), run.status), ("", 0), "{message}");
         assert_eq!(run.out, expected.out, "{message}");
     }
-    // What could be anything is no time.
+    // A value that could be anything is no time.
     message["time"] = 12.into();
     assert_eq!(text(&message).status, 1);
 }
@@ -557,7 +557,7 @@ fn what_mac_monitor_adds_is_shown_with_v_only() {
     is_the_same("a list", judgement.to_string(), &expected);
 }
 
-/// Runs the program on a file of this name with this content; the file's folder is left out of what is printed.
+/// Runs the program on a file with this name and content; the file's folder is removed from the output.
 fn read_file(name: &str, content: &[u8], args: &[&str]) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
@@ -625,7 +625,7 @@ fn bzip2_is_read() {
         [first.clone(), second.clone()].concat(),
         &expected,
     );
-    // What a cut file holds is read.
+    // The contents of a cut file are read.
     let many = bzip2(format!("{open}\n").repeat(2000).as_bytes());
     let run = given(&[], &many[..many.len() - 10]);
     assert_eq!(run.status, 1);
@@ -678,7 +678,7 @@ fn other_compressions_are_named_with_the_command_to_use() {
             (format!("proctracer: standard input: it is compressed with {name}: decompress it with {command}\n").as_str(), 1)
         );
     }
-    // Text that begins in part like one of them.
+    // Text whose beginning is in part that of a compressed file.
     let open = message("open");
     for text in ["B", "BZ", "P", "PK", "7z", "LZ", "LZI", "b", "bvx", "R*M"] {
         assert_eq!(
@@ -724,7 +724,7 @@ fn a_file_that_is_no_recording_is_reported_in_one_line() {
         ("a.json", b"{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n{\"a\":4}\n"),
         ("a.csv", b"time,event\n2026-05-01,open\n"),
     ] {
-        // Lines that look like objects, and can't be what is selected, aren't looked at.
+        // Lines that look like objects and can't match the selection are skipped.
         let selections = [&[][..], &["-e", "exec"], &["-p", "/bin"]];
         let count = if content.starts_with(b"{") { 1 } else { 3 };
         for args in &selections[..count] {
@@ -734,7 +734,7 @@ fn a_file_that_is_no_recording_is_reported_in_one_line() {
             assert!(lines[0].starts_with(&format!("proctracer: {name}: not a recording: no message in it (line ")), "{}", run.err);
         }
     }
-    // A recording with damage is one, also where none of its events is selected.
+    // A damaged recording is still a recording, even if none of its events is selected.
     let exit = message("exit");
     let junk = "junk\n".repeat(5);
     for args in [&[][..], &["-e", "exec"], &["-p", "/nowhere"]] {

@@ -1,4 +1,4 @@
-//! What is printed of arguments, given to a shell, is the arguments.
+//! Arguments as they are printed, when passed to a shell, give the original arguments.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use common::{message, run_with_input};
 
-/// The shells that are here. macOS has zsh and bash 3.2; bash is everywhere.
+/// The installed shells. macOS has zsh and bash 3.2; bash is everywhere.
 fn shells() -> Vec<&'static str> {
     let is_here = |shell: &&str| {
         let output = Command::new(shell).args(["-c", ":"]).output();
@@ -18,7 +18,7 @@ fn shells() -> Vec<&'static str> {
         .collect()
 }
 
-/// A string of JSON that stands for bytes: what isn't UTF-8 as lone surrogates.
+/// A JSON string that stands for bytes; what isn't UTF-8 becomes lone surrogates.
 fn json(bytes: &[u8]) -> String {
     let mut json = String::from("\"");
     for chunk in bytes.utf8_chunks() {
@@ -65,7 +65,7 @@ fn come_back(member: &str, arguments: &[Vec<u8>]) {
     for shell in shells() {
         for locale in ["C", "C.UTF-8", "en_US.UTF-8"] {
             let mut command = Command::new(shell);
-            // No start-up file of whoever runs the tests.
+            // Without the start-up files of the user who runs the tests.
             if shell == "zsh" {
                 command.arg("-f");
             }

@@ -1,4 +1,4 @@
-//! Signals: the first ends a run in good order, the second at once.
+//! Signals: the first one ends a run in good order, the second one at once.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{file, is_simulated, message, proctracer};
 
-/// Far longer than anything here takes; only to end a test that hangs.
+/// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn kill(child: &Child, signal: &str) {
@@ -17,7 +17,7 @@ fn kill(child: &Child, signal: &str) {
     assert!(status.expect("kill runs").success());
 }
 
-/// The exit status; the program is killed when it takes too long.
+/// The exit status; a program that takes too long is killed.
 fn status(child: &mut Child) -> Option<i32> {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
@@ -30,7 +30,7 @@ fn status(child: &mut Child) -> Option<i32> {
     panic!("no end");
 }
 
-/// The program reads far more than fits into pipes, and writes into a pipe that nobody reads.
+/// Starts the program with far more input than fits into pipes, and with output into a pipe that nobody reads.
 fn stuck(args: &[&str]) -> Child {
     let hour = file("samples/developers-hour.jsonl");
     let inputs = (0..50).flat_map(|_| ["-r".as_ref(), hour.as_os_str()]);
@@ -55,7 +55,7 @@ fn the_second_signal_ends_a_run_whose_reader_does_not_read() {
         for signals in [["INT", "INT"], ["TERM", "TERM"], ["HUP", "INT"]] {
             let mut child = stuck(&["-F", format]);
             kill(&child, signals[0]);
-            // Signals of the same kind that come together are one.
+            // Several signals of the same kind at the same time count as one.
             std::thread::sleep(Duration::from_millis(300));
             assert_eq!(child.try_wait().expect("a child"), None, "{signals:?}");
             kill(&child, signals[1]);
@@ -79,7 +79,7 @@ fn what_was_read_before_the_signal_is_written() {
     assert_eq!(err, "");
 }
 
-/// A run that a shell starts after `trap`, and what it prints.
+/// A run that a shell starts after `trap`, and its output.
 fn after_trap(trap: &str) -> (Child, BufReader<std::process::ChildStdout>) {
     let program = proctracer();
     let mut child = Command::new("/bin/sh")

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{assert_same, message, proctracer, read, run, run_with_input};
 
-/// Far longer than anything here takes; only to end a test that hangs.
+/// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program with pipes to and from it, and the lines that it prints.
@@ -87,7 +87,7 @@ fn compressed_recordings_are_read() {
         assert_eq!((from_file.err.as_str(), from_file.status), ("", 0), "{way}");
         assert_same(&from_file.out, &plain.out);
         assert_same(&run_with_input(&["-r", "-"], &bytes).out, &plain.out);
-        // Cut: what is there comes out, and the cut is told.
+        // When the input is cut, everything before the cut is printed, and the cut is reported.
         let cut = run_with_input(&["-r", "-"], &bytes[..bytes.len() * 2 / 3]);
         assert!(
             plain.out.starts_with(&cut.out) && cut.out.len() > plain.out.len() / 4,
@@ -159,7 +159,7 @@ fn closed_pipes_of_other_output_are_quiet_too() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     for args in [
         &["-r", "samples/developers-hour.jsonl"][..],
         &["--list-events"],

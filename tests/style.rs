@@ -1,4 +1,4 @@
-//! `--time`, `-s`, `-n`: how events are shown, and how many.
+//! `--time`, `-s`, `-n`: the form in which events are shown, and the number of them.
 
 mod common;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const HOUR: &str = "samples/developers-hour.jsonl";
 
-/// What is printed of a stream, in UTC.
+/// The output for a stream, in UTC.
 #[track_caller]
 fn summary(args: &[&str], messages: &[String]) -> String {
     let run = run_with_input(&[args, &["-r", "-"]].concat(), messages.concat().as_bytes());
@@ -45,7 +45,7 @@ fn the_sample_on_a_terminal() {
 fn the_sample_in_a_pipe() {
     let run = run(&["-r", HOUR, "-c"]);
     assert_eq!((run.err.as_str(), run.status), ("", 0));
-    // Paths and the events of files are whole, whatever the width; all else is the same.
+    // Paths and the events of files are shown in full at any width; everything else is the same.
     for line in [
         "     20   4.0      1         /System/Library/Frameworks/CoreServices.framework/Versions/A/Frameworks\
          /Metadata.framework/Versions/A/Support/mds_stores",
@@ -213,7 +213,7 @@ fn a_process_is_a_pid_and_its_start() {
             first.became("/bin/b").opened(3, "/x"),
             first.became("/bin/b").exited(4, 0),
             second.opened(101, "/x"),
-            // A late event of the first.
+            // A late event of the first process.
             first.became("/bin/b").opened(102, "/x"),
         ],
     );
@@ -228,7 +228,7 @@ no processes started, 1 ended: 1 with 0
       3  50.0      1         /bin/b
 "
     );
-    // Without starts, one that ended and another image with its pid are two.
+    // Without start times, an exited process and another image with its pid are two processes.
     let old = |actor: &Actor, version| Actor {
         start: None,
         version,
@@ -261,7 +261,7 @@ fn processes_that_fail_count_for_the_image_that_they_had() {
         made.exited(3, 2 << 8),
         zsh.forked(3, &other),
         other.exited(4, 139),
-        // An exit that isn't known, and one of nobody.
+        // An exit with an unknown status, and one without a process.
         zsh.did(5, &json!({"exit": {}})),
         line(&json!({"time": time(6), "event": {"exit": {"stat": 256}}})),
     ];
@@ -280,7 +280,7 @@ fn processes_that_fail_count_for_the_image_that_they_had() {
       6  85.7      3      2  501
 "
     );
-    // Lives are known also where their events aren't selected, but only what is shown is counted.
+    // Lives are read even if their events aren't selected, but only events that are shown are counted.
     let text = summary(&["-c", "-e", "fork", "--summary-by", "program"], &messages);
     assert_eq!(
         text,
@@ -303,7 +303,7 @@ fn a_file_counts_once_an_event() {
     let zsh = zsh();
     let file = |path: &str| json!({"path": path, "path_truncated": false});
     let messages = [
-        // Both ends are the same file, then two files, one by its folder and its name.
+        // Both ends are the same file; then two files, one given by its folder and its name.
         zsh.did(1, &json!({"clone": {"source": file("/d/a"), "target_dir": file("/d"), "target_name": "a"}})),
         zsh.did(
             2,
@@ -324,7 +324,7 @@ fn a_file_counts_once_an_event() {
         ]
     );
     assert_eq!(table(&text, "FOLDER"), ["      3      2      1  /d"]);
-    // The files of folders are counted also where their table isn't asked for.
+    // The files of folders are counted even if their table isn't requested.
     let text = summary(&["-c", "--summary-by", "folder"], &messages);
     assert_eq!(table(&text, "FOLDER"), ["      3      2      1  /d"]);
 }
@@ -376,7 +376,7 @@ no processes started, 1 ended: 1 with 0
       1  25.0      0  unknown
 "
     );
-    // Nothing says when.
+    // Without a time.
     assert_eq!(
         summary(&["-c", "--summary-by", "event"], &messages[..1]),
         "1 event of 1 type, no processes; none missing\n\

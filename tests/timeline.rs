@@ -1,4 +1,4 @@
-//! Timelines: what is written is decoded again, and held against what the recording says.
+//! Timelines: the output is decoded and compared with the recording.
 
 mod common;
 #[path = "common/world.rs"]
@@ -25,7 +25,7 @@ struct Drawn {
     phase: Phase,
     /// Nanoseconds since 1970.
     time: u64,
-    /// The lane, or the process of Chrome's.
+    /// The lane, or the process in Chrome's format.
     track: u64,
     name: String,
     categories: Vec<String>,
@@ -44,14 +44,14 @@ enum Phase {
     Count,
 }
 
-/// What a timeline shows.
+/// The contents of a timeline.
 #[derive(Debug, Default)]
 struct Drawing {
     /// In the order of their times, as viewers sort them.
     all: Vec<Drawn>,
     /// The name of each track, and the one above it.
     tracks: BTreeMap<u64, (String, Option<u64>)>,
-    /// How often a sequence forgot what was interned.
+    /// The number of times that a sequence was cleared of its interned texts.
     clears: usize,
 }
 
@@ -140,7 +140,7 @@ impl Interned {
     }
 }
 
-/// Decodes Perfetto's format; everything has to be introduced before it is used.
+/// Decodes Perfetto's format; everything has to be defined before it is used.
 fn perfetto(bytes: &[u8]) -> Drawing {
     let trace = Trace::decode(bytes).expect("packets");
     let mut drawing = Drawing::default();
@@ -249,7 +249,7 @@ fn chrome(text: &str, origin: u64) -> Drawing {
                 drawing.tracks.insert(track, (name, None));
                 continue;
             }
-            // Arrows are bound to what was drawn there last.
+            // Arrows are bound to what was drawn last on that track.
             arrow @ ("s" | "f") => {
                 let id = object["id"].as_u64().expect("an id");
                 let last = drawing.all.last_mut().expect("something");
@@ -329,7 +329,7 @@ fn both(recording: &str, args: &[&str]) -> [Drawing; 2] {
     ]
 }
 
-/// Holds what is drawn against what every timeline has to be.
+/// Checks what every timeline must fulfil.
 fn check(drawing: &Drawing) {
     let mut open: HashMap<u64, &Drawn> = HashMap::new();
     let (mut from, mut to) = (HashSet::new(), HashSet::new());
@@ -450,7 +450,7 @@ fn every_event_is_drawn() {
         let events = drawing.events();
         assert_eq!(events.len(), expected.len());
     }
-    // Both say the same of each event, in the words of the line format.
+    // Both have the same text for each event as the line format.
     let lines = run(&[
         "-v",
         "-F",
@@ -488,7 +488,7 @@ fn made_up_macs_are_drawn_whole() {
     }
 }
 
-/// The spans of a pid, by their names, each with how it ended.
+/// The spans of a pid by name, each with its end.
 fn lives(drawing: &Drawing, pid: i32) -> Vec<(&str, Option<&str>)> {
     let mut lives = Vec::new();
     for (at, span) in drawing.all.iter().enumerate() {
@@ -545,7 +545,7 @@ fn a_pid_that_is_used_again_is_another_process() {
         world.now += 1000;
         world.open(child, "/a");
         world.now += 1000;
-        // The exit of the second isn't seen.
+        // The exit of the second process isn't in the recording.
         if world.lines.lines().count() == 5 {
             world.processes.remove(child);
         } else {
@@ -659,7 +659,7 @@ fn times_may_go_back() {
         .collect();
     events.sort();
     assert_eq!(events, expected(&world.lines).events);
-    // What can't be drawn at its time says when it was.
+    // An event that can't be drawn at its time says when it happened.
     let late = limited.named("exec")[0];
     assert_eq!(
         (late.time, late.details["time"].as_str()),
@@ -799,7 +799,7 @@ fn only_what_is_shown_is_drawn_with_those_above() {
         assert_eq!(spans, ["zsh", "zsh", "make", "make", "clang"]);
         assert!(drawing.all.iter().all(|drawn| drawn.from.is_empty()));
     }
-    // What is hidden may have brought a name that comes again.
+    // A hidden event may have introduced a name that comes again.
     let limited = draw_lines(&world.lines, &["-F", "perfetto", "-n", "3"]);
     let drawing = perfetto(&limited);
     assert_eq!(drawing.events().len(), 3);
@@ -930,7 +930,7 @@ fn a_terminal_is_refused() {
     }
 }
 
-/// Far longer than anything here takes; only to end a test that hangs.
+/// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
@@ -965,7 +965,7 @@ fn a_timeline_can_be_read_while_it_is_written() {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
-    // Without a word, as when the power fails.
+    // Without warning, as in a power failure.
     child.kill().expect("it can be killed");
     child.wait().expect("it ends");
     assert_eq!(

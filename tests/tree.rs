@@ -17,7 +17,7 @@ fn printed(args: &[&str], messages: &[String]) -> String {
     run.out
 }
 
-/// `--tree`, unless it is given with a value.
+/// `--tree`, unless it is already given with a value.
 fn option(args: &[&str]) -> Vec<&'static str> {
     let is_given = args.iter().any(|arg| arg.starts_with("--tree="));
     if is_given { vec![] } else { vec!["--tree"] }
@@ -31,7 +31,7 @@ fn tree(args: &[&str], messages: &[String]) -> String {
     rows.to_owned()
 }
 
-/// The PIDs of a tree with what leads to them, and the commands.
+/// The PIDs of a tree with what precedes them, and the commands.
 #[track_caller]
 fn shape(args: &[&str], messages: &[String]) -> String {
     let indent = HEAD.find("COMMAND").expect("a column");
@@ -190,7 +190,7 @@ fn ancestors_of_what_is_shown_are_shown() {
                          11   501 12:00:02    6.0 s       ·      0  └─ /bin/a\n     \
                          12   501 12:00:03    5.0 s       1      1     └─ b  [creds 1]\n";
     assert_eq!(tree(&["-e", "setuid"], &messages), expected);
-    // What is dim has no other colour.
+    // Dim text has no other colour.
     let coloured = tree(&["-e", "setuid", "--color", "always"], &messages);
     let bare = ["\x1b[0m", "\x1b[2m", "\x1b[31m", "\x1b[32m"]
         .iter()
@@ -202,7 +202,7 @@ fn ancestors_of_what_is_shown_are_shown() {
          \x1b[2m     11   501 12:00:02    6.0 s       ·      0  └─ /bin/a\x1b[0m\n     \
          \x1b[32m12\x1b[0m   501 12:00:03    5.0 s       \x1b[31m1\x1b[0m      1     └─ b  \x1b[2m[creds 1]\x1b[0m\n"
     );
-    // A fork that is shown shows the child, too.
+    // If a fork is shown, so is the child.
     assert_eq!(
         shape(&["-e", "fork", "--name", "zsh"], &messages),
         "10 /bin/zsh\n11 ├─ /bin/a\n13 └─ /bin/zsh\n"
@@ -214,11 +214,11 @@ fn forks_that_are_missing() {
     let zsh = zsh();
     let late = actor(9, 50, 1, "/bin/late");
     let messages = [
-        // A child comes before its parent; another one's parent is known by its number only.
+        // The child comes before its parent; of another process's parent, only the number is known.
         actor(12, 3, 10, "/bin/child").opened(4, "/a"),
         zsh.opened(5, "/a"),
         actor(13, 4, 999, "/bin/orphan").opened(6, "/a"),
-        // Its parent had the number before: the one that has it now began later.
+        // Its parent had the number earlier; the process that has it now began later.
         actor(14, 7, 9, "/bin/other").opened(8, "/a"),
         late.opened(51, "/a"),
         actor(15, 60, 9, "/bin/of-late").opened(61, "/a"),
@@ -246,7 +246,7 @@ fn numbers_that_are_used_again() {
         zsh.forked(20, &second),
         second.executed(20, &then, &["b"]),
         below.opened(22, "/a"),
-        // A late event of the first one.
+        // A late event of the first process.
         became.opened(23, "/a"),
         then.exited(24, 256),
     ];
@@ -254,7 +254,7 @@ fn numbers_that_are_used_again() {
         shape(&[], &messages),
         "10 /bin/zsh\n11 ├─ a  [file 1]\n11 └─ b\n12    └─ /bin/b  [file 1]\n"
     );
-    // Without the time of their start, exit and image distinguish them.
+    // Without start times, exit and image distinguish them.
     let old = |actor: &Actor| Actor {
         start: None,
         ..actor.clone()
@@ -319,7 +319,7 @@ fn clocks_that_were_set_back() {
         zsh.forked(50, &child),
         child.exited(40, 0),
     ];
-    // No time is made up; a child stands below its parent all the same.
+    // No time is invented; a child still stands below its parent.
     assert_eq!(
         tree(&[], &messages),
         "     10   501 12:00:00     1:40       ·      2  /bin/zsh  [file 1]\n     \
@@ -359,7 +359,7 @@ fn circles_are_opened() {
         of(13, 13).opened(1, "/a"),
     ];
     assert_eq!(tree_json(&[], &messages).len(), 4);
-    // One that says it forked itself.
+    // A process that is its own parent.
     let own = zsh();
     assert_eq!(shape(&[], &[own.forked(1, &own)]), "10 /bin/zsh\n");
 }
@@ -495,7 +495,7 @@ fn who_is_behind_what_launchd_started() {
         (&json[2]["job"], &json[2]["depth"]),
         (&json!("com.example.\u{1b}helper"), &json!(2))
     );
-    // The environment is read for the label alone, and not shown.
+    // The environment is read only for the label, and isn't shown.
     assert!(
         !printed(
             &["--tree", "--tree-by", "launched", "-F", "json"],
@@ -525,7 +525,7 @@ fn a_tree_and_a_summary() {
 
 #[test]
 fn files_do_not_matter() {
-    // An event of nobody has no row.
+    // An event without a process has no row.
     assert_eq!(
         tree(
             &[],

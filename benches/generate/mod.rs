@@ -1,5 +1,5 @@
-//! Makes a large recording out of the project's own messages: events in the proportions of a busy Mac,
-//! processes in runs, keys in random order, slashes escaped, as eslogger writes them.
+//! Makes a large recording from the project's own messages: events in the proportions of a busy Mac, processes in
+//! runs, keys in random order, slashes escaped, as eslogger writes them.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const EVENTS: &str = include_str!("../../tests/data/events.jsonl");
 const HOUR: &str = include_str!("../../samples/developers-hour.jsonl");
 
-/// How often each event comes, in a thousand.
+/// The frequency of each event, per thousand.
 const WEIGHTS: [(&str, usize); 15] = [
     ("open", 300),
     ("close", 220),
@@ -29,7 +29,7 @@ const WEIGHTS: [(&str, usize); 15] = [
     ("signal", 3),
 ];
 
-/// Writes a recording of so many megabytes.
+/// Writes a recording of this many megabytes.
 pub fn recording(path: &Path, megabytes: usize) -> std::io::Result<()> {
     let messages = |text: &'static str| {
         text.lines()

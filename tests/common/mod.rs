@@ -1,4 +1,4 @@
-//! What the tests of the program have in common.
+//! Code that the tests of the program share.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -13,8 +13,8 @@ use std::sync::{Arc, Once};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 
-/// Lets programs that are started not inherit that signals are ignored, as they are where the tests run in the
-/// background: a signal that has a handler isn't inherited. Here the handlers do what happens without any.
+/// Keeps started programs from inheriting ignored signals, of which there are some when the tests run in the
+/// background. A child doesn't inherit a handler, and the handlers here do what happens without one.
 fn reset_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -36,7 +36,7 @@ pub fn proctracer() -> Command {
     command
 }
 
-/// Returns true where programs for macOS run on Linux: shells there are Linux's, which can't start them.
+/// Returns true if programs for macOS run on Linux: the shells there are Linux's, which can't start them.
 pub fn is_simulated() -> bool {
     cfg!(target_os = "macos") && Path::new("/proc/self").exists()
 }
@@ -46,12 +46,12 @@ pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// What a file of the project holds.
+/// The contents of a file of the project.
 pub fn read(name: &str) -> String {
     std::fs::read_to_string(file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Run {
     pub out: String,
@@ -87,7 +87,7 @@ pub fn run_with_input(args: &[&str], input: &[u8]) -> Run {
     ended(&output)
 }
 
-/// Runs the program to its end on a terminal of this width, and returns what it shows.
+/// Runs the program to its end on a terminal of this width, and returns the text that it shows.
 pub fn run_on_terminal(width: u16, args: &[&str]) -> String {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
@@ -112,7 +112,7 @@ pub fn run_on_terminal(width: u16, args: &[&str]) -> String {
     let mut command = proctracer();
     command.args(args).env_remove("COLUMNS").stdout(inside);
     let mut child = command.spawn().expect("the program starts");
-    // The last handle of the inside is the child's, so that reading ends with it.
+    // The child holds the last handle of the terminal's inside, so that reading ends with the child.
     drop(command);
     let mut out = Vec::new();
     let mut buffer = [0; 4096];
@@ -166,8 +166,8 @@ pub fn message(event: &str) -> String {
         .to_owned()
 }
 
-/// Runs the program, which must print what the file `expected` holds and nothing on standard error. With
-/// `UPDATE_EXPECTED=1` the file is written anew.
+/// Runs the program, which must print the contents of the file `expected` and nothing on standard error. With
+/// `UPDATE_EXPECTED=1` the file is rewritten.
 #[track_caller]
 pub fn prints(args: &[&str], expected: &str) {
     let run = run(args);

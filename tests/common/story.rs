@@ -1,8 +1,8 @@
-//! Messages made for a test, with no more in them than the test is about.
+//! Messages made for a test, with only the members that the test is about.
 
 use serde_json::{Value, json};
 
-/// A process of a message: a pid, its `pidversion`, when it started, its parent, its executable.
+/// A process of a message: its pid, its `pidversion`, its start, its parent, its executable.
 #[derive(Clone, Debug)]
 pub struct Actor {
     pub pid: i32,
@@ -29,7 +29,7 @@ pub fn actor(pid: i32, start: u32, parent: i32, image: &str) -> Actor {
     }
 }
 
-/// So many seconds after noon.
+/// The time this many seconds after noon.
 pub fn time(second: u32) -> String {
     let (hour, minute, second) = (12 + second / 3600, second / 60 % 60, second % 60);
     format!("2026-03-14T{hour:02}:{minute:02}:{second:02}.000000000Z")
@@ -64,7 +64,7 @@ impl Actor {
         process
     }
 
-    /// A message of this process, at this second of the story.
+    /// A message of an event of this process, at this second of the story.
     pub fn did(&self, second: u32, event: &Value) -> String {
         line(&json!({"time": time(second), "process": self.json(), "event": event}))
     }

@@ -1,5 +1,5 @@
-//! Recordings of a made-up Mac, on which processes start, do things and end; and what a timeline of any recording has to
-//! show, counted from its JSON.
+//! Recordings of a made-up Mac on which processes start, act and end; and the expected timeline of any recording,
+//! counted from its JSON.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -20,7 +20,7 @@ pub struct Process {
     pub image: String,
 }
 
-/// A Mac, and what was recorded on it.
+/// A Mac, and the recording of its events.
 pub struct World {
     random: u64,
     /// Nanoseconds since 1970.
@@ -36,7 +36,7 @@ pub struct World {
 }
 
 impl World {
-    /// A Mac that has had launchd and a shell for a while, on which so many pids are used again and again.
+    /// A Mac on which launchd and a shell have run for a while, and on which this many pids are used again and again.
     pub fn new(seed: u64, pids: i32) -> World {
         let process = |pid, ppid, image: &str| Process {
             pid,
@@ -99,14 +99,14 @@ impl World {
         })
     }
 
-    /// A process does something.
+    /// A process causes an event.
     pub fn event(&mut self, at: usize, event: &str, members: &Value) {
         let process = self.json(&self.processes[at]);
         let line = self.message(&process, event, members);
         self.lines += &line;
     }
 
-    /// A process makes a child; if `lost`, nobody sees it.
+    /// A process forks a child; if `lost`, no message shows it.
     pub fn fork(&mut self, at: usize, lost: bool) -> usize {
         while self
             .processes
@@ -132,7 +132,7 @@ impl World {
         self.processes.len() - 1
     }
 
-    /// A process goes on as another image.
+    /// A process execs another image.
     pub fn exec(&mut self, at: usize, image: &str, args: &[&str]) {
         self.version += 1;
         let mut target = self.processes[at].clone();
@@ -157,7 +157,7 @@ impl World {
         );
     }
 
-    /// So much happens, in no order that makes sense.
+    /// This many events happen, in random order.
     pub fn live(&mut self, events: usize) {
         for _ in 0..events {
             self.now += self.below(3_000_000) as u64;
@@ -235,24 +235,25 @@ fn nanos(time: &str) -> u64 {
     seconds * 1_000_000_000 + format!("{fraction:0<9}").parse::<u64>().expect("digits")
 }
 
-/// What a timeline has to show.
+/// The contents that a timeline must have.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// The name of every event with its time.
     pub events: Vec<(String, u64)>,
     /// The pids that have a span.
     pub pids: BTreeSet<i64>,
-    /// How many spans there are: one a process and one an exec.
+    /// The number of spans: one for each process and one for each exec.
     pub spans: usize,
-    /// How many of them don't end.
+    /// The number of spans that don't end.
     pub open: usize,
-    /// How many arrows there are.
+    /// The number of arrows.
     pub arrows: usize,
-    /// How many processes failed.
+    /// The number of processes that failed.
     pub failed: usize,
 }
 
-/// What a timeline of a recording has to show. A process is a pid and the time when it was forked.
+/// The contents that a timeline of a recording must have. A process is identified by its pid and the time of its
+/// fork.
 pub fn expected(recording: &str) -> Expected {
     let mut expected = Expected::default();
     let mut processes = BTreeSet::new();
@@ -275,7 +276,7 @@ pub fn expected(recording: &str) -> Expected {
             let start = process["start_time"].to_string();
             let is_new = processes.insert((pid, start.clone()));
             if is_new {
-                // Who had the pid before has ended.
+                // The previous process with this pid has ended.
                 alive.retain(|(other, _)| *other != pid);
                 alive.insert((pid, start));
             }
@@ -302,7 +303,7 @@ pub fn expected(recording: &str) -> Expected {
     expected
 }
 
-/// What of a timeline in Perfetto's format are whole packets, where it was cut.
+/// The whole packets of a timeline in Perfetto's format that was cut.
 pub fn whole_packets(timeline: &[u8]) -> &[u8] {
     let mut rest = timeline;
     // A packet is field 1 of the file, and a message.

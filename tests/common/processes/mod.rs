@@ -1,6 +1,6 @@
-//! Streams of processes, random options that select among what they do, and an oracle that says what is shown.
+//! Streams of processes, random options that select events of theirs, and an oracle that says which are shown.
 //!
-//! The oracle knows of each process who it is and who started it; the program has to find that out.
+//! The oracle knows each process's identity and parent; the program has to find that out.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -29,7 +29,7 @@ impl Random {
         usize::try_from(self.next() % end as u64).expect("it is smaller than a usize")
     }
 
-    /// True so many times in a hundred.
+    /// Returns true this many times in a hundred.
     pub fn percent(&mut self, of_hundred: usize) -> bool {
         self.below(100) < of_hundred
     }

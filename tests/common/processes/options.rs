@@ -12,7 +12,7 @@ pub struct Point {
     pub at: u64,
 }
 
-/// What is asked for.
+/// A set of options.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub events: Vec<String>,
@@ -36,7 +36,7 @@ pub struct Options {
     pub since: Option<Point>,
     pub until: Option<Point>,
     pub limit: Option<usize>,
-    /// True if they are for a live trace, which can't look again without case.
+    /// True if they are for a live trace, which can't look at the events a second time to ignore case.
     pub is_live: bool,
 }
 
@@ -82,7 +82,7 @@ const PATHS: [&str; 19] = [
     "/Library/Developer/../Sync & Co",
 ];
 
-/// The same in another case.
+/// The same paths in another case.
 const OTHER_CASE: [&str; 4] = [
     "/users/TEST/BIN",
     "/APPLICATIONS",
@@ -167,7 +167,7 @@ impl Options {
             .chain(stream.messages.iter().map(|message| message.process.pid))
             .collect();
         if !is_live && random.percent(5) {
-            // By a path in another case alone: what else is compared in which case isn't of interest.
+            // By a path in another case alone: the case of other comparisons isn't of interest here.
             options.paths = some_text(random, &OTHER_CASE);
             options.follows = random.percent(50);
             return options;
@@ -202,7 +202,7 @@ impl Options {
         options.failed = random.percent(10);
         if random.percent(50) {
             options.events = lists(random);
-            // A live trace of nothing is refused.
+            // A live trace that selects nothing is refused.
             if is_live && !EVENTS.iter().any(|(_, event)| options.selects(event)) {
                 options.events.clear();
             }
@@ -219,7 +219,7 @@ impl Options {
         options
     }
 
-    /// Returns true if processes are asked for.
+    /// Returns true if an option selects processes.
     pub fn has_who(&self) -> bool {
         !(self.pids.is_empty()
             && self.users.is_empty()
@@ -230,7 +230,8 @@ impl Options {
             && self.signing_ids.is_empty())
     }
 
-    /// Returns true if the trace ends with its processes: a live one of pids alone, and what they start.
+    /// Returns true if the trace ends with its processes: a live one of pids alone, and the processes that they
+    /// start.
     pub fn ends(&self) -> bool {
         let others = Options {
             pids: Vec::new(),

@@ -1,5 +1,5 @@
-//! What is shown of a stream, by the words of the manual: which processes an event belongs to, which conditions they
-//! and its files meet, what is left out.
+//! The events of a stream that are shown, according to the manual: the processes that an event belongs to, the
+//! conditions that they and its files meet, and the exclusions.
 
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ fn matching(stream: &Stream, options: &Options, folds: bool) -> Vec<u64> {
         } else if options.ends() && tree.is_over() {
             false
         } else if is_selected || LIVES.contains(&message.event) {
-            // Which others come depends on where they come from.
+            // The other events that are shown depend on their processes' origin.
             tree.belongs(message, &chosen.collect::<Vec<_>>())
         } else {
             false
@@ -136,7 +136,7 @@ fn is_chosen(options: &Options, who: &Who<'_>, folds: bool) -> bool {
     )
 }
 
-/// Returns true if an exclusion meets the event's process; of an exec, both images.
+/// Returns true if an exclusion matches the event's process; for an exec, either image.
 fn is_hidden(options: &Options, message: &Message, folds: bool) -> bool {
     let is_met = |process: &Process| {
         let image = process.image;
@@ -163,19 +163,19 @@ fn is_hidden(options: &Options, message: &Message, folds: bool) -> bool {
     is_met(&message.process) && target
 }
 
-/// The processes that `-f` follows, by who they really are.
+/// The processes that `-f` follows, by their keys.
 #[derive(Default)]
 struct Tree {
-    /// The members, and when each became one, in microseconds.
+    /// The members, and the time when each became one, in microseconds.
     members: HashMap<usize, u64>,
-    /// Who was seen last under a pid.
+    /// The key of the process that was last seen with a pid.
     seen: HashMap<i32, usize>,
-    /// When those exited whose exit was seen, in microseconds.
+    /// The exit time of each process whose exit was seen, in microseconds.
     exited: HashMap<usize, u64>,
 }
 
 impl Tree {
-    /// Takes note of an event, and returns true if one of its processes is a member.
+    /// Records an event, and returns true if one of its processes is a member.
     fn belongs(&mut self, message: &Message, chosen: &[&Process]) -> bool {
         let now = message.time / 1000;
         let mut belongs = false;
@@ -229,7 +229,7 @@ fn name_of(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// A path as APFS compares it, as far as the streams need it.
+/// A path in the form in which APFS compares it, as far as the streams need it.
 fn normal(path: &str, folds: bool) -> String {
     let composed = path
         .replace("e\u{301}", "\u{e9}")
@@ -276,7 +276,7 @@ fn is_under(path: &str, tree: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// All names of a path: what it is by links, and by the data volume.
+/// All names of a path: its names through links, and on the data volume.
 fn names(path: &str) -> Vec<String> {
     let mut names = vec![path.to_owned()];
     let mut at = 0;
@@ -306,7 +306,7 @@ fn names(path: &str) -> Vec<String> {
     names
 }
 
-/// Returns true if the path is the tree's root or lies under it. What lies on the data volume doesn't count as lying
+/// Returns true if the path is the tree's root or lies under it. A path on the data volume doesn't count as lying
 /// under `/System`, where that is mounted.
 fn lies_under(path: &str, tree: &str, folds: bool) -> bool {
     let mut whole = Vec::new();

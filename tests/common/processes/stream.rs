@@ -1,15 +1,15 @@
-//! What a few dozen processes do, as messages in eslogger's JSON.
+//! The events of a few dozen processes, as messages in eslogger's JSON.
 
 use serde_json::{Value, json};
 
 use super::Random;
 
-/// What a process runs.
+/// The image of a process.
 #[derive(Debug, PartialEq)]
 pub struct Image {
     pub path: &'static str,
     pub signing_id: &'static str,
-    /// Empty: none.
+    /// Empty means none.
     pub team: &'static str,
     pub is_platform: bool,
 }
@@ -35,7 +35,7 @@ const fn others(path: &'static str, signing_id: &'static str, team: &'static str
 static LAUNCHD: Image = apples("/sbin/launchd", "com.apple.xpc.launchd");
 const SH: Image = apples("/bin/sh", "com.apple.sh");
 
-/// The daemons, which act on behalf of others, too.
+/// The daemons, which also act on behalf of other processes.
 static DAEMONS: [Image; 3] = [
     apples("/usr/libexec/opendirectoryd", "com.apple.opendirectoryd"),
     apples(
@@ -49,7 +49,7 @@ static DAEMONS: [Image; 3] = [
     ),
 ];
 
-/// What processes start as and become.
+/// The images that processes start with and exec.
 pub static IMAGES: [Image; 15] = [
     apples("/bin/zsh", "com.apple.zsh"),
     SH,
@@ -111,26 +111,26 @@ pub const FILES: [&str; 20] = [
     "/System/Library/CoreServices/SystemVersion.plist",
 ];
 
-/// The pids that are used, and used again: some that the system of a test hardly has.
+/// The pids that are used and reused; a process of the test system hardly ever has one of them.
 const PIDS: std::ops::Range<i32> = 99_300..99_345;
 pub const DAEMON_PID: i32 = 99_100;
 const TEST: u32 = 501;
-/// The day of the stream: its begin.
+/// The day on which the stream begins.
 const DAY: &str = "2026-05-01";
-/// When the stream begins, in nanoseconds of its day.
+/// The time when the stream begins, in nanoseconds of its day.
 pub const BEGIN: u64 = 10 * 3600 * 1_000_000_000 + 1_234_567;
 
-/// A process as a message shows it, and who it really is.
+/// A process as a message shows it, and its real identity.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Its number among all processes of the stream: pids are used again.
+    /// Its number among all processes of the stream, since pids are reused.
     pub key: usize,
     pub pid: i32,
-    /// Its parent now, which is launchd where the first has exited.
+    /// Its current parent; launchd if the first one has exited.
     pub ppid: i32,
     /// The process that forked it.
     pub original_ppid: i32,
-    /// When it was forked, in microseconds of the day.
+    /// The time of its fork, in microseconds of the day.
     pub start: u64,
     pub euid: u32,
     pub image: &'static Image,
@@ -139,21 +139,21 @@ pub struct Process {
     parent_version: u32,
 }
 
-/// Who else an event belongs to.
+/// The other process that an event belongs to.
 #[derive(Clone, Debug)]
 pub enum Other {
     None,
     /// The child of a fork.
     Child(Process),
-    /// The image that an exec goes to, and its script.
+    /// The target image of an exec, and its script.
     Target(Process, Option<String>),
-    /// The process on whose behalf it was done.
+    /// The process on whose behalf the event happened.
     Instigator(Process),
-    /// The same, of which only the audit token is there.
+    /// The same, with only the audit token present.
     Token(Process),
 }
 
-/// A message, and what matters of it.
+/// A message, and the parts that matter.
 pub struct Message {
     /// `global_seq_num`, and `mach_time`, too.
     pub number: u64,
@@ -162,7 +162,7 @@ pub struct Message {
     pub event: &'static str,
     pub process: Process,
     pub other: Other,
-    /// The files that it is about.
+    /// The files that the event is about.
     pub files: Vec<String>,
     /// True if it reports a failure.
     pub is_failure: bool,
@@ -173,13 +173,13 @@ pub struct Message {
 struct Life {
     now: Process,
     has_exited: bool,
-    /// True if an exec of it is lost: nobody knows its token by itself.
+    /// True if an exec of it is lost, so that its token alone isn't recognised.
     has_lost_exec: bool,
-    /// True if its token has been shown by itself: then an exec of it isn't lost.
+    /// True if its token has been shown alone: after that, no exec of it is lost.
     is_token: bool,
 }
 
-/// What the processes do.
+/// The events of the processes.
 pub struct Stream {
     pub messages: Vec<Message>,
     /// The seed that it was made of.
@@ -190,14 +190,14 @@ pub struct Stream {
     version: u32,
     number: u64,
     numbers: std::collections::HashMap<&'static str, u64>,
-    /// True if messages are lost: forks above all.
+    /// True if messages are lost, mostly forks.
     loses: bool,
-    /// True if `/` is written `\/`, as eslogger does, and other characters by their numbers.
+    /// True if `/` is written `\/`, as eslogger does, and other characters as escapes.
     escapes: bool,
 }
 
 impl Stream {
-    /// A stream of about so many messages.
+    /// Makes a stream of about this many messages.
     pub fn new(seed: u64, length: usize) -> Stream {
         let mut random = Random::new(seed);
         let (loses, escapes) = (random.percent(50), random.percent(50));
@@ -226,7 +226,7 @@ impl Stream {
         lines.collect::<Vec<_>>().join("\n") + "\n"
     }
 
-    /// What runs when the stream begins.
+    /// Starts the processes that run when the stream begins.
     fn begin(&mut self) {
         self.start(0, 1, 0, &LAUNCHD);
         for (pid, daemon) in (DAEMON_PID..).zip(&DAEMONS) {
@@ -266,7 +266,7 @@ impl Stream {
         });
     }
 
-    /// The process as a message of now shows it.
+    /// The process as a current message shows it.
     fn shown(&self, key: usize) -> Process {
         let parent = &self.lives[self.lives[key].now.parent].now;
         Process {
@@ -281,7 +281,7 @@ impl Stream {
         (0..self.lives.len()).filter(alive).collect()
     }
 
-    /// A process that runs and is no daemon.
+    /// Picks a process that runs and is no daemon.
     fn any(&mut self) -> usize {
         let mut alive = self.alive();
         if alive.len() > 4 {
@@ -290,7 +290,7 @@ impl Stream {
         *self.random.pick(&alive)
     }
 
-    /// The next thing that happens.
+    /// Makes the next event.
     fn step(&mut self) {
         self.time += match self.random.below(10) {
             0 => self.random.next() % 4_000_000_000,
@@ -600,7 +600,7 @@ impl Stream {
         self.message(event, process, other, json, &files, is_failure, false);
     }
 
-    /// A process that runs, or one that has exited and whose number hasn't been given to another.
+    /// Picks a process that runs, or one that has exited and whose number hasn't been reused.
     fn on_whose_behalf(&mut self) -> usize {
         let is_last = |key: &usize| {
             let pid = self.lives[*key].now.pid;
@@ -698,7 +698,7 @@ impl Stream {
             .iter()
             .find(|(_, name)| *name == event)
             .expect("it is in the table");
-        // What was decided: most is allowed.
+        // The decision: most actions are allowed.
         let (result, is_denied) = match (event, self.random.below(20)) {
             ("open", 0) => (json!({"result_type": 1, "result": {"flags": 2}}), true),
             ("open", 1) => (json!({"result_type": 1, "result": {"flags": 3}}), false),
@@ -782,7 +782,7 @@ pub const EVENTS: [(u32, &str); 41] = [
     (161, "bootstrap_look_up"),
 ];
 
-/// `YYYY-MM-DDTHH:MM:SS.f…Z` of a time of the day in units of so many nanoseconds.
+/// `YYYY-MM-DDTHH:MM:SS.f…Z` of a time of day, in units of this many nanoseconds.
 fn time_text(time: u64, unit: u64) -> String {
     let per_second = 1_000_000_000 / unit;
     let (seconds, fraction) = (time / per_second, time % per_second);
@@ -825,7 +825,7 @@ fn process_json(process: &Process) -> Value {
     });
     json!({
         "audit_token": token_json(process), "ppid": process.ppid, "original_ppid": process.original_ppid,
-        // No process of a Mac has these numbers, so that it can't be of the group of a test.
+        // No process of a Mac has these numbers, so it can't be in the group of a test.
         "group_id": 8_000_000, "session_id": 8_000_000, "codesigning_flags": 570_425_345,
         "is_platform_binary": image.is_platform, "is_es_client": false,
         "cdhash": "0000000000000000000000000000000000000000", "signing_id": image.signing_id,
