@@ -30,8 +30,8 @@ const EXEC: u32 = 9;
 const FORK: u32 = 11;
 const EXIT: u32 = 15;
 
-/// The time that a new process waits for the message of its fork. If none has come by then, the process that forked it was
-/// killed on the way.
+/// The time that a new process waits for the message of its fork. If none has come by then, the process that forked
+/// it was killed on the way.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Starts the kernel for this process, which still has only one thread.
