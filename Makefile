@@ -2,6 +2,7 @@
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 # Who signs: "Developer ID Application: ..."; - is ad hoc.
@@ -53,6 +54,15 @@ app: $(if $(wildcard proctracer),,build)
 install: $(if $(wildcard proctracer),,all)
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 proctracer "$(DESTDIR)$(PREFIX)/bin/proctracer"
+	install -d "$(DESTDIR)$(PREFIX)/share/man/man1"
+	install -m 644 doc/proctracer.1 "$(DESTDIR)$(PREFIX)/share/man/man1/proctracer.1"
+
+# The crate, as cargo publish uploads it, and the Homebrew formula with its checksum: target/proctracer.rb.
+formula:
+	$(CARGO) package --locked
+	sum=$$(shasum -a 256 <"$(TARGET_DIR)/package/proctracer-$(VERSION).crate") && \
+		sed "s|^  sha256 \".*\"|  sha256 \"$${sum%% *}\"|" packaging/proctracer.rb >"$(TARGET_DIR)/proctracer.rb"
+	@echo "$(TARGET_DIR)/proctracer.rb"
 
 # The tests; nothing else is needed than Rust.
 test:
@@ -138,4 +148,4 @@ clean:
 	$(CARGO) clean
 	rm -rf proctracer proctracer.app
 
-.PHONY: all build sign app install test check macos universal test-macos test-timeline perfetto-ui picture bench bench-native expected clean
+.PHONY: all build sign app install formula test check macos universal test-macos test-timeline perfetto-ui picture bench bench-native expected clean

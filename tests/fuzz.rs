@@ -1,7 +1,7 @@
 //! Runs the targets in `fuzz/` on random bytes for a few seconds: `PROCTRACER_FUZZ_SECONDS` for each, from
 //! `PROCTRACER_FUZZ_SEED` on. An input that fails is kept, and its file is named.
 
-#[path = "../fuzz/targets.rs"]
+#[path = "fuzz/targets.rs"]
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../targets.rs"]
+#[path = "../../tests/fuzz/targets.rs"]
 #[allow(dead_code, reason = "each program runs one of them")]
 mod targets;
 

@@ -112,6 +112,30 @@ fn an_app_has_the_profile_and_the_identifier_that_it_grants() {
 }
 
 #[test]
+fn install_puts_the_program_and_its_page_where_they_are_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    std::fs::copy(file("Makefile"), folder.join("Makefile")).expect("a copy");
+    std::fs::create_dir(folder.join("doc")).expect("a folder");
+    std::fs::copy(file("doc/proctracer.1"), folder.join("doc/proctracer.1")).expect("a copy");
+    std::fs::write(folder.join("proctracer"), "#!/bin/sh\necho built\n").expect("a file");
+    let output = Command::new("make")
+        .current_dir(folder)
+        .args(["install", "DESTDIR=root", "PREFIX=/opt/some where"])
+        .env_remove("MAKEFLAGS")
+        .output()
+        .expect("make runs");
+    assert!(output.status.success(), "{output:?}");
+    let installed = folder.join("root/opt/some where");
+    let run = Command::new(installed.join("bin/proctracer")).output();
+    assert_eq!(run.expect("it can be executed").stdout, b"built\n");
+    assert_eq!(
+        std::fs::read(installed.join("share/man/man1/proctracer.1")).expect("the page"),
+        std::fs::read(file("doc/proctracer.1")).expect("the page")
+    );
+}
+
+#[test]
 fn an_identity_signs_for_others() {
     let identity = "Developer ID Application: A. Person (AB12CD34EF)";
     let (_, signed, runs) = make(&["sign", &format!("IDENTITY={identity}")], false);

@@ -21,8 +21,8 @@ use serde_json::Value;
 
 /// Messages that have nothing wrong with them.
 static MESSAGES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let events = include_str!("../tests/data/events.jsonl");
-    let hour = include_str!("../samples/developers-hour.jsonl");
+    let events = include_str!("../data/events.jsonl");
+    let hour = include_str!("../../samples/developers-hour.jsonl");
     let is_short = |line: &&str| (20..12_000).contains(&line.len());
     events
         .lines()
