@@ -23,6 +23,10 @@ pub struct Descriptor {
 /// Compilers expect every register but `rax` and `rdi` to survive this call, so it can't be written as a function. The
 /// thread's block hangs on a thread-local variable of our own; a thread's first access makes the block.
 #[unsafe(naked)]
+#[allow(
+    named_asm_labels,
+    reason = "a naked function is emitted once; compilers before 1.90 don't know that"
+)]
 unsafe extern "C" fn thunk() {
     naked_asm!(
         ".pushsection .tbss.macsim,\"awT\",@nobits",

@@ -91,7 +91,7 @@ pub fn own_process_groups() -> Vec<i32> {
     let (own, mut pid) = unsafe { (libc::getpgrp(), libc::getppid()) };
     let mut groups = vec![own];
     while let Some((name, group, parent)) = process(pid)
-        && name == c"sudo"
+        && name.as_c_str() == c"sudo"
     {
         groups.push(group);
         pid = parent;
