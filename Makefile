@@ -51,11 +51,16 @@ app: $(if $(wildcard proctracer),,build)
 	$(CONTENTS)/MacOS/proctracer --version
 
 # As root: sudo make install. Builds nothing if that was done.
+COMPLETIONS = zsh/site-functions bash-completion/completions fish/vendor_completions.d
 install: $(if $(wildcard proctracer),,all)
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 proctracer "$(DESTDIR)$(PREFIX)/bin/proctracer"
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1"
 	install -m 644 doc/proctracer.1 "$(DESTDIR)$(PREFIX)/share/man/man1/proctracer.1"
+	install -d $(COMPLETIONS:%="$(DESTDIR)$(PREFIX)/share/%")
+	./proctracer --generate complete-zsh >"$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_proctracer"
+	./proctracer --generate complete-bash >"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/proctracer"
+	./proctracer --generate complete-fish >"$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/proctracer.fish"
 
 # The crate, as cargo publish uploads it, and the Homebrew formula with its checksum: target/proctracer.rb.
 formula:

@@ -112,13 +112,16 @@ fn an_app_has_the_profile_and_the_identifier_that_it_grants() {
 }
 
 #[test]
-fn install_puts_the_program_and_its_page_where_they_are_found() {
+fn install_puts_the_program_its_page_and_completions_where_they_are_found() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     std::fs::copy(file("Makefile"), folder.join("Makefile")).expect("a copy");
     std::fs::create_dir(folder.join("doc")).expect("a folder");
     std::fs::copy(file("doc/proctracer.1"), folder.join("doc/proctracer.1")).expect("a copy");
-    std::fs::write(folder.join("proctracer"), "#!/bin/sh\necho built\n").expect("a file");
+    let program = folder.join("proctracer");
+    std::fs::write(&program, "#!/bin/sh\necho \"built$*\"\n").expect("a file");
+    let permissions = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&program, permissions).expect("permissions");
     let output = Command::new("make")
         .current_dir(folder)
         .args(["install", "DESTDIR=root", "PREFIX=/opt/some where"])
@@ -129,6 +132,17 @@ fn install_puts_the_program_and_its_page_where_they_are_found() {
     let installed = folder.join("root/opt/some where");
     let run = Command::new(installed.join("bin/proctracer")).output();
     assert_eq!(run.expect("it can be executed").stdout, b"built\n");
+    for (completions, shell) in [
+        ("zsh/site-functions/_proctracer", "zsh"),
+        ("bash-completion/completions/proctracer", "bash"),
+        ("fish/vendor_completions.d/proctracer.fish", "fish"),
+    ] {
+        let script = std::fs::read_to_string(installed.join("share").join(completions));
+        assert_eq!(
+            script.expect(completions),
+            format!("built--generate complete-{shell}\n")
+        );
+    }
     assert_eq!(
         std::fs::read(installed.join("share/man/man1/proctracer.1")).expect("the page"),
         std::fs::read(file("doc/proctracer.1")).expect("the page")
