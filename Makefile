@@ -62,6 +62,22 @@ install: $(if $(wildcard proctracer),,all)
 	./proctracer --generate complete-bash >"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/proctracer"
 	./proctracer --generate complete-fish >"$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/proctracer.fish"
 
+# The archive of a release, with ./proctracer as it is, and its checksum: in target/dist. Without COPYFILE_DISABLE macOS's tar
+# adds a file ._NAME for each that has extended attributes.
+ARCHIVE = proctracer-$(VERSION)-universal-apple-darwin
+DIST = $(TARGET_DIR)/dist
+archive: $(if $(wildcard proctracer),,universal)
+	rm -rf "$(DIST)"
+	install -d "$(DIST)/$(ARCHIVE)/doc" "$(DIST)/$(ARCHIVE)/complete"
+	install -m 755 proctracer "$(DIST)/$(ARCHIVE)"
+	install -m 644 README.md CHANGELOG.md LICENSE "$(DIST)/$(ARCHIVE)"
+	install -m 644 doc/proctracer.1 "$(DIST)/$(ARCHIVE)/doc"
+	./proctracer --generate complete-zsh >"$(DIST)/$(ARCHIVE)/complete/_proctracer"
+	./proctracer --generate complete-bash >"$(DIST)/$(ARCHIVE)/complete/proctracer.bash"
+	./proctracer --generate complete-fish >"$(DIST)/$(ARCHIVE)/complete/proctracer.fish"
+	cd "$(DIST)" && COPYFILE_DISABLE=1 tar -czf $(ARCHIVE).tar.gz $(ARCHIVE) && \
+		shasum -a 256 $(ARCHIVE).tar.gz >$(ARCHIVE).tar.gz.sha256
+
 # The crate, as cargo publish uploads it, and the Homebrew formula with its checksum: target/proctracer.rb.
 formula:
 	$(CARGO) package --locked
@@ -153,4 +169,4 @@ clean:
 	$(CARGO) clean
 	rm -rf proctracer proctracer.app
 
-.PHONY: all build sign app install formula test check macos universal test-macos test-timeline perfetto-ui picture bench bench-native expected clean
+.PHONY: all build sign app install archive formula test check macos universal test-macos test-timeline perfetto-ui picture bench bench-native expected clean

@@ -4,24 +4,16 @@
 
 mod common;
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::Command;
 
-use common::file;
+use common::{file, path_with};
 
 /// Runs `make` in a folder with nothing but the Makefile, where programs that claim the entitlement run or are
 /// killed. Returns its output, the calls of codesign, and true if ./proctracer runs.
 fn make(args: &[&str], claim_is_killed: bool) -> (String, String, bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let script = |path: &str, text: &str| {
-        let path = folder.join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a file");
-        let permissions = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&path, permissions).expect("permissions");
-    };
+    let script = |path: &str, text: &str| common::script(&folder.join(path), text);
     std::fs::copy(file("Makefile"), folder.join("Makefile")).expect("a copy");
     script("bin/uname", "echo Darwin");
     script("built", "echo proctracer 0.1.0");
@@ -64,11 +56,6 @@ fn make(args: &[&str], claim_is_killed: bool) -> (String, String, bool) {
     )
 }
 
-fn path_with(first: &Path) -> String {
-    let rest = std::env::var("PATH").expect("a path");
-    format!("{}:{rest}", first.display())
-}
-
 #[test]
 fn it_claims_the_entitlement_where_macos_runs_it_so() {
     let (_, signed, runs) = make(&[], false);
@@ -109,44 +96,6 @@ fn an_app_has_the_profile_and_the_identifier_that_it_grants() {
     ] {
         assert!(signed.lines().any(|said| said == line), "{line}\n{signed}");
     }
-}
-
-#[test]
-fn install_puts_the_program_its_page_and_completions_where_they_are_found() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let folder = folder.path();
-    std::fs::copy(file("Makefile"), folder.join("Makefile")).expect("a copy");
-    std::fs::create_dir(folder.join("doc")).expect("a folder");
-    std::fs::copy(file("doc/proctracer.1"), folder.join("doc/proctracer.1")).expect("a copy");
-    let program = folder.join("proctracer");
-    std::fs::write(&program, "#!/bin/sh\necho \"built$*\"\n").expect("a file");
-    let permissions = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&program, permissions).expect("permissions");
-    let output = Command::new("make")
-        .current_dir(folder)
-        .args(["install", "DESTDIR=root", "PREFIX=/opt/some where"])
-        .env_remove("MAKEFLAGS")
-        .output()
-        .expect("make runs");
-    assert!(output.status.success(), "{output:?}");
-    let installed = folder.join("root/opt/some where");
-    let run = Command::new(installed.join("bin/proctracer")).output();
-    assert_eq!(run.expect("it can be executed").stdout, b"built\n");
-    for (completions, shell) in [
-        ("zsh/site-functions/_proctracer", "zsh"),
-        ("bash-completion/completions/proctracer", "bash"),
-        ("fish/vendor_completions.d/proctracer.fish", "fish"),
-    ] {
-        let script = std::fs::read_to_string(installed.join("share").join(completions));
-        assert_eq!(
-            script.expect(completions),
-            format!("built--generate complete-{shell}\n")
-        );
-    }
-    assert_eq!(
-        std::fs::read(installed.join("share/man/man1/proctracer.1")).expect("the page"),
-        std::fs::read(file("doc/proctracer.1")).expect("the page")
-    );
 }
 
 #[test]

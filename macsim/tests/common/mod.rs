@@ -10,7 +10,9 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -59,6 +61,19 @@ pub fn read(name: &str) -> String {
 pub fn built(name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| file("target"), PathBuf::from);
     target.join("x86_64-apple-darwin/release").join(name)
+}
+
+/// Writes a shell script that can be executed, and the folders above it.
+pub fn script(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).expect("a file");
+    std::fs::set_permissions(path, Permissions::from_mode(0o755)).expect("permissions");
+}
+
+/// `PATH` with a folder before the others.
+pub fn path_with(first: &Path) -> String {
+    let rest = std::env::var("PATH").expect("a path");
+    format!("{}:{rest}", first.display())
 }
 
 /// The process group of this test, which the programs that it starts are in.
