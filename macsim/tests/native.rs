@@ -573,6 +573,7 @@ fn a_signal_in_full_flow_loses_nothing_that_was_delivered() {
 
 #[test]
 fn a_reader_that_pauses_costs_nothing() {
+    // In this time 60,000 messages come: as many as fit into 64 MiB and the simulated kernel's queue.
     let run = native(&["-F", "line"], HOUR)
         .option("--repeat=400")
         .option("--rate=40000")
@@ -580,10 +581,68 @@ fn a_reader_that_pauses_costs_nothing() {
     let count = read(HOUR).lines().count() * 400;
     let printed = stream(run, |_, number| {
         if number == 1 {
-            thread::sleep(Duration::from_secs(3));
+            thread::sleep(Duration::from_millis(1500));
         }
     });
     assert_eq!(printed, count);
+}
+
+/// An exec with nearly the longest arguments that macOS allows, again and again.
+fn execs_with_long_arguments(args: &[&str]) -> Run {
+    let exec = read(HOUR)
+        .lines()
+        .find(|line| line.contains(r#""exec":"#))
+        .expect("an exec")
+        .to_owned();
+    let mut exec: Value = serde_json::from_str(&exec).expect("JSON");
+    let mut arguments = vec![Value::from("/bin/x")];
+    arguments.extend((0..7).map(|_| Value::from("A".repeat(131_000))));
+    exec["event"]["exec"]["args"] = arguments.into();
+    native(args, &format!("{exec}\n")).option("--repeat=3000")
+}
+
+#[test]
+fn a_reader_that_does_not_read_does_not_take_memory() {
+    let (mut command, _folder) = execs_with_long_arguments(&[]).command();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("macsim starts");
+    let status = format!("/proc/{}/status", child.id());
+    let mib = |name: &str| {
+        let status = std::fs::read_to_string(&status).expect("it runs");
+        let row = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .expect("the row");
+        row.trim()
+            .strip_suffix(" kB")
+            .expect("kilobytes")
+            .parse::<u64>()
+            .expect("a number")
+            >> 10
+    };
+    // Until it takes no more.
+    let mut last = 0;
+    for _ in 0..100 {
+        thread::sleep(Duration::from_millis(300));
+        let now = mib("VmRSS:");
+        if now == last && now > 64 {
+            break;
+        }
+        last = now;
+    }
+    let peak = mib("VmHWM:");
+    assert!((65..300).contains(&peak), "{peak} MiB");
+    drop(child.stdout.take());
+    let output = common::wait(child);
+    assert_eq!((output.err.as_str(), output.status), ("", 0));
+    assert!(
+        output.said.ends_with("unreleased 0 misused 0\n"),
+        "{}",
+        output.said
+    );
 }
 
 #[test]

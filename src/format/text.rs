@@ -20,6 +20,9 @@ pub struct Text {
 /// The number of process blocks that are remembered.
 const REMEMBERED: usize = 512;
 
+/// The maximum total length of a process's texts for its block to be remembered, in bytes.
+const MAX_TEXTS: usize = 1 << 10;
+
 /// The block of a process that was written. Writing it again costs more than everything else in an event, and the same
 /// processes appear again and again.
 #[derive(Clone, Default)]
@@ -76,6 +79,23 @@ impl Block {
             texts(process).map(|text| text.map(|(text, is_json)| (text.to_vec(), is_json)));
         self.text.clear();
     }
+
+    /// Writes the block, with the thread between its rows.
+    fn push(&self, out: &mut Vec<u8>, thread_id: Option<u64>) {
+        let (ids, image) = self.text.split_at(self.ids);
+        out.extend_from_slice(ids);
+        push_thread_id(out, thread_id);
+        out.extend_from_slice(image);
+    }
+}
+
+/// Returns true if the block of a process isn't worth the memory that remembering it costs.
+fn is_large(process: &Process<'_>) -> bool {
+    let lengths = texts(process)
+        .into_iter()
+        .flatten()
+        .map(|(text, _)| text.len());
+    lengths.sum::<usize>() > MAX_TEXTS
 }
 
 /// Returns true if two processes are shown the same way except for their texts.
@@ -133,17 +153,19 @@ impl Text {
         let token = &process.audit_token;
         let pid = token.pid().map_or(0, i32::cast_unsigned);
         let place = (pid ^ token.pidversion().unwrap_or(0)) as usize % REMEMBERED;
+        if is_large(process) {
+            let mut block = Block::default();
+            self.render(&mut block, process);
+            block.push(out, thread_id);
+            return;
+        }
         if !self.blocks[place].is_of(process, self.verbose) {
             let mut block = std::mem::take(&mut self.blocks[place]);
             block.become_of(process);
             self.render(&mut block, process);
             self.blocks[place] = block;
         }
-        let Block { text, ids, .. } = &self.blocks[place];
-        let (ids, image) = text.split_at(*ids);
-        out.extend_from_slice(ids);
-        push_thread_id(out, thread_id);
-        out.extend_from_slice(image);
+        self.blocks[place].push(out, thread_id);
     }
 
     /// Writes the rows of a process before and after its thread's row. A member that is missing has no row.

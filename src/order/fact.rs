@@ -12,6 +12,11 @@ use crate::model::event::{
     AuditToken, Event, EventType, PathRole, Process, Text, Timestamp, Value,
 };
 
+/// The length to which a text of a fact is cut, and the length of all arguments of a command together, in bytes. Paths
+/// that macOS reports are shorter. Reports and timelines remember such texts, and anyone can make a recording that is
+/// full of long ones.
+const MAX_TEXT: usize = 16 << 10;
+
 bitflags! {
     /// The parts of a fact that cost something to keep, each kept only if a stage asks for it.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,7 +270,7 @@ impl Images {
             Some(place) if self.is_json == is_json && self.written == written => place.clone(),
             _ => {
                 let start = self.bytes.len();
-                image.push_to(&mut self.bytes);
+                push_cut(&mut self.bytes, image, MAX_TEXT);
                 let place = start..self.bytes.len();
                 self.written.clear();
                 self.written.extend_from_slice(written);
@@ -299,6 +304,21 @@ pub struct Written {
     pub text_end: usize,
     /// The end of the piece's record after this event.
     pub record_end: usize,
+}
+
+/// Appends a text. If it is longer than `max` bytes, it is cut, and ends with `...`.
+fn push_cut(out: &mut Vec<u8>, text: Text<'_>, max: usize) {
+    let start = out.len();
+    text.push_to(out);
+    if out.len() - start > max {
+        let continues = |byte: &u8| byte & 0xc0 == 0x80;
+        let mut end = start + max;
+        while end > start && out.get(end).is_some_and(continues) {
+            end -= 1;
+        }
+        out.truncate(end);
+        out.extend_from_slice(b"...");
+    }
 }
 
 fn is_done(event: &Event<'_>) -> bool {
@@ -443,7 +463,12 @@ impl Facts {
         for field in &event.fields {
             match (&field.value, field.label.name) {
                 (Value::Args(args), _) if asks.contains(Asks::COMMAND) => {
+                    let start = self.parts.len();
                     for argument in args {
+                        if self.parts.len() - start > MAX_TEXT {
+                            self.text(Part::Argument, Text::Known("..."));
+                            break;
+                        }
                         self.text(Part::Argument, *argument);
                     }
                 }
@@ -469,12 +494,11 @@ impl Facts {
         self.parts.push(part as u8);
         let at = self.parts.len();
         self.parts.extend_from_slice(&[0; 4]);
-        text.push_to(&mut self.parts);
+        push_cut(&mut self.parts, text, MAX_TEXT);
         let length = self.parts.len() - at - 4;
-        // A text of more than 4 GiB can't occur: objects of recordings and messages are far smaller.
+        // It has been cut to far less.
         let length = u32::try_from(length).unwrap_or(0);
         self.parts[at..at + 4].copy_from_slice(&length.to_le_bytes());
-        self.parts.truncate(at + 4 + length as usize);
     }
 
     /// The facts, each with its text and its record.

@@ -30,6 +30,9 @@ const NAMED: usize = 5;
 /// The number of types of events unknown to this build that are counted: a damaged recording can have any number.
 const MAX_UNKNOWN: usize = 256;
 
+/// The maximum length of the name of such an event, in bytes: the names that are counted stay in memory.
+const MAX_NAME: usize = 256;
+
 /// The place of `write` in the catalogue.
 static WRITE: LazyLock<Option<usize>> =
     LazyLock::new(|| catalogue::by_name(b"write").map(Row::index));
@@ -90,10 +93,14 @@ enum Counter {
 }
 
 impl Counter {
-    fn of(event_type: EventType<'_>, is_auth: bool) -> Counter {
+    /// The counter of an event's type; None for a name that only a damaged recording has.
+    fn of(event_type: EventType<'_>, is_auth: bool) -> Option<Counter> {
         match event_type {
-            EventType::Known(row) => Counter::Known(place(row, is_auth)),
-            EventType::Unknown { name, .. } => Counter::Unknown(name.bytes().into_owned(), is_auth),
+            EventType::Known(row) => Some(Counter::Known(place(row, is_auth))),
+            EventType::Unknown { name, .. } => {
+                let name = name.bytes();
+                (name.len() <= MAX_NAME).then(|| Counter::Unknown(name.into_owned(), is_auth))
+            }
         }
     }
 }
@@ -211,9 +218,9 @@ impl Tally {
         global_seq_num: Option<u64>,
         time: Option<Timestamp>,
     ) {
-        if let Some(seq_num) = seq_num {
+        if let (Some(seq_num), Some(counter)) = (seq_num, Counter::of(event_type, is_auth)) {
             self.each.push(Numbers {
-                counter: Counter::of(event_type, is_auth),
+                counter,
                 seq_num,
                 global_seq_num,
                 time,
@@ -243,11 +250,11 @@ impl Tally {
         }
         let numbers = [
             (Counter::of(event_type, is_auth), seq_num),
-            (Counter::Global, global_seq_num),
+            (Some(Counter::Global), global_seq_num),
         ];
         let numbers = numbers
             .iter()
-            .filter_map(|(counter, number)| number.map(|number| (counter, number)));
+            .filter_map(|(counter, number)| Some((counter.as_ref()?, (*number)?)));
         if numbers
             .clone()
             .any(|(counter, number)| !self.counters.goes_on(counter, number))

@@ -71,6 +71,11 @@ impl<P: Piece> Feed<P> {
         self.items.send(Item::Piece(decoded)).is_ok() && self.jobs.send((piece, done)).is_ok()
     }
 
+    /// Waits until all pieces have been decoded and taken by the writer.
+    pub fn wait_until_empty(&self) {
+        self.in_flight.wait_until_empty();
+    }
+
     /// Ends the stream.
     pub fn end(&self, result: io::Result<()>) -> bool {
         self.items.send(Item::End(result)).is_ok()
@@ -100,6 +105,11 @@ impl InFlight {
             .1
             .wait_while(bytes, is_full)
             .unwrap_or_else(PoisonError::into_inner) += size;
+    }
+
+    fn wait_until_empty(&self) {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.1.wait_while(bytes, |bytes| *bytes > 0));
     }
 
     /// Notes that a piece has been written.

@@ -7,17 +7,16 @@
 //! our pipeline would be reported as lost. If this program is killed, a shell in that group ends eslogger: by itself it
 //! would notice only at its next event, if at all, that the terminal has closed.
 
-use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -27,6 +26,7 @@ use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 
+use super::queue::{self, Queue};
 use super::recording::{self, Chunk, Objects};
 use super::refusal::Refusal;
 use crate::exit::{reason, warn};
@@ -40,12 +40,14 @@ use crate::text::escape;
 
 const PROGRAM: &str = "/usr/bin/eslogger";
 
-/// The maximum number of bytes that may wait to be decoded: eslogger should not wait for us, because macOS drops events
-/// while it does.
-const MAX_WAITING: usize = 256 << 20;
-
 /// The size of the blocks in which lines wait.
 const BLOCK: usize = 64 << 10;
+
+/// The length, in bytes, from which a line is passed on in parts: no event is that long.
+const MAX_LINE: usize = 8 << 20;
+
+/// The maximum length of a line on standard error that is passed on, in bytes.
+const MAX_SAID: usize = 4 << 10;
 
 /// The time for eslogger to end before it is killed.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -152,6 +154,7 @@ impl Source for Eslogger {
     fn run(self, feed: &Feed<Chunk>) {
         let lines = Lines {
             waiting: self.waiting,
+            blocks: Vec::new().into_iter(),
             block: Vec::new(),
             at: 0,
         };
@@ -192,7 +195,7 @@ impl Handle {
         let handle = Handle {
             child: Arc::new(Mutex::new(child)),
             errors: errors.map(|errors| thread::spawn(|| pass_on(errors))),
-            waiting: Arc::default(),
+            waiting: Arc::new(Queue::new(queue::CAPACITY, IsOver(false))),
             is_stopped: Arc::default(),
             _guard: guard,
         };
@@ -208,7 +211,7 @@ impl Handle {
     /// # Errors
     /// It had ended by itself: the reason.
     pub fn end(mut self) -> Result<(), Refusal> {
-        let by_itself = lock(&self.waiting.state).is_over;
+        let by_itself = self.waiting.with(|is_over| is_over.0);
         let status = end(&self.child);
         let refusal = self.errors.take().and_then(|errors| errors.join().ok());
         if !by_itself || self.is_stopped.load(Ordering::Relaxed) {
@@ -338,7 +341,8 @@ fn how(status: ExitStatus) -> String {
 /// Passes on eslogger's standard error, except for a refusal, which is returned.
 fn pass_on(errors: ChildStderr) -> Option<Refusal> {
     let mut refusal = None;
-    for line in BufReader::new(errors).split(b'\n').map_while(Result::ok) {
+    let mut errors = BufReader::new(errors);
+    while let Some(line) = next_said(&mut errors) {
         let text = String::from_utf8_lossy(&line);
         match Refusal::said(&text) {
             Some(said) => refusal = Some(said),
@@ -353,56 +357,34 @@ fn pass_on(errors: ChildStderr) -> Option<Refusal> {
     refusal
 }
 
-/// Lines that have not been taken yet.
-#[derive(Default)]
-struct Waiting {
-    state: Mutex<State>,
-    changed: Condvar,
+/// Returns the next line, cut if it is too long, or nothing at the end.
+fn next_said(errors: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    let count = errors
+        .take(MAX_SAID as u64)
+        .read_until(b'\n', &mut line)
+        .ok()?;
+    if line.pop_if(|last| *last == b'\n').is_none() && count == MAX_SAID {
+        line.extend_from_slice(b"...");
+        errors.skip_until(b'\n').ok()?;
+    }
+    (count > 0).then_some(line)
 }
 
-#[derive(Default)]
-struct State {
-    blocks: VecDeque<Vec<u8>>,
-    size: usize,
-    /// True if nothing more will come.
-    is_over: bool,
-}
+/// Lines that have not been taken yet, in blocks. An empty block is the end.
+type Waiting = Queue<Vec<u8>, IsOver>;
 
-impl Waiting {
-    /// Takes the lines out of `lines`, and waits only if memory is short.
-    fn push(&self, lines: &mut Vec<u8>) {
-        let state = lock(&self.state);
-        let is_full = |state: &mut State| state.size > MAX_WAITING;
-        let mut state = self
-            .changed
-            .wait_while(state, is_full)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.size += lines.len();
-        match state.blocks.back_mut() {
-            Some(last) if last.len() + lines.len() <= BLOCK => last.append(lines),
-            _ => state.blocks.push_back(std::mem::take(lines)),
-        }
-        self.changed.notify_all();
-    }
+/// True if eslogger has closed its end.
+struct IsOver(bool);
 
-    /// Takes the lines that have waited longest; nothing at the end.
-    fn take(&self) -> Vec<u8> {
-        let state = lock(&self.state);
-        let is_empty = |state: &mut State| state.blocks.is_empty() && !state.is_over;
-        let mut state = self
-            .changed
-            .wait_while(state, is_empty)
-            .unwrap_or_else(PoisonError::into_inner);
-        let block = state.blocks.pop_front().unwrap_or_default();
-        state.size -= block.len();
-        self.changed.notify_all();
-        block
-    }
-
-    fn end(&self) {
-        lock(&self.state).is_over = true;
-        self.changed.notify_all();
-    }
+/// Takes the lines out of `lines`, and waits only if the queue is full.
+fn push(waiting: &Waiting, lines: &mut Vec<u8>) {
+    waiting.push_by(lines.len(), |blocks| match blocks.last_mut() {
+        Some(last) if last.len() + lines.len() <= BLOCK => last.append(lines),
+        _ => blocks.push(std::mem::take(lines)),
+    });
+    // A closed queue has not taken them.
+    lines.clear();
 }
 
 /// Reads eslogger's output as soon as it is written, until eslogger has ended.
@@ -417,9 +399,12 @@ fn read(mut terminal: File, waiting: &Waiting, is_stopped: &AtomicBool) {
                 let whole = memchr::memrchr(b'\n', read).map_or(0, |newline| newline + 1);
                 lines.extend_from_slice(&read[..whole]);
                 if whole > 0 {
-                    waiting.push(&mut lines);
+                    push(waiting, &mut lines);
                 }
                 lines.extend_from_slice(&read[whole..]);
+                if lines.len() > MAX_LINE {
+                    push(waiting, &mut lines);
+                }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // eslogger has closed its end.
@@ -433,26 +418,50 @@ fn read(mut terminal: File, waiting: &Waiting, is_stopped: &AtomicBool) {
     }
     // A line that it was still writing when we ended it is not damage.
     if !stopped() && !lines.is_empty() {
-        waiting.push(&mut lines);
+        push(waiting, &mut lines);
     }
-    waiting.end();
+    waiting.with(|is_over| is_over.0 = true);
+    waiting.push_at_once(Vec::new());
 }
 
 /// The waiting lines as a reader.
 struct Lines {
     waiting: Arc<Waiting>,
+    blocks: std::vec::IntoIter<Vec<u8>>,
     block: Vec<u8>,
     at: usize,
+}
+
+impl Lines {
+    /// The block that has waited longest.
+    fn next_block(&mut self) -> Vec<u8> {
+        loop {
+            if let Some(block) = self.blocks.next() {
+                return block;
+            }
+            let mut blocks = Vec::new();
+            self.waiting.wait();
+            self.waiting.poll(&mut blocks);
+            self.blocks = blocks.into_iter();
+        }
+    }
 }
 
 impl Read for Lines {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.block.len() {
-            self.block = self.waiting.take();
+            self.waiting.release(self.block.len());
+            self.block = self.next_block();
             self.at = 0;
         }
         let count = (&self.block[self.at..]).read(buffer)?;
         self.at += count;
         Ok(count)
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.waiting.close();
     }
 }

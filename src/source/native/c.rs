@@ -105,6 +105,15 @@ pub struct List {
 }
 
 impl List {
+    /// The element at an index; None where the list has fewer.
+    ///
+    /// # Safety
+    /// As for [`List::iter`].
+    pub unsafe fn get<'m>(self, index: usize) -> Option<Raw<'m>> {
+        // SAFETY: `at` and `base` belong together, and the index is below the count.
+        (index < self.count).then(|| unsafe { (self.at)(self.base, index) })
+    }
+
     /// The elements.
     ///
     /// # Safety

@@ -7,8 +7,9 @@ use std::ptr::{self, NonNull};
 use block2::{Block, RcBlock};
 
 use super::c::{self, ProcessRef, es_event_type_t, es_mute_inversion_type_t, es_mute_path_type_t};
-use super::message::Message;
+use super::message::{self, Message, Structure};
 use super::system::symbol;
+use crate::model::catalogue::Member;
 use crate::source::refusal::Refusal;
 
 /// A client. macOS gives it the messages that it has subscribed to, until it is dropped.
@@ -51,6 +52,12 @@ impl Delivered {
     pub fn process(&self) -> Option<ProcessRef<'_>> {
         // SAFETY: a message keeps its process, which is NULL if it is long gone.
         unsafe { ProcessRef::new(self.get().process.as_ptr()) }
+    }
+
+    /// The event's members, which are those of the event's row.
+    pub fn members(&self, members: &'static [Member]) -> Structure<'_> {
+        // SAFETY: macOS keeps the message until the handler returns, and `self` doesn't leave the handler.
+        unsafe { message::members(self.0, members) }
     }
 
     /// The child of a fork; None for other events.
@@ -148,6 +155,23 @@ impl Client {
         // SAFETY: the client is valid, and the array has that many elements.
         let result = unsafe { c::es_subscribe(self.0.as_ptr(), events.as_ptr(), count) };
         done(result, "es_subscribe")
+    }
+
+    /// Calls `done` when all messages that macOS has queued so far have been handled. Returns false if macOS can't
+    /// do that, as it can't before macOS 27.
+    pub fn sync(&self, done: impl Fn() + Send + Sync + 'static) -> bool {
+        type SyncClient =
+            unsafe extern "C" fn(*mut c::es_client_t, &Block<dyn Fn()>) -> c::es_return_t;
+        let Some(function) = symbol(c"es_sync_client") else {
+            return false;
+        };
+        // SAFETY: <EndpointSecurity/ESClient.h> of macOS 27 gives it this type.
+        let sync: SyncClient = unsafe { std::mem::transmute(function) };
+        let block = RcBlock::new(done);
+        // SAFETY: the client is one. macOS copies the block, which may be called from any thread because what it calls
+        // is Send and Sync.
+        let result = unsafe { sync(self.0.as_ptr(), &block) };
+        result == c::es_return_t::ES_RETURN_SUCCESS
     }
 
     /// Asks for no more messages.

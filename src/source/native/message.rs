@@ -35,14 +35,8 @@ impl Message {
 
     /// The event's members, which are those of the event's row.
     pub fn members(&self, members: &'static [Member]) -> Structure<'_> {
-        // SAFETY: the message is there. The pointer may be used for all the memory that is allocated for the message.
-        let event = unsafe { &raw const (*self.0.as_ptr()).event };
-        Structure {
-            base: event.cast(),
-            members,
-            version: self.get().version,
-            message: PhantomData,
-        }
+        // SAFETY: the message is there for as long as `self`.
+        unsafe { self::members(self.0, members) }
     }
 
     /// The process that did it, which is NULL if it is long gone.
@@ -64,6 +58,25 @@ impl Message {
         }
         // SAFETY: a message keeps its thread, which is NULL if there is none.
         unsafe { message.thread.as_ref() }.map(|thread| thread.thread_id)
+    }
+}
+
+/// The members of a message's event, which are those of the event's row.
+///
+/// # Safety
+/// The message must be there, and stay for `'m`.
+pub unsafe fn members<'m>(
+    message: NonNull<c::es_message_t>,
+    members: &'static [Member],
+) -> Structure<'m> {
+    let message = message.as_ptr();
+    // SAFETY: the caller promises that it is there. The pointer may be followed to all that is allocated for it.
+    let (event, version) = unsafe { (&raw const (*message).event, (*message).version) };
+    Structure {
+        base: event.cast(),
+        members,
+        version,
+        message: PhantomData,
     }
 }
 
@@ -120,6 +133,34 @@ impl<'m> Elements<'m> {
         self.list.count
     }
 
+    /// The text at an index below the length, if there is one.
+    fn text(&self, index: usize) -> Option<&'m [u8]> {
+        // SAFETY: the list is of this message, and the index is checked.
+        match unsafe { self.list.get(index)? } {
+            Raw::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The size of the memory that the texts lie in, if they lie one after the other, as the arguments of an exec do.
+    /// Looks at a few of them only.
+    pub fn span(&self) -> Option<usize> {
+        let last = self.len().checked_sub(1)?;
+        let mut end = 0;
+        let mut start = None;
+        for index in [0, last / 2, last] {
+            let text = self.text(index)?;
+            let at = text.as_ptr().addr();
+            start.get_or_insert(at);
+            // The same text may be looked at twice.
+            if at + text.len() < end {
+                return None;
+            }
+            end = at + text.len();
+        }
+        end.checked_sub(start?)
+    }
+
     /// The elements, each a value or a structure.
     pub fn parts(self) -> impl Iterator<Item = Part<'m>> {
         // SAFETY: the list is of this message.
@@ -147,6 +188,13 @@ impl<'m> Structure<'m> {
             .iter()
             .filter(move |member| member.since <= self.version)
             .filter_map(move |member| Some((member, self.part(member)?)))
+    }
+
+    /// A member; None where messages of this version don't have it, or where it is in an arm of a union that isn't set.
+    pub fn member(self, member: &'static Member) -> Option<Part<'m>> {
+        (member.since <= self.version)
+            .then(|| self.part(member))
+            .flatten()
     }
 
     fn part(self, member: &'static Member) -> Option<Part<'m>> {

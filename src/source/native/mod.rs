@@ -7,6 +7,9 @@
 //! The handler does little: it counts a message, checks whether the process is one of our own, retains the message and
 //! puts it into a queue. Everything else is done by the thread that takes it out. When the queue is full the handler
 //! waits, and macOS counts the messages that it can't deliver in the meantime.
+//!
+//! At the end the program waits for the messages that macOS has queued, and deletes the client when the last of its
+//! messages has been released.
 
 #![allow(unsafe_code, reason = "the one place where C is called")]
 
@@ -22,7 +25,9 @@ pub mod spawn;
 mod system;
 mod tree;
 pub mod users;
+mod weight;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,7 +39,7 @@ pub use system::{
     own_process_groups, running, sip_configuration, surroundings,
 };
 
-use super::queue::Queue;
+use super::queue::{self, Queue};
 use super::refusal::Refusal;
 use crate::model::catalogue::{OLDEST, ROWS, Row};
 use crate::model::event::{Event, EventType};
@@ -45,16 +50,29 @@ use client::{Client, Delivered};
 use decode::Decoder;
 use message::Message;
 use tree::Members;
-
-/// The number of messages that may wait to be printed. A message takes a few kilobytes.
-const QUEUE: usize = 1 << 18;
+use weight::Scale;
 
 /// The maximum number of messages in a piece.
 const PIECE: usize = 1024;
 
+/// The weight of messages, in bytes, at which a piece ends.
+const PIECE_WEIGHT: usize = 1 << 20;
+
 /// The time after a piece before the next one begins, unless it is full: printing each event by itself would cost more
 /// than everything else when many come.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
+
+/// The time that macOS has at the end to deliver what it has queued, if it can mark the last of it.
+const MAX_DRAIN: Duration = Duration::from_secs(5);
+
+/// If it can't: the time without a message after which the queue is taken to be empty.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// The maximum time to wait for such a pause.
+const MAX_QUIET: Duration = Duration::from_millis(500);
+
+/// The interval of checks for the end of what macOS has queued.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Returns true if the running macOS has the event: older systems have crashed on unknown ones.
 pub fn has(row: &Row) -> bool {
@@ -72,19 +90,29 @@ pub fn try_client() -> Result<(), Refusal> {
 /// An item of the queue.
 #[derive(Debug)]
 enum Item {
-    /// A message.
-    Message(Message),
-    /// A request to end.
-    Stop,
-    /// There is no more.
-    End,
+    /// A message and its weight.
+    Message(Message, usize),
+    /// There is no more. The client comes along, to be deleted after its last message.
+    End(Client),
 }
+
+/// What the handler notes of every message, whether it is printed or not.
+#[derive(Debug)]
+struct Noted {
+    tally: Tally,
+    /// The number of messages that have come.
+    count: u64,
+}
+
+/// The queue that the handler fills.
+type Waiting = Queue<Item, Noted>;
 
 /// A running trace with a client of EndpointSecurity.
 #[derive(Debug)]
 pub struct Native {
-    client: Option<Client>,
-    queue: Arc<Queue<Item, Tally>>,
+    /// Until somebody ends the trace.
+    client: Arc<Mutex<Option<Client>>>,
+    queue: Arc<Waiting>,
     decoder: Decoder,
 }
 
@@ -125,7 +153,7 @@ impl Native {
     fn start_by(
         need: &Need,
         mutes_self: bool,
-        new: impl FnOnce(Arc<Queue<Item, Tally>>) -> Result<Client, Refusal>,
+        new: impl FnOnce(Arc<Waiting>) -> Result<Client, Refusal>,
     ) -> Result<Native, Refusal> {
         let version = macos_version().unwrap_or(OLDEST);
         let is_needed = |row: &&'static Row| {
@@ -139,7 +167,11 @@ impl Native {
         if events.is_empty() {
             return Err(Refusal::NoEvents);
         }
-        let queue = Arc::new(Queue::new(QUEUE, Tally::new()));
+        let noted = Noted {
+            tally: Tally::new(),
+            count: 0,
+        };
+        let queue = Arc::new(Queue::new(queue::CAPACITY, noted));
         let client = new(Arc::clone(&queue))?;
         let subscribed = client.unmute_all_paths().and_then(|()| {
             if mutes_self && let Some(token) = system::own_audit_token() {
@@ -151,7 +183,7 @@ impl Native {
         });
         subscribed.map_err(|function| Refusal::Other(format!("{function} failed")))?;
         Ok(Native {
-            client: Some(client),
+            client: Arc::new(Mutex::new(Some(client))),
             queue,
             decoder: Decoder {
                 env: need.env,
@@ -162,26 +194,11 @@ impl Native {
         })
     }
 
-    /// Ends the trace. Messages that macOS has delivered still come out of the queue, then [`Item::End`].
-    fn stop(&mut self) {
-        let Some(client) = self.client.take() else {
-            return;
-        };
-        let queue = Arc::clone(&self.queue);
-        // This runs on a separate thread, because the handler may wait for room in the queue, and macOS for the
-        // handler.
-        thread::spawn(move || {
-            // Deleting the client ends its subscriptions anyway.
-            let _ = client.unsubscribe_all();
-            drop(client);
-            queue.push_at_once(Item::End);
-        });
-    }
-
-    fn batch(&self, messages: Vec<Message>) -> Batch {
+    fn batch(&self, messages: Vec<Message>, weight: usize) -> Batch {
         Batch {
             messages,
-            stretches: self.queue.with(Tally::take),
+            weight,
+            stretches: self.queue.with(|noted| noted.tally.take()),
         }
     }
 }
@@ -190,6 +207,56 @@ impl Drop for Native {
     fn drop(&mut self) {
         // The handler must not wait for room while macOS waits for it to delete the client.
         self.queue.close();
+        drop(taken(&self.client));
+    }
+}
+
+/// Takes the client, if it is still there.
+fn taken(client: &Mutex<Option<Client>>) -> Option<Client> {
+    client.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Waits for the messages that macOS has queued, ends the subscriptions, and puts the client into the queue.
+fn end(client: Client, queue: &Waiting) {
+    let has_markers = wait_for_marker(&client, queue);
+    // Deleting the client ends its subscriptions anyway.
+    let _ = client.unsubscribe_all();
+    // Messages that came before the subscriptions were ended.
+    if !has_markers || !wait_for_marker(&client, queue) {
+        let mut last = (queue.with(|noted| noted.count), Instant::now());
+        wait_for(queue, MAX_QUIET, || {
+            let count = queue.with(|noted| noted.count);
+            if count != last.0 || queue.is_full() {
+                last = (count, Instant::now());
+            }
+            last.1.elapsed() >= QUIET
+        });
+    }
+    queue.push_at_once(Item::End(client));
+}
+
+/// Waits until macOS has delivered what it has queued now. Returns false if it can't mark the last of it.
+fn wait_for_marker(client: &Client, queue: &Waiting) -> bool {
+    let is_reached = Arc::new(AtomicBool::new(false));
+    let marker = Arc::clone(&is_reached);
+    let is_set = client.sync(move || marker.store(true, Ordering::Relaxed));
+    if is_set {
+        wait_for(queue, MAX_DRAIN, || is_reached.load(Ordering::Relaxed));
+    }
+    is_set
+}
+
+/// Waits for a condition, but no longer than `limit`. The time during which the handler waits for room doesn't count:
+/// macOS still has messages behind it.
+fn wait_for(queue: &Waiting, limit: Duration, mut is_so: impl FnMut() -> bool) {
+    let mut waited = Duration::ZERO;
+    let mut pause = Duration::from_micros(50);
+    while !is_so() && waited < limit {
+        thread::sleep(pause);
+        pause = LOOK_EVERY.min(pause * 2);
+        if !queue.is_full() {
+            waited += pause;
+        }
     }
 }
 
@@ -197,12 +264,13 @@ impl Drop for Native {
 #[derive(Debug)]
 pub struct Batch {
     messages: Vec<Message>,
+    weight: usize,
     stretches: Vec<Stretch>,
 }
 
 impl Piece for Batch {
     fn size(&self) -> usize {
-        self.messages.len() << 10
+        self.weight
     }
 }
 
@@ -218,19 +286,24 @@ impl Source for Native {
     }
 
     fn stopper(&self) -> Box<dyn Fn() -> bool + Send + Sync> {
+        let client = Arc::clone(&self.client);
         let queue = Arc::clone(&self.queue);
         Box::new(move || {
-            queue.push_at_once(Item::Stop);
+            if let Some(client) = taken(&client) {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || end(client, &queue));
+            }
             true
         })
     }
 
-    fn run(mut self, feed: &Feed<Batch>) {
+    fn run(self, feed: &Feed<Batch>) {
         feed.begin(Origin::Native, true);
         let mut items = Vec::new();
         let mut messages = Vec::new();
+        let mut weight = 0;
         let mut passed = Instant::now();
-        'trace: loop {
+        let client = 'trace: loop {
             self.queue.wait();
             if let Some(pause) = MIN_PAUSE.checked_sub(passed.elapsed()) {
                 thread::sleep(pause);
@@ -238,23 +311,29 @@ impl Source for Native {
             self.queue.poll(&mut items);
             for item in items.drain(..) {
                 match item {
-                    Item::Message(message) => messages.push(message),
-                    Item::Stop => self.stop(),
-                    Item::End => break 'trace,
+                    Item::Message(message, its_weight) => {
+                        messages.push(message);
+                        weight += its_weight;
+                    }
+                    Item::End(client) => break 'trace client,
                 }
-                if messages.len() == PIECE {
-                    let messages = std::mem::take(&mut messages);
-                    let stretches = Vec::new();
+                if messages.len() == PIECE || weight >= PIECE_WEIGHT {
                     feed.piece(Batch {
-                        messages,
-                        stretches,
+                        messages: std::mem::take(&mut messages),
+                        weight,
+                        stretches: Vec::new(),
                     });
+                    self.queue.release(std::mem::take(&mut weight));
                 }
             }
-            feed.piece(self.batch(std::mem::take(&mut messages)));
+            feed.piece(self.batch(std::mem::take(&mut messages), weight));
+            self.queue.release(std::mem::take(&mut weight));
             passed = Instant::now();
-        }
-        feed.piece(self.batch(messages));
+        };
+        feed.piece(self.batch(messages, weight));
+        // No document says that a message outlives its client.
+        feed.wait_until_empty();
+        drop(client);
         feed.end(Ok(()));
     }
 }
@@ -287,18 +366,22 @@ impl Decode<Batch> for Messages {
 fn handler(
     need: &Need,
     members: Option<Members>,
-    queue: Arc<Queue<Item, Tally>>,
+    queue: Arc<Waiting>,
 ) -> impl Fn(&Delivered) + Send + Sync + 'static {
     let groups = need.excluded_groups.clone();
+    let scale = Scale::new();
     // The handler isn't called by two threads at the same time.
     let members = members.map(Mutex::new);
     move |delivered| {
-        queue.push(|tally| {
+        queue.push(|noted| {
             let message = delivered.get();
             let (seq_num, global_seq_num) = message::numbers(message);
             let event_type = decode::event_type(message.event_type.0);
             let is_auth = message.action_type == c::es_action_type_t::ES_ACTION_TYPE_AUTH;
-            tally.observe(event_type, is_auth, seq_num, global_seq_num);
+            noted.count += 1;
+            noted
+                .tally
+                .observe(event_type, is_auth, seq_num, global_seq_num);
             // A process that leaves the group must be seen again, and one that joins it must not: muting by audit token
             // would do neither.
             let is_own = |process: c::ProcessRef<'_>| groups.contains(&process.get().group_id);
@@ -311,7 +394,8 @@ fn handler(
                     return None;
                 }
             }
-            Some(Item::Message(delivered.retain()))
+            let weight = scale.weight(event_type, delivered);
+            Some((Item::Message(delivered.retain(), weight), weight))
         });
     }
 }
