@@ -80,6 +80,39 @@ fn the_formula_builds_the_crate_of_this_version() {
     }
 }
 
+/// The formula is run as it is, with stand-ins for Homebrew's class and for cargo.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn the_formula_installs_and_its_test_passes() {
+    if Command::new("ruby").arg("--version").output().is_err() {
+        eprintln!("Ruby is not installed: not checked");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("built/proctracer");
+    let macsim = env!("CARGO_BIN_EXE_macsim");
+    let built = common::built("proctracer");
+    script(
+        &program,
+        &format!("exec '{macsim}' run '{}' \"$@\"", built.display()),
+    );
+    let output = Command::new("ruby")
+        .arg("-w")
+        .args([
+            file("macsim/tests/formula.rb"),
+            file("packaging/proctracer.rb"),
+        ])
+        .args([folder.path().join("installed"), program])
+        .current_dir(file(""))
+        .output()
+        .expect("Ruby starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert_eq!(error, "");
+    let caveats = String::from_utf8_lossy(&output.stdout);
+    assert!(caveats.contains("sudo proctracer --doctor"), "{caveats}");
+}
+
 #[test]
 fn install_puts_the_program_its_page_and_completions_where_they_are_found() {
     let folder = checkout();
