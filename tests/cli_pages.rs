@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::process::{Command, Stdio};
 
 use common::{proctracer, read, run};
@@ -37,17 +38,28 @@ fn the_man_page_is_up_to_date() {
         std::fs::write(common::file("doc/proctracer.1"), &page.out).expect("the page is written");
     }
     common::assert_same(&page.out, &read("doc/proctracer.1"));
+    let lines: Vec<_> = page.out.lines().collect();
+    for option in lines.windows(2).filter(|two| two[0].starts_with("\\fB\\-")) {
+        assert!(!option[1].is_empty(), "{} has no help", option[0]);
+    }
+    let headings = lines.iter().filter_map(|line| line.strip_prefix(".SH "));
+    let sections: Vec<_> = headings.map(|title| title.trim_matches('"')).collect();
+    let unique: HashSet<_> = sections.iter().collect();
+    assert_eq!(unique.len(), sections.len(), "{sections:?}");
     for section in [
         "NAME",
         "SYNOPSIS",
         "OPTIONS",
         "SELECTING",
+        "HOW EVENTS ARE SELECTED",
         "OUTPUT",
+        "HOW EVENTS ARE SHOWN",
         "FILES",
+        "EXIT STATUS",
         "EXAMPLES",
         "LIMITATIONS",
     ] {
-        assert!(page.out.contains(&format!(".SH {section}\n")), "{section}");
+        assert!(sections.contains(&section), "{section}");
     }
     assert!(page.out.contains(".SH \"EXIT STATUS\"\n"));
     // Every option and every event.

@@ -10,10 +10,11 @@ use super::Cli;
 use crate::model::catalogue::Class;
 use crate::model::catalogue::ROWS;
 
-/// The sections that are written by hand, each with its paragraphs. A paragraph that begins with a tab is an example.
+/// The sections that are written by hand, each with its paragraphs. A paragraph that begins with a tab is an example;
+/// one with a tab inside is a term and what it means.
 const SECTIONS: &[(&str, &[&str])] = &[
     (
-        "SELECTING",
+        "HOW EVENTS ARE SELECTED",
         &[
             "An event belongs to the process that did it, to the process on whose behalf a daemon did it (its \
              instigator), an exec also to the image that it runs, a fork also to its child. It is shown if one of these \
@@ -34,7 +35,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "OUTPUT",
+        "HOW EVENTS ARE SHOWN",
         &[
             "What is printed never moves the cursor of a terminal and never forges a line: control characters, invisible \
              characters and bytes that are not UTF-8 are escaped (\\n, \\x1b, \\u{202e}), a backslash as \\\\. Arguments \
@@ -54,16 +55,21 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "EXIT STATUS",
         &[
-            "0: done. 1: it ran, but something failed, or input was damaged. 2: wrong usage. 3: events are missing and \
-             --fail-on-drop was given. 4: macOS does not permit a live trace. With COMMAND: its own where that is not 0, 128+n if signal n ended \
-             it, 127 if it was not found, 126 if it could not be executed.",
+            "0\tThe trace was printed, or COMMAND ended with 0.",
+            "1\tSomething failed, or the input was damaged.",
+            "2\tWrong usage.",
+            "3\tEvents are missing, and --fail-on-drop was given.",
+            "4\tmacOS does not permit a live trace.",
+            "With COMMAND, its own status where that is not 0; 128+n if signal n ended it, 127 if it was not found, 126 if it \
+             could not be executed.",
         ],
     ),
     (
         "SIGNALS",
         &[
-            "INT, TERM and HUP end a trace in good order; a second one ends it at once. With COMMAND, INT is left to it, and \
-             TERM and HUP are passed on to it. USR1, and Ctrl-T on macOS, print a summary or a tree so far on standard error.",
+            "INT, TERM, HUP\tEnd a trace in good order; a second one ends it at once. With COMMAND, INT is left to it, and \
+             TERM and HUP are passed on to it.",
+            "USR1\tPrints the summary or the tree so far on standard error, as Ctrl-T does on macOS.",
         ],
     ),
     (
@@ -103,7 +109,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
 /// None: the page is written to memory.
 pub fn page() -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
-    let man = Man::new(Cli::command()).date("").manual("proctracer");
+    // The page leaves out the help of options that -h doesn't list.
+    let command = Cli::command().mut_args(|option| option.hide_short_help(false));
+    let man = Man::new(command).date("").manual("proctracer");
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
     man.render_synopsis_section(&mut out)?;
@@ -125,6 +133,10 @@ fn section(roff: &mut Roff, title: &str, paragraphs: &[&str]) {
             roff.control("RS", ["4"]);
             roff.text([bold(example)]);
             roff.control("RE", []);
+        } else if let Some((term, meaning)) = paragraph.split_once('\t') {
+            roff.control("TP", []);
+            roff.text([bold(term)]);
+            roff.text([roman(meaning)]);
         } else {
             roff.control("PP", []);
             roff.text([roman(*paragraph)]);
