@@ -161,9 +161,9 @@ bench-native: macos-x86_64
 	cd macsim/programs && ../toolchain/build x86_64 zigbuild --release --locked --target-dir ../../target
 	$(CARGO) bench --locked -p macsim --bench native
 
-# Writes what the tests expect anew: fixtures' outputs, doc/EVENTS.md, the examples in README.md. Read the difference!
+# Rewrites what the tests expect: outputs of fixtures, doc/, the examples in README.md. Read the difference!
 expected:
-	UPDATE_EXPECTED=1 $(CARGO) test --locked
+	UPDATE_EXPECTED=1 $(CARGO) test --locked --no-fail-fast
 
 clean:
 	$(CARGO) clean
