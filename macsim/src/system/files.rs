@@ -261,11 +261,6 @@ extern "C" fn fdopendir(descriptor: c_int) -> *mut libc::DIR {
     unsafe { libc::fdopendir(descriptor) }
 }
 
-extern "C" fn rewinddir(directory: *mut libc::DIR) {
-    // SAFETY: as C asks of the caller.
-    unsafe { libc::rewinddir(directory) }
-}
-
 extern "C" fn readdir_r(
     directory: *mut libc::DIR,
     entry: *mut Dirent,
@@ -406,8 +401,8 @@ extern "C" fn select(
 pub fn exports() -> Vec<Export> {
     functions![
         access, faccessat, fcntl, fdopendir, fstat, fstatat, linkat, lstat, madvise, mmap, open,
-        openat, opendir, poll, readdir, readdir_r, readlink, realpath, recv, rewinddir, select,
-        send, stat, unlinkat,
+        openat, opendir, poll, readdir, readdir_r, readlink, realpath, recv, select, send, stat,
+        unlinkat,
     ]
     .to_vec()
 }

@@ -144,10 +144,6 @@ extern "C" fn waitpid(pid: i32, status: *mut c_int, options: c_int) -> i32 {
     wait4(pid, status, options, std::ptr::null_mut())
 }
 
-extern "C" fn wait(status: *mut c_int) -> i32 {
-    waitpid(-1, status, 0)
-}
-
 extern "C" fn waitid(kind: c_int, id: u32, info: *mut Info, options: c_int) -> c_int {
     let id = groups::real(id.cast_signed()).cast_unsigned();
     let pairs = [
@@ -214,11 +210,6 @@ extern "C" fn getrusage(who: c_int, usage: *mut libc::rusage) -> c_int {
 extern "C" fn execve(path: *const c_char, args: Strings, environment: Strings) -> c_int {
     // SAFETY: as C asks of the caller.
     unsafe { spawn::execute(&spawn::owned(path), args, environment) }
-}
-
-extern "C" fn execv(path: *const c_char, args: Strings) -> c_int {
-    // SAFETY: as C asks of the caller.
-    unsafe { spawn::execute(&spawn::owned(path), args, environ.cast()) }
 }
 
 extern "C" fn execvp(file: *const c_char, args: Strings) -> c_int {
@@ -297,10 +288,6 @@ extern "C" fn proc_listpids(kind: u32, id: u32, buffer: *mut i32, size: c_int) -
 
 extern "C" fn proc_listallpids(buffer: *mut i32, size: c_int) -> c_int {
     proc_listpids(1, 0, buffer, size) / 4
-}
-
-extern "C" fn proc_listchildpids(parent: i32, buffer: *mut i32, size: c_int) -> c_int {
-    proc_listpids(6, parent as u32, buffer, size) / 4
 }
 
 /// `struct proc_bsdinfo`
@@ -388,19 +375,16 @@ pub fn exports() -> Vec<Export> {
     functions![
         _exit,
         atexit,
-        execv,
         execve,
         execvp,
         exit,
         getrusage,
         proc_listallpids,
-        proc_listchildpids,
         proc_listpids,
         proc_name,
         proc_pidinfo,
         proc_pidpath,
         responsibility_get_pid_responsible_for_pid,
-        wait,
         wait4,
         waitid,
         waitpid,

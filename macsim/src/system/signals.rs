@@ -270,11 +270,6 @@ extern "C" fn sigpending(mask: *mut u32) -> c_int {
     }
 }
 
-extern "C" fn sigsuspend(mask: *const u32) -> c_int {
-    // SAFETY: the caller's set.
-    unsafe { libc::sigsuspend(&mask_from_mac(*mask)) }
-}
-
 extern "C" fn kill(pid: i32, signal: c_int) -> c_int {
     let (pid, signal) = (groups::real_target(pid), from_mac(signal));
     if signal == libc::SIGKILL && settings::get().kill_hangs {
@@ -338,11 +333,6 @@ extern "C" fn sigaltstack(new: *const Stack, old: *mut Stack) -> c_int {
     }
 }
 
-extern "C" fn strsignal(signal: c_int) -> *mut std::ffi::c_char {
-    // SAFETY: any number has a text.
-    unsafe { libc::strsignal(from_mac(signal)) }
-}
-
 /// The functions of this area.
 pub fn exports() -> Vec<Export> {
     functions![
@@ -360,9 +350,7 @@ pub fn exports() -> Vec<Export> {
         signal,
         sigpending,
         sigprocmask,
-        sigsuspend,
         sigwait,
-        strsignal,
     ]
     .to_vec()
 }

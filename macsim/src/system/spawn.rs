@@ -63,12 +63,6 @@ extern "C" fn posix_spawnattr_setflags(attr: *mut *mut Attributes, flags: c_shor
     0
 }
 
-extern "C" fn posix_spawnattr_getflags(attr: *const *mut Attributes, flags: *mut c_short) -> c_int {
-    // SAFETY: the caller's variable.
-    unsafe { flags.write(attributes(attr).flags) };
-    0
-}
-
 extern "C" fn posix_spawnattr_setpgroup(attr: *mut *mut Attributes, group: i32) -> c_int {
     attributes(attr).group = groups::real(group);
     0
@@ -431,7 +425,6 @@ pub fn exports() -> Vec<Export> {
         posix_spawn_file_actions_destroy,
         posix_spawn_file_actions_init,
         posix_spawnattr_destroy,
-        posix_spawnattr_getflags,
         posix_spawnattr_init,
         posix_spawnattr_setflags,
         posix_spawnattr_setpgroup,
