@@ -1,4 +1,4 @@
-//! Clients: the functions that the program calls on one.
+//! Clients: their state, and those that there are.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -8,13 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::live::Live;
+use super::misused;
 use super::muting::Muting;
 use super::queue::{Marker, Queue, Queued};
-use super::{delivery, live, message, misused};
 use crate::note::note;
-use crate::settings::{self, First, Signature};
+use crate::settings;
 use crate::system::blocks::{_Block_copy, _Block_release, Block};
-use crate::system::{Export, functions, identity};
 use crate::versions::{self, EVENT_TYPES};
 
 /// `es_client_t`
@@ -45,7 +44,8 @@ pub struct State {
     pub muting: Muting,
     /// The messages and markers that wait for the handler.
     pub queue: Queue,
-    thread: Option<JoinHandle<()>>,
+    /// The thread that calls the handler, once something is subscribed.
+    pub thread: Option<JoinHandle<()>>,
 }
 
 // SAFETY: the handler is only called by the delivery thread; all else is behind locks or atomic.
@@ -54,6 +54,26 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
+    /// A client that isn't subscribed to anything.
+    pub fn new(handler: *mut Block, is_descendants: bool) -> Self {
+        Self {
+            handler: _Block_copy(handler),
+            is_descendants,
+            subscribed: (0..versions::known_types())
+                .map(|_| AtomicBool::new(false))
+                .collect(),
+            subscriptions: AtomicU32::new(0),
+            state: Mutex::new(State {
+                muting: Muting::of_new_client(settings::get().macos),
+                ..State::default()
+            }),
+            muting_changes: AtomicU32::new(0),
+            is_queued: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            wake: Condvar::new(),
+        }
+    }
+
     /// Locks the state that several threads change.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -66,6 +86,33 @@ impl Client {
             Some(subscribed) => subscribed.load(Ordering::Relaxed),
             None => self.subscriptions.load(Ordering::Relaxed) > 0,
         }
+    }
+
+    /// Has an event type delivered.
+    pub fn subscribe(&self, event: u32) {
+        if !self.subscribed[event as usize].swap(true, Ordering::Relaxed) {
+            self.subscriptions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Has no event type delivered.
+    pub fn unsubscribe_all(&self) {
+        for subscribed in &self.subscribed {
+            subscribed.store(false, Ordering::Relaxed);
+        }
+        self.subscriptions.store(0, Ordering::Relaxed);
+    }
+
+    /// Queues a block after all messages that came before.
+    pub fn mark(&self, state: &mut State, marker: Marker) {
+        state.queue.mark(marker);
+        self.is_queued.store(true, Ordering::Release);
+        self.wake.notify_all();
+    }
+
+    /// Returns true if the client's handler runs in this thread.
+    pub fn is_handling(&self) -> bool {
+        ptr::eq(HANDLES.get(), self)
     }
 
     /// Queues what a real process did, if the client wants it.
@@ -129,16 +176,12 @@ impl Drop for Client {
 pub const SUCCESS: u32 = 0;
 /// `es_return_t`
 pub const ERROR: u32 = 1;
-/// `es_new_client_result_t`
-const INVALID_ARGUMENT: u32 = 1;
-const NOT_ENTITLED: u32 = 3;
-const NOT_PRIVILEGED: u32 = 5;
-const TOO_MANY_CLIENTS: u32 = 6;
 
 /// The clients that are not deleted; the value is true for a descendants client.
 static CLIENTS: Mutex<BTreeMap<usize, bool>> = Mutex::new(BTreeMap::new());
 
-fn clients() -> MutexGuard<'static, BTreeMap<usize, bool>> {
+/// The clients that are not deleted, by their addresses; the value is true for a descendants client.
+pub fn clients() -> MutexGuard<'static, BTreeMap<usize, bool>> {
     CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -160,117 +203,6 @@ pub fn given<'a>(client: *const Client, function: &str) -> Option<&'a Client> {
     }
     // SAFETY: made by es_new_client, and not deleted yet.
     unsafe { client.as_ref() }
-}
-
-fn new_client(
-    output: *mut *const Client,
-    handler: *mut Block,
-    result: u32,
-    is_descendants: bool,
-) -> u32 {
-    if output.is_null() || handler.is_null() {
-        return INVALID_ARGUMENT;
-    }
-    // SAFETY: the caller's variable.
-    unsafe { output.write(ptr::null()) };
-    if result != SUCCESS {
-        return result;
-    }
-    live::listen();
-    let settings = settings::get();
-    let allowed = if is_descendants {
-        settings.descendants_clients
-    } else {
-        settings.clients
-    };
-    let mut clients = clients();
-    let same = clients.values().filter(|same| **same == is_descendants);
-    if same.count() >= allowed {
-        return TOO_MANY_CLIENTS;
-    }
-    let client = Arc::new(Client {
-        handler: _Block_copy(handler),
-        is_descendants,
-        subscribed: (0..versions::known_types())
-            .map(|_| AtomicBool::new(false))
-            .collect(),
-        subscriptions: AtomicU32::new(0),
-        state: Mutex::new(State {
-            muting: Muting::of_new_client(settings.macos),
-            ..State::default()
-        }),
-        muting_changes: AtomicU32::new(0),
-        is_queued: AtomicBool::new(false),
-        stopped: AtomicBool::new(false),
-        wake: Condvar::new(),
-    });
-    let client = Arc::into_raw(client); // es_delete_client drops the reference
-    clients.insert(client as usize, is_descendants);
-    // SAFETY: as above.
-    unsafe { output.write(client) };
-    SUCCESS
-}
-
-/// The result for a program without the entitlement; `--new-client` can make the program such a one.
-fn unless_entitled() -> u32 {
-    let settings = settings::get();
-    let forced = settings.new_client == Some(NOT_ENTITLED);
-    if settings.signature != Signature::Entitled || forced {
-        NOT_ENTITLED
-    } else {
-        SUCCESS
-    }
-}
-
-extern "C" fn es_new_client(output: *mut *const Client, handler: *mut Block) -> u32 {
-    let settings = settings::get();
-    let unless_root = if identity::effective_user() == 0 {
-        SUCCESS
-    } else {
-        NOT_PRIVILEGED
-    };
-    let refusals = match settings.refuse_first {
-        First::Root => [unless_root, unless_entitled()],
-        First::Entitlement => [unless_entitled(), unless_root],
-    };
-    let refusal = refusals.into_iter().find(|result| *result != SUCCESS);
-    let result = settings.new_client.or(refusal).unwrap_or(SUCCESS);
-    new_client(output, handler, result, false)
-}
-
-/// Checks neither for root nor for Full Disk Access.
-extern "C" fn es_new_descendants_client(output: *mut *const Client, handler: *mut Block) -> u32 {
-    let forced = settings::get().new_descendants_client;
-    let result = forced.unwrap_or_else(unless_entitled);
-    new_client(output, handler, result, true)
-}
-
-extern "C" fn es_delete_client(client: *const Client) -> u32 {
-    let Some(found) = given(client, "es_delete_client") else {
-        return ERROR;
-    };
-    found.stopped.store(true, Ordering::Release);
-    let thread = {
-        let mut state = found.state();
-        found.wake.notify_all();
-        state.thread.take()
-    };
-    // The handler itself may delete its client; it can't wait for its own thread.
-    if let Some(thread) =
-        thread.filter(|thread| thread.thread().id() != std::thread::current().id())
-    {
-        _ = thread.join();
-    }
-    found.end();
-    if settings::get().check_deleted && message::held() > 0 {
-        misused(format_args!(
-            "es_delete_client: the program still has messages"
-        ));
-    }
-    clients().remove(&(client as usize));
-    // SAFETY: the reference that es_new_client gave away.
-    drop(unsafe { Arc::from_raw(client) });
-    SUCCESS
 }
 
 /// The event types that the caller passes; NULL means none.
@@ -296,99 +228,4 @@ pub fn log(text: std::fmt::Arguments) {
     if settings::get().log {
         note(text);
     }
-}
-
-extern "C" fn es_subscribe(client: *const Client, types: *const u32, count: u32) -> u32 {
-    let Some(found) = given(client, "es_subscribe") else {
-        return ERROR;
-    };
-    let types = events(types, count as usize);
-    let macos = settings::get().macos;
-    let last = versions::last_type(macos);
-    let newer = types.iter().find(|event| **event >= last);
-    // macOS 27 ignores types that it doesn't have.
-    if let Some(newer) = newer.filter(|_| macos.0[0] < 27) {
-        misused(format_args!(
-            "es_subscribe: macOS {macos} has no event type {newer} ({})",
-            names(&[*newer])
-        ));
-        return ERROR;
-    }
-    log(format_args!("subscribe {}", names(types)));
-    live::catch_up();
-    for event in types.iter().filter(|event| **event < last) {
-        if !found.subscribed[*event as usize].swap(true, Ordering::Relaxed) {
-            found.subscriptions.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-    let mut state = found.state();
-    if state.thread.is_none() {
-        // SAFETY: the program's reference; the thread gets one of its own.
-        let own = unsafe {
-            Arc::increment_strong_count(client);
-            Arc::from_raw(client)
-        };
-        match delivery::start(own) {
-            Ok(thread) => state.thread = Some(thread),
-            Err(_) => return ERROR,
-        }
-    }
-    SUCCESS
-}
-
-extern "C" fn es_unsubscribe_all(client: *const Client) -> u32 {
-    let Some(found) = given(client, "es_unsubscribe_all") else {
-        return ERROR;
-    };
-    for subscribed in &found.subscribed {
-        subscribed.store(false, Ordering::Relaxed);
-    }
-    found.subscriptions.store(0, Ordering::Relaxed);
-    SUCCESS
-}
-
-/// Calls a block after all messages that came before.
-extern "C" fn es_sync_client(client: *const Client, block: *mut Block) -> u32 {
-    if block.is_null() {
-        misused(format_args!("es_sync_client: no block"));
-        return ERROR;
-    }
-    if client.is_null() {
-        Marker::new(block).call();
-        return SUCCESS;
-    }
-    let Some(found) = given(client, "es_sync_client") else {
-        return ERROR;
-    };
-    if HANDLES.get() == client {
-        misused(format_args!(
-            "es_sync_client: called by the client's handler"
-        ));
-        return ERROR;
-    }
-    live::catch_up();
-    let mut state = found.state();
-    let marker = Marker::new(block);
-    if state.thread.is_some() {
-        state.queue.mark(marker);
-        found.is_queued.store(true, Ordering::Release);
-        found.wake.notify_all();
-    } else {
-        drop(state);
-        marker.call();
-    }
-    SUCCESS
-}
-
-/// The functions on clients.
-pub fn exports() -> Vec<Export> {
-    functions![
-        es_delete_client,
-        es_new_client,
-        es_new_descendants_client,
-        es_subscribe,
-        es_sync_client,
-        es_unsubscribe_all,
-    ]
-    .to_vec()
 }

@@ -5,9 +5,11 @@ mod delivery;
 mod filters;
 mod lists;
 mod live;
+mod making;
 mod message;
 mod muting;
 mod queue;
+mod subscribing;
 
 use std::fmt::Arguments;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,10 +61,11 @@ pub fn report() -> Option<i32> {
 /// All functions of the library.
 pub fn exports() -> Vec<Export> {
     let areas = [
-        client::exports(),
         filters::exports(),
         lists::exports(),
+        making::exports(),
         message::exports(),
+        subscribing::exports(),
     ];
     areas.concat()
 }
