@@ -1,5 +1,5 @@
-//! What is installed and released: the formula, `make install`, the archive and its signature. Stand-ins take the place of
-//! the program and of the Mac's own tools.
+//! What is installed and released: the formula, `make install`, the archive and its signature; and the workflow that makes
+//! a release. Stand-ins take the place of the program and of the Mac's own tools.
 
 #![cfg(unix)]
 
@@ -273,5 +273,48 @@ fn a_secret_that_is_missing_is_named() {
         assert!(said.contains(secrets[missing].0), "{said}");
         assert!(!output.status.success());
         assert_eq!(calls, "");
+    }
+}
+
+#[test]
+fn actions_are_pinned_to_the_commit_of_a_version() {
+    let workflow = read(".github/workflows/ci.yml");
+    let uses: Vec<_> = workflow
+        .lines()
+        .filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: "))
+        .collect();
+    assert!(uses.len() > 5, "{uses:?}");
+    for action in uses {
+        let (_, pin) = action.split_once('@').expect("a commit");
+        let (commit, version) = pin.split_once(" # v").expect("a version");
+        let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+        assert!(is_commit, "{action}");
+        assert_eq!(version.split('.').count(), 3, "{action}");
+    }
+}
+
+#[test]
+fn dependencies_are_those_of_cargo_lock() {
+    let commands = [
+        "bench", "build", "check", "clippy", "deny", "doc", "install", "package", "publish", "run",
+        "test",
+    ];
+    let programs = ["cargo", "$(CARGO)"];
+    let resolves = |line: &str| {
+        let mut calls = programs
+            .iter()
+            .flat_map(|program| commands.map(|command| format!("{program} {command} ")));
+        calls.any(|call| format!("{line} ").contains(&call)) || line.contains("toolchain/build ")
+    };
+    for file in [".github/workflows/ci.yml", "Makefile", ".ci/run"] {
+        let text = read(file);
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
+        let calls: Vec<_> = code.filter(|line| resolves(line)).collect();
+        assert!(!calls.is_empty(), "{file}");
+        for call in calls {
+            assert!(call.contains("--locked"), "{file}: {call}");
+        }
     }
 }
