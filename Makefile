@@ -25,7 +25,7 @@ build:
 # Apple hasn't granted it, if SIP and AMFI aren't both off. What is signed without it traces through eslogger.
 sign: build
 	$(CODESIGN) --entitlements entitlements.plist proctracer
-	@if ! (./proctracer --version) >/dev/null 2>&1; then \
+	@if ! { ./proctracer --version; } >/dev/null 2>&1; then \
 		echo "macOS doesn't run it with the entitlement, which Apple hasn't granted; without it, it traces through eslogger:"; \
 		rm -f proctracer && cp $(TARGET_DIR)/release/proctracer proctracer && $(CODESIGN) proctracer; \
 	fi

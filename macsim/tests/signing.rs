@@ -8,13 +8,17 @@ use std::process::Command;
 
 use common::{file, path_with};
 
-/// Runs `make` in a folder with nothing but the Makefile, where programs that claim the entitlement run or are
+/// Runs `make` in a folder with nothing but the Makefile and what it reads, where programs that claim the entitlement run or are
 /// killed. Returns its output, the calls of codesign, and true if ./proctracer runs.
+///
+/// The shell is the one that macOS has as `/bin/sh`: it prints a line about each child that a signal has ended.
 fn make(args: &[&str], claim_is_killed: bool) -> (String, String, bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let script = |path: &str, text: &str| common::script(&folder.join(path), text);
-    std::fs::copy(file("Makefile"), folder.join("Makefile")).expect("a copy");
+    for name in ["Cargo.toml", "Makefile"] {
+        std::fs::copy(file(name), folder.join(name)).expect("a copy");
+    }
     script("bin/uname", "echo Darwin");
     script("built", "echo proctracer 0.1.0");
     script(
@@ -40,6 +44,7 @@ fn make(args: &[&str], claim_is_killed: bool) -> (String, String, bool) {
     let output = Command::new("make")
         .current_dir(folder)
         .args(args)
+        .arg("SHELL=/bin/bash")
         .env("PATH", path_with(&folder.join("bin")))
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("MAKEFLAGS")
@@ -48,6 +53,7 @@ fn make(args: &[&str], claim_is_killed: bool) -> (String, String, bool) {
         .expect("make runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     let runs = Command::new(folder.join("proctracer")).output();
     (
         said,
