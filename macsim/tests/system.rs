@@ -96,3 +96,32 @@ fn a_missing_import_ends_the_run_with_its_name() {
     );
     assert_eq!(run.status, 126);
 }
+
+/// Each library that is named there costs time at every start.
+#[test]
+fn the_program_loads_no_library_that_it_does_not_use() {
+    const LOAD_DYLIB: u32 = 0xc;
+    let bytes = std::fs::read(common::built("proctracer")).expect("`make test-macos` builds it");
+    let number = |at: usize| {
+        let bytes = bytes[at..at + 4].try_into().expect("four bytes");
+        u32::from_le_bytes(bytes) as usize
+    };
+    // mach_header_64 and dylib_command of <mach-o/loader.h>.
+    let (count, mut at) = (number(16), 32);
+    let mut libraries = Vec::new();
+    for _ in 0..count {
+        if number(at) == LOAD_DYLIB as usize {
+            let name = &bytes[at + number(at + 8)..at + number(at + 4)];
+            let name = name.split(|byte| *byte == 0).next().expect("a name");
+            libraries.push(std::str::from_utf8(name).expect("UTF-8"));
+        }
+        at += number(at + 4);
+    }
+    libraries.sort_unstable();
+    let expected = [
+        "libEndpointSecurity.dylib",
+        "libSystem.B.dylib",
+        "libobjc.A.dylib",
+    ];
+    assert_eq!(libraries, expected.map(|name| format!("/usr/lib/{name}")));
+}
