@@ -423,6 +423,38 @@ fn full_disk_access_is_asked_of_the_app_by_name() {
     }
 }
 
+/// Over SSH the switch is another one, and what runs in tmux has the permissions of its server.
+#[test]
+fn full_disk_access_over_ssh_and_in_tmux_is_asked_for_in_other_words() {
+    let ssh = "Remote Login (i) > \"Allow full disk access for remote users\", then log in again";
+    let tmux = "; in tmux, end its server, too: tmux kill-server";
+    let refused = |source: &str| match source {
+        "native" => native(&["-e", "open"], EVENTS).option("--new-client=4"),
+        _ => Run::new(&["--source", "eslogger", "-e", "open"])
+            .eslogger(EVENTS)
+            .env("MACSIM_ESLOGGER_REFUSE", "permitted"),
+    };
+    let has = |output: common::Output| {
+        assert_eq!(output.status, 4, "{output:?}");
+        let app = output.err.contains("Privacy_AllFiles");
+        (output.err.contains(ssh), output.err.contains(tmux), app)
+    };
+    for source in ["native", "eslogger"] {
+        let by_ssh = refused(source).env("SSH_CONNECTION", "203.0.113.7 50000 203.0.113.8 22");
+        assert_eq!(has(by_ssh.run()), (true, false, false), "{source}");
+        let in_tmux = refused(source).env("TMUX", "/private/tmp/tmux-501/default,702,0");
+        assert_eq!(has(in_tmux.run()), (false, true, true), "{source}");
+        // sudo removes these variables: the names of the processes above remain.
+        for (name, expected) in [
+            ("sshd-session", (true, false, false)),
+            ("tmux", (false, true, true)),
+        ] {
+            let (output, _) = refused(source).started_by(name, "\"$@\"; exit $?");
+            assert_eq!(has(output), expected, "{source} {name}");
+        }
+    }
+}
+
 #[test]
 fn the_doctor_reports_what_is_missing() {
     let doctor = |options: &[&str]| {

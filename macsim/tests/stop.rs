@@ -169,6 +169,72 @@ fn whatever_is_not_ctrl_c_on_a_terminal_drops_nothing() {
     assert_eq!(recorded.lines().count(), events);
 }
 
+/// What shows the trace writes each line to a terminal again: tmux, screen, script(1), a terminal with a log.
+#[test]
+fn on_a_terminal_what_the_processes_above_do_to_terminals_is_left_out() {
+    let hour = read(HOUR);
+    let write = hour
+        .lines()
+        .find(|line| line.contains("\"event\":{\"write\""));
+    let write: serde_json::Value = serde_json::from_str(write.expect("a write")).expect("JSON");
+    // This test starts the program: it is above it.
+    let own = std::process::id();
+    let messages: Vec<_> = [
+        (own, "/dev/ttys003"),
+        (own, "/private/tmp/log"),
+        (1, "/dev/ttys003"),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(number, (pid, path))| {
+        let mut message = write.clone();
+        message["process"]["audit_token"]["pid"] = pid.into();
+        message["event"]["write"]["target"]["path"] = path.into();
+        message["seq_num"] = number.into();
+        message["global_seq_num"] = number.into();
+        message.to_string()
+    })
+    .collect();
+    let messages = messages.join("\n");
+    let above = format!("[{own}] write target=");
+    let (to_terminal, to_file) = (
+        format!("{above}/dev/tty"),
+        format!("{above}/private/tmp/log"),
+    );
+    for source in ["native", "eslogger"] {
+        let run = |args: &[&str]| {
+            let args = [&["--source", source, "-F", "line", "-e", "write"], args].concat();
+            let run = Run::new(&args).env("NO_COLOR", "1");
+            match source {
+                "native" => run.events(&messages).env("MACSIM_END", "none"),
+                _ => run.eslogger(&messages),
+            }
+        };
+        let on_terminal = |args: &[&str]| {
+            let trace = OnTerminal::new(run(args));
+            thread::sleep(Duration::from_millis(1500));
+            kill(&trace.child, libc::SIGTERM);
+            let (text, err, status) = trace.end();
+            assert_eq!(status, 0, "{source}: {err}");
+            text
+        };
+        let text = on_terminal(&[]);
+        assert!(!text.contains(&to_terminal), "{source}: {text}");
+        assert!(text.contains(&to_file), "{source}: {text}");
+        assert_eq!(text.lines().count(), 2, "{source}: {text}");
+        let text = on_terminal(&["--include-self"]);
+        assert!(text.contains(&to_terminal), "{source}: {text}");
+        assert_eq!(text.lines().count(), 3, "{source}: {text}");
+        // In a pipe or a file, nothing of it is printed again.
+        let output = match source {
+            "native" => run(&[]).option("--end=int").run(),
+            _ => run(&[]).env("MACSIM_ESLOGGER_END", "0").run(),
+        };
+        assert!(output.out.contains(&to_terminal), "{source}: {output:?}");
+        assert_eq!(output.out.lines().count(), 3, "{source}: {output:?}");
+    }
+}
+
 /// A run whose output nobody reads, and a thread that reads it when it is joined.
 fn unread(run: Run) -> (Child, JoinHandle<Vec<u8>>, TempDir) {
     let (mut command, folder) = run.command();

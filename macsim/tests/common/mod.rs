@@ -196,8 +196,10 @@ impl Run {
             .arg(&self.program)
             .args(&self.args);
         command
-            .envs(self.environment)
             .env_remove("NO_COLOR")
+            .env_remove("SSH_CONNECTION")
+            .env_remove("TMUX")
+            .envs(self.environment)
             .stdin(Stdio::null());
         let reset = || {
             // Tests that run in the background have some of these signals ignored, which a program inherits.
@@ -262,12 +264,18 @@ impl Run {
 /// Waits for a child's end and returns what it wrote; a child that takes too long is killed.
 #[track_caller]
 pub fn wait(child: Child) -> Output {
+    wait_for(child, PATIENCE)
+}
+
+/// Waits for a child's end for at most this time.
+#[track_caller]
+pub fn wait_for(child: Child, patience: Duration) -> Output {
     use std::os::unix::process::ExitStatusExt as _;
     let pid = child.id().cast_signed();
     let (done, finished) = std::sync::mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
         let began = Instant::now();
-        let late = finished.recv_timeout(PATIENCE).is_err();
+        let late = finished.recv_timeout(patience).is_err();
         if late {
             // SAFETY: the child isn't waited for yet, so that the number is still its own.
             unsafe { libc::kill(pid, libc::SIGKILL) };
