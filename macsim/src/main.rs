@@ -15,6 +15,7 @@
 //! - [`live`] makes messages of what real processes below the program do.
 //! - [`builder`] makes messages in macOS's layout; the offsets are data, compiled from Apple's headers.
 //! - [`settings`] has every option and environment variable.
+//! - [`session`] runs a shell on the simulated Mac, with stand-ins for `sudo` and `id`.
 //! - [`eslogger`] stands in for `/usr/bin/eslogger`, [`universal`] for `lipo -create`.
 //!
 //! It can't show how a real kernel times and orders events, nor TCC and code signing. It doesn't run arm64 code.
@@ -37,6 +38,8 @@ mod live;
 mod loader;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod note;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod session;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod settings;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

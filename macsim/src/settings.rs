@@ -135,6 +135,9 @@ pub struct Settings {
     /// Deliver no messages of the real processes below the program
     #[arg(long, env = "MACSIM_NO_LIVE", value_parser = FalseyValueParser::new())]
     pub no_live: bool,
+    /// Deliver messages of the files that these processes create, rename, remove and write, too
+    #[arg(long, env = "MACSIM_FILES", value_parser = FalseyValueParser::new())]
+    pub files: bool,
     /// Delay the message of each exec by this time while the process waits; `posix_spawn` has returned long before
     #[arg(
         long,

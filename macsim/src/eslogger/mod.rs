@@ -21,6 +21,7 @@
 //! | `MACSIM_ESLOGGER_SILENT` | print nothing, ever |
 //! | `MACSIM_ESLOGGER_DIE` | instead of becoming ready, end: the exit status |
 //! | `MACSIM_ESLOGGER_CUT` | die in the middle of the Nth line |
+//! | `MACSIM_ESLOGGER_LOSE` | an event of which it loses all messages of real processes, although they have numbers |
 //! | `MACSIM_ESLOGGER_REFUSE` | `permitted`, `privileged` or `entitled`: refuse as not being that |
 //! | `MACSIM_ESLOGGER_END` | end at the file's end: the exit status; without it, live until a signal |
 //! | `MACSIM_ESLOGGER_ECHO` | on a terminal, write `^D` and two backspaces before the first line |

@@ -52,6 +52,11 @@ impl<'a> Line<'a> {
         !self.event.is_empty() && self.group == Some(group.into())
     }
 
+    /// Returns true if this is its event.
+    pub fn is_event(&self, name: &str) -> bool {
+        self.event == name
+    }
+
     /// The line with other numbers.
     fn with(&self, of_type: u64, of_all: u64) -> Cow<'_, [u8]> {
         let mut changes = [(&self.of_type, of_type), (&self.of_all, of_all)];

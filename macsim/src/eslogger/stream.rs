@@ -185,7 +185,8 @@ impl Stream<'_> {
             return Ok(());
         };
         let numbered = self.numbers.live(&line);
-        if line.is_of(self.group) {
+        let is_lost = |name: String| line.is_event(&name);
+        if line.is_of(self.group) || variable("MACSIM_ESLOGGER_LOSE").is_some_and(is_lost) {
             return Ok(());
         }
         self.output.write(&[&numbered, b"\n"])?;

@@ -37,6 +37,9 @@ pub fn start(program: &Path) -> Result<(), String> {
     }
     let address = kernel::start(program)?;
     KERNEL_STARTED.get_or_init(|| address);
+    if settings::get().files {
+        kernel::stop_at_calls().map_err(|error| format!("seccomp doesn't work here: {error}"))?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -381,8 +381,8 @@ impl Executed {
             if let Some((program, rest)) = program_of(&args) {
                 image = seen(cwd.join(program));
                 args = rest;
-            } else if args.first().is_some_and(|name| name.ends_with(b"eslogger")) {
-                image.path = "/usr/bin/eslogger".into();
+            } else if let Some(path) = args.first().and_then(|name| tool(name)) {
+                image.path = path.into();
             }
         } else if let Some(name) = executed_name(pid) {
             let place = cwd.join(&name);
@@ -435,6 +435,15 @@ impl Executed {
         }
         event
     }
+}
+
+/// The path of the program that macsim stands in for under a name.
+fn tool(name: &[u8]) -> Option<&'static str> {
+    let is_it =
+        |path: &&str| Path::new(OsStr::from_bytes(name)).file_name() == Path::new(path).file_name();
+    ["/usr/bin/eslogger", "/usr/bin/id", "/usr/bin/sudo"]
+        .into_iter()
+        .find(is_it)
 }
 
 /// The program that a macsim process runs for macOS, and its arguments (`spawn::execute` starts it so).

@@ -193,7 +193,7 @@ impl Kernel {
         }
     }
 
-    fn is_watched(&self) -> bool {
+    pub fn is_watched(&self) -> bool {
         self.connections.iter().any(|connection| connection.watches)
     }
 }

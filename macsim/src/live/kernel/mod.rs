@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use self::files::Doing;
+pub use self::files::stop_at_calls;
 use self::noise::Noise;
 use self::requests::Connection;
 use super::process::{self, Lineage, Process, Status};
@@ -20,6 +22,7 @@ use crate::system::accounts;
 use crate::system::identity::Credentials;
 use crate::versions;
 
+mod files;
 mod messages;
 mod noise;
 mod requests;
@@ -136,6 +139,8 @@ struct Kernel {
     threads: HashMap<i32, i32>,
     /// New threads and processes that stopped before their fork was reported.
     early: HashMap<i32, (c_int, Instant)>,
+    /// The system calls, with `--files`, that threads are in.
+    doing: HashMap<i32, Doing>,
     /// The next `posix_spawn` that a thread has announced.
     spawns: HashMap<i32, Spawn>,
     next_version: u32,
@@ -167,7 +172,9 @@ impl Kernel {
         let events = libc::PTRACE_O_TRACEFORK
             | libc::PTRACE_O_TRACEVFORK
             | libc::PTRACE_O_TRACECLONE
-            | libc::PTRACE_O_TRACEEXEC;
+            | libc::PTRACE_O_TRACEEXEC
+            | libc::PTRACE_O_TRACESECCOMP
+            | libc::PTRACE_O_TRACESYSGOOD;
         trace::ptrace(libc::PTRACE_SEIZE, root, events as usize)?;
         let parent = Status::of(root).parent.max(1);
         let user = settings.auid;
@@ -191,6 +198,7 @@ impl Kernel {
             processes: HashMap::new(),
             threads: HashMap::from([(root, root)]),
             early: HashMap::new(),
+            doing: HashMap::new(),
             spawns: HashMap::new(),
             next_version: settings.pidversion + 5000,
             message_version: versions::message_version(settings.macos),

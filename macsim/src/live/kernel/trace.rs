@@ -11,6 +11,9 @@ use crate::settings::{self, FailedSpawn};
 use crate::system::identity::Credentials;
 use crate::system::processes;
 
+/// Marks the stop at the end of a system call (`PTRACE_O_TRACESYSGOOD`).
+const CALL: c_int = 0x80;
+
 /// A request of ptrace(2).
 pub fn ptrace(request: u32, pid: i32, data: usize) -> io::Result<()> {
     // SAFETY: none of these requests writes to our memory.
@@ -85,7 +88,14 @@ impl Kernel {
             return;
         }
         match event {
+            0 if signal == libc::SIGTRAP | CALL => {
+                self.called(thread);
+                resume(thread, 0);
+            }
             0 => resume(thread, signal),
+            libc::PTRACE_EVENT_SECCOMP if self.calls(thread) => {
+                _ = ptrace(libc::PTRACE_SYSCALL, thread, 0);
+            }
             libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
                 if let Some(new) = event_message(thread) {
                     self.cloned(thread, new);
@@ -295,6 +305,7 @@ impl Kernel {
     /// A thread has ended. If it is the first thread, its process has ended, too: that thread is reported last.
     fn ended(&mut self, thread: i32, status: c_int) {
         self.early.remove(&thread);
+        self.doing.remove(&thread);
         self.spawns.remove(&thread);
         if self.threads.remove(&thread) != Some(thread) {
             return;
