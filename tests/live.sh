@@ -466,10 +466,11 @@ check_terminal() {
     fi
     before=$(esloggers)
     mkfifo "$work/keys"
-    # The terminal's line discipline turns the key into the signal.
+    # The terminal's line discipline turns the key into the signal. Root starts it, because sudo asks for the password
+    # once for each terminal, but never root.
     # shellcheck disable=SC2016 # sh expands it
-    start terminal sh -c 'exec script -q /dev/null sudo -n "$@" <"$0"' "$work/keys" "$program" --source eslogger \
-        -e exec -F line
+    start terminal root sh -c 'exec script -q /dev/null sudo -n "$@" <"$0"' "$work/keys" "$program" \
+        --source eslogger -e exec -F line
     exec 3<>"$work/keys" # for reading, too: so it doesn't wait for a reader
     until_so 30 has_begun "$work/terminal.out" || :
     note_groups terminal "$before"

@@ -95,7 +95,7 @@ impl Mac {
         mac.script(
             "bin/script",
             "[ \"$1\" = -q ] || exit 64\nfile=$2\nshift 2\n\
-             exec /usr/bin/script -q -e -c \"$(printf '%q ' \"$@\")\" \"$file\"",
+             exec /usr/bin/script -q -e -c \"exec $(printf '%q ' \"$@\")\" \"$file\"",
         );
         mac.script(
             "bin/pgrep",
