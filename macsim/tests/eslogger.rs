@@ -71,7 +71,11 @@ struct Running {
 
 impl Running {
     fn new(run: Run) -> Running {
-        let (mut command, folder) = run.command();
+        let (command, folder) = run.command();
+        Running::of(command, folder)
+    }
+
+    fn of(mut command: Command, folder: TempDir) -> Running {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0);
         let mut child = command.spawn().expect("macsim starts");
@@ -295,7 +299,7 @@ fn an_event_is_printed_before_the_next_one_comes() {
     // If they were held back, they would come together.
     assert!(first.elapsed() > Duration::from_millis(250));
     running.signal("INT");
-    assert_eq!(running.end(), (String::new(), Some(0)));
+    assert_eq!(running.end().1, Some(0));
 }
 
 #[test]
@@ -546,4 +550,49 @@ fn nothing_is_lost_of_100_megabytes() {
         (run.err.as_str(), run.status),
         ("proctracer: eslogger has ended: exit status 0\n", 1)
     );
+}
+
+#[test]
+fn eslogger_and_its_guard_inherit_nothing() {
+    let run = traced(&["-F", "line"], HOUR).env("A_SECRET", "of the caller");
+    let (program, folder) = run.command();
+    let file = folder.path().join("of-the-caller");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec 7> \"$0\"; exec \"$@\""])
+        .arg(&file)
+        .arg(program.get_program())
+        .args(program.get_args())
+        .envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdin(Stdio::null());
+    let running = Running::of(command, folder);
+    running.line();
+    let links = |pid: u32| {
+        let folder = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs");
+        let links = folder
+            .flatten()
+            .map(|entry| std::fs::read_link(entry.path()));
+        links.filter_map(Result::ok).collect::<Vec<_>>()
+    };
+    let variables =
+        |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/environ")).expect("it runs");
+    let own = running.child.id();
+    assert!(links(own).contains(&file) && variables(own).contains("A_SECRET"));
+    let children = running.children();
+    assert_eq!(children.len(), 2, "{children:?}");
+    for (pid, name) in children {
+        assert!(!links(pid).contains(&file), "{name}: {:?}", links(pid));
+        let all = variables(pid);
+        // The simulation's own settings are those of the kernel.
+        let others = all
+            .split_terminator('\0')
+            .filter(|variable| !variable.starts_with("MACSIM_"));
+        assert_eq!(others.collect::<Vec<_>>(), [""; 0], "{name}");
+    }
+    running.signal("TERM");
+    assert_eq!(running.end().1, Some(0));
 }

@@ -5,7 +5,8 @@
 //! the last ones never, and a terminal that isn't raw cuts long lines. It has a process group of its own: it leaves out
 //! the events of its own group, which are then missing in the sequence numbers. If it were in our group, the events of
 //! our pipeline would be reported as lost. If this program is killed, a shell in that group ends eslogger: by itself it
-//! would notice only at its next event, if at all, that the terminal has closed.
+//! would notice only at its next event, if at all, that the terminal has closed. Both get an empty environment, and none
+//! of the descriptors that this program inherited: they run as root for as long as the trace.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -26,6 +27,7 @@ use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 
+use super::native::system;
 use super::queue::{self, Queue};
 use super::recording::{self, Chunk, Objects};
 use super::refusal::Refusal;
@@ -180,15 +182,18 @@ pub struct Handle {
 impl Handle {
     fn spawn(events: &[String]) -> io::Result<Handle> {
         let (ours, its) = raw_terminal()?;
-        let mut guard = Guard::new()?;
         let mut command = Command::new(PROGRAM);
-        let mut child = command
+        command
             .args(events)
-            .process_group(guard.group())
+            .env_clear()
             .stdin(Stdio::null())
             .stdout(its)
-            .stderr(Stdio::piped())
-            .spawn()?;
+            .stderr(Stdio::piped());
+        let (mut guard, mut child) = system::without_inheriting(|| -> io::Result<_> {
+            let guard = Guard::new()?;
+            let child = command.process_group(guard.group()).spawn()?;
+            Ok((guard, child))
+        })?;
         drop(command); // it holds the end of the terminal that is eslogger's
         let errors = child.stderr.take();
         let watched = guard.watch(child.id());
@@ -240,7 +245,7 @@ impl Guard {
         let mut shell = Command::new("/bin/sh");
         // It reads from a pipe that nobody else holds; nothing more is ever written into it.
         let wait = "trap '' HUP INT TERM; read -r pid; read -r _; kill \"$pid\"";
-        shell.args(["-c", wait]).process_group(0);
+        shell.args(["-c", wait]).process_group(0).env_clear();
         shell.stdin(Stdio::piped()).stdout(Stdio::null());
         shell.stderr(Stdio::null()).spawn().map(Guard)
     }
@@ -276,7 +281,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The events that the running eslogger has.
 fn list_events() -> io::Result<Vec<String>> {
-    let output = Command::new(PROGRAM).arg("--list-events").output()?;
+    let mut command = Command::new(PROGRAM);
+    command.arg("--list-events").env_clear();
+    let output = system::without_inheriting(|| command.output())?;
     if !output.status.success() {
         let said = format!("--list-events: {}", how(output.status));
         return Err(io::Error::other(said));

@@ -230,6 +230,8 @@ fn spawn(
         replaces,
     }) && suspended;
 
+    let settings = own_settings(environment);
+    let environment = settings.as_ptr();
     // SAFETY: strings are the caller's; between fork and exec the child calls only what may be called there, and
     // allocates nothing.
     unsafe {
@@ -276,6 +278,38 @@ fn spawn(
         }
     }
     0
+}
+
+/// The environment together with macsim's own settings, which a program that is started with a smaller environment
+/// needs, too: without them it would be in another simulation.
+fn own_settings(environment: Strings) -> Vec<*const c_char> {
+    let mut all = Vec::new();
+    let mut at = environment;
+    // SAFETY: arrays of strings that end in NULL.
+    unsafe {
+        while !at.is_null() && !(*at).is_null() {
+            all.push(*at);
+            at = at.add(1);
+        }
+        let name = |variable: *const c_char| {
+            let text = CStr::from_ptr(variable).to_bytes();
+            text.split(|byte| *byte == b'=').next().unwrap_or_default()
+        };
+        let mut at = environ;
+        while !at.is_null() && !(*at).is_null() {
+            let own = name(*at);
+            if own.starts_with(b"MACSIM_") && !all.iter().any(|given| name(*given) == own) {
+                all.push(*at);
+            }
+            at = at.add(1);
+        }
+    }
+    all.push(ptr::null());
+    all
+}
+
+unsafe extern "C" {
+    static environ: Strings;
 }
 
 /// In the child: does what was requested and becomes the command; returns macOS's number of an error.

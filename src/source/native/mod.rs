@@ -22,7 +22,7 @@ mod json;
 mod message;
 mod push_down;
 pub mod spawn;
-mod system;
+pub mod system;
 mod tree;
 pub mod users;
 mod weight;

@@ -286,3 +286,31 @@ pub fn surroundings() -> Surroundings {
         tmux: is_set("TMUX") || has(b"tmux"),
     }
 }
+
+/// Calls `start`, and keeps the programs that it starts from inheriting any descriptor but the standard streams. Those
+/// that this program inherited itself are for the command that is traced.
+pub fn without_inheriting<R>(start: impl FnOnce() -> R) -> R {
+    let descriptors = std::fs::read_dir("/dev/fd").into_iter().flatten();
+    let descriptors =
+        descriptors.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let closes = |descriptor: i32| {
+        // SAFETY: F_GETFD takes any number, and fails for one that is not open.
+        let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+        flags < 0 || flags & libc::FD_CLOEXEC != 0
+    };
+    let set = |descriptor: i32, flags: i32| {
+        // SAFETY: F_SETFD takes any number, and fails for one that is not open. Only what exec does with it changes.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, flags) };
+    };
+    let inherited: Vec<i32> = descriptors
+        .filter(|descriptor| *descriptor > libc::STDERR_FILENO && !closes(*descriptor))
+        .collect();
+    for descriptor in &inherited {
+        set(*descriptor, libc::FD_CLOEXEC);
+    }
+    let result = start();
+    for descriptor in &inherited {
+        set(*descriptor, 0);
+    }
+    result
+}
