@@ -474,3 +474,21 @@ fn a_name_in_a_warning_is_made_safe() {
         run.err
     );
 }
+
+#[test]
+fn an_object_that_is_cut_takes_no_message_after_it_along_whatever_closes_it() {
+    let good =
+        |number: usize| format!("{{\"event\":{{\"exit\":{{\"stat\":0}}}},\"seq_num\":{number}}}\n");
+    for cut in [
+        "{\"time\":\"2026-03-14T02:03:03Z\",\"process\":\n",
+        "{\"time\":\"2026-03-14T02:03:03Z\",\"process\":{\"group_id\":\n",
+        "{\"time\":\"2026-03-14T02:03:03Z\",\"process\":[\n",
+    ] {
+        for rest in ["\"alse\"}\n", "[1]alse}}\n", "}{]\"}}\n", "1}]}}\n"] {
+            let text = [cut, &good(0), rest, &good(1)].concat();
+            let run = run_with_input(&["-F", "json", "-r", "-"], text.as_bytes());
+            assert_eq!(run.out, [good(0), good(1)].concat(), "{text}{}", run.err);
+            assert_eq!(run.status, 1, "{text}");
+        }
+    }
+}

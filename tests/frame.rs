@@ -269,3 +269,22 @@ fn a_number_of_another_event_is_reported() {
     assert_eq!(future(170).status, 0);
     assert_eq!(future(9).status, 1);
 }
+
+#[test]
+fn an_event_without_a_name_has_a_column_nevertheless() {
+    let line = r#"{"event":{"":{"a":1}},"process":{"audit_token":{"pid":1}}}"#;
+    for (args, expected) in [
+        (&["-F", "line"][..], "- - -[1] \"\" a=1\n"),
+        (&["-F", "json"], &format!("{line}\n")),
+    ] {
+        let run = run_with_input(&[args, &["-r", "-"]].concat(), line.as_bytes());
+        assert_eq!(
+            (run.out.as_str(), run.err.as_str(), run.status),
+            (expected, "", 0)
+        );
+    }
+    for args in [&["-c"][..], &["--tree=events"]] {
+        let run = run_with_input(&[args, &["-r", "-"]].concat(), line.as_bytes());
+        assert!(run.out.contains("\"\""), "{}", run.out);
+    }
+}

@@ -101,6 +101,9 @@ impl Format for Line {
             .paint(out, Palette::EVENT, |out| match event.event_type {
                 EventType::Known(row) => out.extend_from_slice(row.name.as_bytes()),
                 EventType::Unknown { number, name } => {
+                    if name.bytes().is_empty() {
+                        out.extend_from_slice(b"\"\"");
+                    }
                     push_word(out, |out| escape::push(out, name));
                     if let Some(number) = number {
                         out.push(b'(');

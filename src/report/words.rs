@@ -26,10 +26,11 @@ pub fn shown(name: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The name of an event. An event unknown to this build has the name that it came with.
+/// The name of an event. An event unknown to this build has the name that it came with, or `""` if that is empty.
 pub fn event_name<'e>(event: &'e EventType<'_>) -> Cow<'e, [u8]> {
     match event {
         EventType::Known(row) => row.name.as_bytes().into(),
+        EventType::Unknown { name, .. } if name.bytes().is_empty() => b"\"\"".into(),
         EventType::Unknown { name, .. } => name.bytes(),
     }
 }

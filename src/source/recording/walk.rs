@@ -376,8 +376,21 @@ impl Walk {
         self.brackets >>= 1;
         self.depth = self.depth.saturating_sub(1);
         let depth = self.depth;
-        while self.closed.pop_if(|inner| inner.depth > depth).is_some() {}
-        if let Some(mut inner) = self.open.pop_if(|inner| inner.depth >= depth)
+        let closing = self.open.pop_if(|inner| inner.depth >= depth);
+        match (&self.wrong, &closing) {
+            (None, _) => while self.closed.pop_if(|inner| inner.depth > depth).is_some() {},
+            // It isn't whole: the error is in it. Those in it that are whole may be messages of their own.
+            (Some((at, _)), Some(closing)) if closing.start < *at => return depth == 0,
+            (Some(_), Some(closing)) => {
+                while self
+                    .closed
+                    .pop_if(|inner| inner.start > closing.start)
+                    .is_some()
+                {}
+            }
+            (Some(_), None) => {}
+        }
+        if let Some(mut inner) = closing
             && depth > 0
             && end - inner.start >= SMALLEST
         {
