@@ -12,6 +12,7 @@ use crate::cli::{Cli, Color};
 use crate::format::{self, Palette, Style};
 use crate::live::{self, Choice};
 use crate::model::catalogue::Row;
+use crate::pipeline::record::{Rotate, Settings};
 use crate::pipeline::{FileId, Outputs, Run, Stages};
 use crate::report::{self, Look, Page, Summary, Terminal};
 use crate::select::{
@@ -448,9 +449,22 @@ fn outputs(cli: &Cli) -> anyhow::Result<Outputs> {
         bail!("-w - makes no sense: -F json prints the events as they are recorded");
     }
     check_files(cli)?;
+    let rotate = cli.rotate.as_deref().map(|text| {
+        Rotate::parse(text).with_context(|| format!("--rotate {}", escape::name(text)))
+    });
+    let record = record.map(|path| -> anyhow::Result<_> {
+        Ok(Settings {
+            path: path.to_owned(),
+            rotate: rotate.transpose()?,
+            keep: cli.keep,
+            others: Vec::new(),
+        })
+    });
+    let read = cli.read.iter().filter_map(|path| FileId::of_shared(path));
     Ok(Outputs::new(
         cli.output.as_deref(),
-        record,
+        record.transpose()?,
+        read.collect(),
         !cli.command.is_empty(),
     ))
 }

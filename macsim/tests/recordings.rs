@@ -1,36 +1,153 @@
-//! The macOS program reads recordings as it does on any other system.
+//! Files that root writes in a folder that everyone may write to: whose they are, and what is refused.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod common;
 
-use common::{Run, read};
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
 
-const EVENTS: &str = "tests/data/events.jsonl";
+use common::{Output, Run, read};
+use tempfile::TempDir;
 
-#[track_caller]
-fn prints(args: &[&str], expected: &str) {
-    let path = common::file(EVENTS);
-    let args = [args, &["-r", path.to_str().expect("UTF-8")]].concat();
-    let run = Run::new(&args).run();
-    assert_eq!((run.err.as_str(), run.status), ("", 0));
-    assert!(
-        run.out == read(expected),
-        "{args:?} prints something else than {expected}"
-    );
+const HOUR: &str = "samples/developers-hour.jsonl";
+
+/// A user who is neither root nor, if the tests run as root, the one who runs them.
+const SOMEBODY: u32 = 1000;
+
+/// A folder that everyone may write to, as `/tmp`.
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = folder.path().join("open");
+    fs::create_dir(&open).expect("a folder");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).expect("its mode");
+    (folder, open)
+}
+
+/// A trace as root, who works for the user `caller`.
+fn root(args: &[&str], caller: u32) -> Output {
+    Run::new(&[&["--source", "native", "-e", "exec"], args].concat())
+        .events(HOUR)
+        .env("SUDO_UID", &caller.to_string())
+        .env("SUDO_GID", "20")
+        .run()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// True if the tests run as root, who can make files of other users.
+fn is_root(folder: &TempDir) -> bool {
+    fs::metadata(folder).expect("it is there").uid() == 0
+}
+
+/// Creates a file that belongs to another user than the simulated root and the caller 7777.
+fn file_of_somebody(folder: &TempDir, path: &Path) {
+    fs::write(path, "precious").expect("the file can be written");
+    if is_root(folder) {
+        chown(path, Some(SOMEBODY), None).expect("root can do that");
+    }
 }
 
 #[test]
-fn as_text() {
-    prints(&["--env"], "tests/data/events.text");
+fn new_files_belong_to_the_user_who_called_sudo() {
+    let (folder, open) = folder();
+    let (recorded, shown) = (open.join("a.jsonl"), open.join("a.txt"));
+    let args = [
+        "-w",
+        text(&recorded),
+        "-o",
+        text(&shown),
+        "--rotate",
+        "100KB",
+    ];
+    let run = root(&args, SOMEBODY);
+    assert_eq!(run.status, 0, "{}", run.err);
+    if !is_root(&folder) {
+        // The simulated root isn't allowed to give files away, as on a file system without owners.
+        assert!(
+            run.err
+                .contains(": stays root's: Operation not permitted\n")
+        );
+        return;
+    }
+    assert_eq!(run.err, "");
+    for path in [recorded, shown, open.join("a.1.jsonl")] {
+        let metadata = fs::metadata(path).expect("the file");
+        let (uid, gid, mode) = (metadata.uid(), metadata.gid(), metadata.mode() & 0o777);
+        assert_eq!((uid, gid, mode), (SOMEBODY, 20, 0o600));
+    }
 }
 
 #[test]
-fn as_lines() {
-    prints(&["--env", "-F", "line"], "tests/data/events.line");
+fn what_others_have_left_in_an_open_folder_is_not_touched() {
+    let (folder, open) = folder();
+    let target = folder.path().join("target");
+    fs::write(&target, "precious").expect("the file can be written");
+    symlink(&target, open.join("link")).expect("a link");
+    symlink(folder.path().join("new"), open.join("dangling")).expect("a link");
+    symlink(folder.path(), open.join("folder")).expect("a link");
+    symlink(open.join("link"), folder.path().join("to-link")).expect("a link");
+    let other = open.join("other");
+    file_of_somebody(&folder, &other);
+    fs::create_dir(open.join("directory")).expect("a folder");
+    let link = "a link in a folder that everyone may write to, which root does not follow";
+    let file = "a file of another user in a folder that everyone may write to, which root does not \
+                change";
+    for (path, reason) in [
+        (open.join("link"), link),
+        (open.join("dangling"), link),
+        (open.join("folder/target"), link),
+        (folder.path().join("to-link"), link),
+        (other.clone(), file),
+        (open.join("directory"), "Is a directory"),
+        (open.join("nothing/new"), "No such file or directory"),
+    ] {
+        for option in ["-w", "-o"] {
+            let run = root(&[option, text(&path)], 7777);
+            let said = format!("proctracer: {option} {}: {reason}\n", text(&path));
+            assert_eq!((run.err, run.status), (said, 2));
+        }
+    }
+    for path in [&target, &other] {
+        assert_eq!(fs::read_to_string(path).expect("UTF-8"), "precious");
+    }
+    assert!(!folder.path().join("new").exists());
 }
 
 #[test]
-fn as_json() {
-    prints(&["-F", "json"], EVENTS);
+fn a_file_with_a_second_name_elsewhere_is_not_touched() {
+    let (folder, open) = folder();
+    let target = folder.path().join("target");
+    fs::write(&target, "precious").expect("the file can be written");
+    fs::hard_link(&target, open.join("second")).expect("a link");
+    let owner = fs::metadata(&target).expect("it is there").uid();
+    let run = root(&["-w", text(&open.join("second"))], owner);
+    assert!(run.err.contains("a file with several names"), "{}", run.err);
+    assert_eq!(run.status, 2);
+    assert_eq!(fs::read_to_string(&target).expect("UTF-8"), "precious");
+}
+
+#[test]
+fn the_callers_own_files_and_links_in_other_folders_are_written() {
+    let (folder, open) = folder();
+    let own = open.join("own");
+    file_of_somebody(&folder, &own);
+    let owner = fs::metadata(&own).expect("it is there").uid();
+    let target = folder.path().join("target");
+    symlink(&target, folder.path().join("link")).expect("a link");
+    for path in [own.clone(), folder.path().join("link")] {
+        let run = root(&["-w", text(&path), "-o", "/dev/null"], owner);
+        assert_eq!(run.status, 0, "{}", run.err);
+    }
+    for path in [own, target] {
+        let recorded = fs::read_to_string(path).expect("UTF-8");
+        let execs = read(HOUR)
+            .lines()
+            .filter(|line| line.contains(r#""exec":"#))
+            .count();
+        assert_eq!(recorded.lines().count(), execs);
+    }
 }

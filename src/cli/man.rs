@@ -50,6 +50,14 @@ const SECTIONS: &[(&str, &[&str])] = &[
         &[
             "Recordings are eslogger's JSON Lines, plain or compressed. They hold arguments and environments with their \
              secrets: --redact covers environments, not arguments.",
+            "Files that -o and -w create have the mode 0600 and, under sudo, belong to the user who called it. As root, a link \
+             in a folder that everyone may write to is refused, and so is a file there that is neither root's nor the \
+             caller's, or that has other names. Files that exist keep their mode and lose their contents once the trace has \
+             started or the input was opened.",
+            "With --rotate, the files are FILE, FILE with .1 before its ending, with .2, and so on. A size is a number with B, \
+             KB, MB, GB, TB (powers of 1000; K, M, G, T are the same) or KiB, MiB, GiB (powers of 1024); a plain file never gets \
+             larger than that, unless it holds a single event, and a compressed one ends soon after. A time is a number with ms, \
+             s, m, h or d: the first event after it goes into the next file. Files of an earlier run are overwritten.",
         ],
     ),
     (
@@ -95,6 +103,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "EndpointSecurity shows no network traffic, no contents of files and, for most calls, no result. Some calls give no \
              event; --explain says what is known. What launchd starts on somebody's behalf (open(1), XPC services) is no \
              descendant of a command. Under load macOS drops events; what is missing is reported by event.",
+            "Reports and timelines remember at most 16 KiB of a path, and of a command's arguments; the rest is shown as \"...\".",
         ],
     ),
     (

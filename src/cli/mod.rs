@@ -281,8 +281,33 @@ pub struct Cli {
     pub output: Option<PathBuf>,
 
     /// Also record the events that are shown in FILE, as JSON that -r reads
+    ///
+    /// A FILE that ends in .zst or .gz is compressed, and flushed at least once a second
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub write: Option<PathBuf>,
+
+    /// Begin a new file at a size, such as 500MB, or after a time, such as 1h: FILE, FILE.1 …
+    ///
+    /// The number comes before the ending: hour.jsonl.zst, hour.1.jsonl.zst, hour.2.jsonl.zst …
+    #[arg(
+        long,
+        value_name = "SIZE|TIME",
+        requires = "write",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub rotate: Option<String>,
+
+    /// Keep the newest N files of --rotate, and remove older ones
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "rotate",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..),
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    pub keep: Option<usize>,
 
     /// Replace the values of environment variables, which hold secrets, in whatever is shown or recorded
     #[arg(long, help_heading = "Output", hide_short_help = true)]

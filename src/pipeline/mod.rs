@@ -6,10 +6,12 @@
 
 mod buffers;
 mod control;
+mod create;
 mod feed;
 mod file_id;
 pub mod output;
 mod printer;
+pub mod record;
 pub mod signals;
 mod writer;
 
@@ -196,10 +198,11 @@ pub fn run<S: Source>(source: S, run: Run) -> Exit {
     {
         result = pass(again(writer.run.need()), &mut writer, &woken);
     }
-    match result {
+    let exit = match result {
         Ok(()) => writer.end(),
         Err(exit) => exit,
-    }
+    };
+    writer.run.outputs.finish(exit)
 }
 
 /// Passes everything that a source gives on to the writer.

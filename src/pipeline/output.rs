@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::FileId;
+use super::create::Place;
+use super::record::{Failure, Recorder, Settings};
 use crate::exit::{Exit, check_stdout, reason, warn};
 use crate::text::escape;
 
@@ -11,21 +14,38 @@ use crate::text::escape;
 #[derive(Debug)]
 pub struct Outputs {
     shown: Output,
-    record: Option<Output>,
+    record: Record,
+    /// The files that are read, which must not be overwritten.
+    read: Vec<FileId>,
     has_failed: bool,
+}
+
+/// The recording.
+#[derive(Debug)]
+enum Record {
+    None,
+    /// It begins when the trace begins.
+    Planned(Settings),
+    Begun(Recorder),
 }
 
 impl Outputs {
     /// Creates outputs: events are shown in `output`, otherwise on standard output or, beside a command, on standard
-    /// error, and are recorded in `record`. No file is created yet.
-    pub fn new(output: Option<&Path>, record: Option<&Path>, beside_command: bool) -> Outputs {
+    /// error, and are recorded as `record` says. No file is created yet. The files `read` are not overwritten.
+    pub fn new(
+        output: Option<&Path>,
+        record: Option<Settings>,
+        read: Vec<FileId>,
+        beside_command: bool,
+    ) -> Outputs {
         Outputs {
             shown: match output {
-                Some(path) => Output::Planned("-o", path.to_owned()),
+                Some(path) => Output::Planned(path.to_owned()),
                 None if beside_command => Output::Stderr(io::stderr()),
                 None => Output::Stdout(io::stdout()),
             },
-            record: record.map(|path| Output::Planned("-w", path.to_owned())),
+            record: record.map_or(Record::None, Record::Planned),
+            read,
             has_failed: false,
         }
     }
@@ -41,23 +61,44 @@ impl Outputs {
             self.has_failed = true;
             return Err(self.shown.failed(&error, Exit::Failed));
         }
-        for output in [Some(&mut self.shown), self.record.as_mut()]
-            .into_iter()
-            .flatten()
-        {
-            if let Output::Planned(option, path) = output {
-                let name = escape::name(&path);
-                match File::create(&path) {
-                    Ok(file) => *output = Output::File(file, name),
-                    Err(error) => {
-                        warn(format_args!("{option} {name}: {}", reason(&error)));
-                        self.has_failed = true;
-                        return Err(Exit::Usage);
-                    }
-                }
-            }
+        if let Output::Planned(path) = &self.shown {
+            let path = path.clone();
+            let file = Place::of(&path).and_then(|place| place.create(&self.read));
+            let file = file.map_err(|error| self.refused("-o", &path, &error))?;
+            self.read.extend(FileId::of_stream(&file));
+            self.shown = Output::File(file, escape::name(&path));
+        }
+        if let Record::Planned(settings) = &mut self.record {
+            settings.others.append(&mut self.read);
+            let settings = settings.clone();
+            let path = settings.path.clone();
+            let recorder = Recorder::new(settings);
+            let recorder = recorder.map_err(|error| self.refused("-w", &path, &error))?;
+            self.record = Record::Begun(recorder);
         }
         Ok(())
+    }
+
+    /// Reports that a file couldn't be created, and returns the exit status.
+    fn refused(&mut self, option: &str, path: &Path, error: &io::Error) -> Exit {
+        warn(format_args!(
+            "{option} {}: {}",
+            escape::name(path),
+            reason(error)
+        ));
+        self.has_failed = true;
+        Exit::Usage
+    }
+
+    /// Ends the recording, and returns the exit status of a run that had `exit` so far.
+    pub fn finish(&mut self, exit: Exit) -> Exit {
+        match std::mem::replace(&mut self.record, Record::None) {
+            Record::Begun(recorder) => match recorder.finish() {
+                Ok(()) => exit,
+                Err(failure) => failed(&failure, exit),
+            },
+            _ => exit,
+        }
     }
 
     /// Returns true if events are shown on a terminal, which acts on control characters.
@@ -71,7 +112,7 @@ impl Outputs {
 
     /// Returns true if events are recorded.
     pub fn is_recording(&self) -> bool {
-        self.record.is_some()
+        !matches!(self.record, Record::None)
     }
 
     /// Returns true if nothing more can be written.
@@ -84,19 +125,31 @@ impl Outputs {
     /// # Errors
     /// The text couldn't be written, which has been reported: the exit status of a run that had `exit` so far.
     pub fn write(&mut self, text: &[u8], record: &[u8], exit: Exit) -> Result<(), Exit> {
-        for (output, bytes) in [
-            (Some(&mut self.shown), text),
-            (self.record.as_mut(), record),
-        ] {
-            if let Some(output) = output
-                && let Err(error) = output.write_all(bytes)
-            {
-                self.has_failed = true;
-                return Err(output.failed(&error, exit));
-            }
+        if let Err(error) = self.shown.write_all(text) {
+            self.has_failed = true;
+            return Err(self.shown.failed(&error, exit));
+        }
+        if let Record::Begun(recorder) = &self.record
+            && let Err(failure) = recorder.write(record)
+        {
+            self.has_failed = true;
+            // What it had when it failed is what there is.
+            self.record = Record::None;
+            return Err(failed(&failure, exit));
         }
         Ok(())
     }
+}
+
+/// Reports that a recording can't go on, and returns the exit status of a run that had `exit` so far. A reader that has
+/// gone is not a failure.
+fn failed(failure: &Failure, exit: Exit) -> Exit {
+    if failure.error.kind() == io::ErrorKind::BrokenPipe {
+        return exit;
+    }
+    let name = escape::name(&failure.path);
+    warn(format_args!("{name}: {}", failure.message()));
+    Exit::Failed
 }
 
 /// An output.
@@ -106,8 +159,8 @@ enum Output {
     Stdout(io::Stdout),
     /// Standard error.
     Stderr(io::Stderr),
-    /// A file that is created when the trace begins, and the option that names it.
-    Planned(&'static str, PathBuf),
+    /// A file that is created when the trace begins.
+    Planned(PathBuf),
     /// A file, and its name.
     File(File, String),
 }
@@ -118,7 +171,7 @@ impl Output {
         match self {
             Output::Stdout(_) => "standard output".to_owned(),
             Output::Stderr(_) => "standard error".to_owned(),
-            Output::Planned(_, path) => escape::name(path),
+            Output::Planned(path) => escape::name(path),
             Output::File(_, name) => name.clone(),
         }
     }
@@ -129,7 +182,7 @@ impl Output {
             Output::Stderr(stderr) => stderr.write_all(bytes),
             Output::File(file, _) => file.write_all(bytes),
             // Only files that were opened are written.
-            Output::Planned(..) => Ok(()),
+            Output::Planned(_) => Ok(()),
         }
     }
 

@@ -108,6 +108,17 @@ extern "C" fn readlink(path: *const c_char, buffer: *mut c_char, size: usize) ->
     unsafe { libc::readlink(path.as_ptr(), buffer, size) }
 }
 
+extern "C" fn readlinkat(
+    at: c_int,
+    path: *const c_char,
+    buffer: *mut c_char,
+    size: usize,
+) -> isize {
+    let path = Rooted::new(path);
+    // SAFETY: as C asks of the caller.
+    unsafe { libc::readlinkat(directory(at), path.as_ptr(), buffer, size) }
+}
+
 extern "C" fn realpath(path: *const c_char, resolved: *mut c_char) -> *mut c_char {
     // SAFETY: as C asks of the caller.
     unsafe { libc::realpath(path, resolved) }
@@ -401,8 +412,8 @@ extern "C" fn select(
 pub fn exports() -> Vec<Export> {
     functions![
         access, faccessat, fcntl, fdopendir, fstat, fstatat, linkat, lstat, madvise, mmap, open,
-        openat, opendir, poll, readdir, readdir_r, readlink, realpath, recv, select, send, stat,
-        unlinkat,
+        openat, opendir, poll, readdir, readdir_r, readlink, readlinkat, realpath, recv, select,
+        send, stat, unlinkat,
     ]
     .to_vec()
 }

@@ -204,6 +204,10 @@ impl Rooted {
         }
         // SAFETY: not NULL.
         let name = unsafe { CStr::from_ptr(path) }.to_bytes();
+        // Files are looked up by descriptors from there on, also those that are under no root.
+        if name == b"/" {
+            return rooted;
+        }
         for root in roots {
             let candidate = [root.as_os_str().as_encoded_bytes(), name].concat();
             let Ok(candidate) = CString::new(candidate) else {
