@@ -492,3 +492,17 @@ fn an_object_that_is_cut_takes_no_message_after_it_along_whatever_closes_it() {
         }
     }
 }
+
+#[test]
+fn an_object_that_is_cut_deep_inside_takes_no_message_after_it_along() {
+    let good = "{\"event\":{\"exit\":{\"stat\":0}}}\n";
+    for depth in [10, 126, 127, 128, 129, 1000] {
+        let cut = "{\"a\":".repeat(depth);
+        for between in ["", "\n", "{\n"] {
+            let text = [&cut, between, "\n", good, good].concat();
+            let run = run_with_input(&["-F", "json", "-r", "-"], text.as_bytes());
+            assert_eq!(run.out, good.repeat(2), "{depth} {between:?}: {}", run.err);
+            assert_eq!(run.status, 1);
+        }
+    }
+}

@@ -17,6 +17,9 @@ use crate::text::json::plain_bytes;
 /// The maximum depth of nested brackets in an object, the same as the scanner's.
 const MAX_DEPTH: usize = 128;
 
+/// The error of an object with deeper brackets. What is within it may be whole.
+const TOO_DEEP: &str = "nested too deep";
+
 /// The smallest object that can be a message, in bytes: `{"event":{"x":{}}}`.
 const SMALLEST: usize = 18;
 
@@ -380,7 +383,9 @@ impl Walk {
         match (&self.wrong, &closing) {
             (None, _) => while self.closed.pop_if(|inner| inner.depth > depth).is_some() {},
             // It isn't whole: the error is in it. Those in it that are whole may be messages of their own.
-            (Some((at, _)), Some(closing)) if closing.start < *at => return depth == 0,
+            (Some((at, what)), Some(closing)) if closing.start < *at && *what != TOO_DEEP => {
+                return depth == 0;
+            }
             (Some(_), Some(closing)) => {
                 while self
                     .closed
@@ -550,7 +555,9 @@ impl Walk {
             (State::Colon, b':') | (State::Next, b',') => State::Value,
             (State::Value | State::FirstValue, b'{' | b'[') => {
                 if self.depth == MAX_DEPTH {
-                    return self.wrong(0, "nested too deep");
+                    // At the beginning of a line it may be the next object.
+                    let byte = if self.is_blank { byte } else { 0 };
+                    return self.wrong(byte, TOO_DEEP);
                 }
                 self.enter(self.at, byte == b'{');
                 if byte == b'{' {
