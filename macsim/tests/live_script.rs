@@ -225,7 +225,7 @@ const ROWS: [(&str, &str); 15] = [
     ("eslogger --list-events", "ok"),
     ("a known script", "ok"),
     ("the recording decodes", "ok"),
-    ("who may read the recording", "noted"),
+    ("who may read the recording", "ok"),
     ("proctracer COMMAND", "ok"),
     ("SIGINT", "ok"),
     ("SIGTERM", "ok"),
