@@ -203,7 +203,7 @@ impl Run {
             .stdin(Stdio::null());
         let reset = || {
             // Tests that run in the background have some of these signals ignored, which a program inherits.
-            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
                 // SAFETY: sets no handler.
                 unsafe { libc::signal(signal, libc::SIG_DFL) };
             }
