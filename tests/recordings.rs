@@ -290,6 +290,24 @@ fn a_full_disk_leaves_whole_lines_and_a_count() {
 }
 
 #[test]
+fn a_refused_run_leaves_both_files_as_they_were() {
+    let folder = folder();
+    let (old, nowhere) = (folder.path().join("old"), folder.path().join("nowhere/x"));
+    fs::write(&old, "precious").expect("the file can be written");
+    for options in [["-o", "-w"], ["-w", "-o"]] {
+        let args = [options[0], text(&old), options[1], text(&nowhere)];
+        let run = run(&[&["-r", EVENTS], &args[..]].concat());
+        let said = format!(
+            "proctracer: {} {}: No such file or directory\n",
+            options[1],
+            text(&nowhere)
+        );
+        assert_eq!((run.err, run.status), (said, 2));
+        assert_eq!(fs::read_to_string(&old).expect("UTF-8"), "precious");
+    }
+}
+
+#[test]
 fn wrong_options_of_recordings_are_refused() {
     for (args, said) in [
         (

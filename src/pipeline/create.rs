@@ -132,14 +132,15 @@ impl Place {
         Err(Errno::ISDIR.into())
     }
 
-    /// Creates the file, or empties the one that is there, which must not be one of `others`.
+    /// Creates the file, or opens the one that is there, which must not be one of `others`. It keeps its contents, see
+    /// [`empty`].
     ///
     /// # Errors
     /// Those of open(2), or the file that is there is refused.
-    pub fn create(&self, others: &[FileId]) -> io::Result<File> {
+    pub fn open(&self, others: &[FileId]) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
         let new = flags | OFlags::CREATE | OFlags::EXCL;
-        match self.open(new) {
+        match self.open_with(new) {
             Ok(file) => {
                 self.give_to_caller(&file);
                 return Ok(file.into());
@@ -152,19 +153,17 @@ impl Place {
                 // Before it is opened, because opening a FIFO waits for a reader.
                 let stat = fs::statat(&folder.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW)?;
                 self.check(&stat)?;
-                self.open(flags | OFlags::NOFOLLOW)?
+                self.open_with(flags | OFlags::NOFOLLOW)?
             }
             // A link to a file that isn't there yet.
-            None => self.open(flags | OFlags::CREATE)?,
+            None => self.open_with(flags | OFlags::CREATE)?,
         };
         let stat = fs::fstat(&file)?;
         self.check(&stat)?;
         let file = File::from(file);
-        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
-            if others.contains(&FileId::from(&file.metadata()?)) {
-                return Err(io::Error::other("a file that is read or written already"));
-            }
-            file.set_len(0)?;
+        let id = FileId::from(&file.metadata()?);
+        if is_regular(&stat) && others.contains(&id) {
+            return Err(io::Error::other("a file that is read or written already"));
         }
         Ok(file)
     }
@@ -181,7 +180,7 @@ impl Place {
         Ok(removed?)
     }
 
-    fn open(&self, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    fn open_with(&self, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         match &self.folder {
             Some(folder) => fs::openat(&folder.folder, &self.name, flags, MODE),
             None => fs::openat(CWD, &self.name, flags, MODE),
@@ -227,6 +226,21 @@ impl Place {
             warn(format_args!("{name}: stays root's: {reason}"));
         }
     }
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+/// Empties a file. A pipe or a device has nothing to empty.
+///
+/// # Errors
+/// Those of ftruncate(2).
+pub fn empty(file: &File) -> io::Result<()> {
+    if is_regular(&fs::fstat(file)?) {
+        file.set_len(0)?;
+    }
+    Ok(())
 }
 
 /// Pushes the components of a path in reverse order, so that the first is popped first.

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::FileId;
-use super::create::Place;
+use super::create::{self, Place};
 use super::record::{Failure, Recorder, Settings};
 use crate::exit::{Exit, check_stdout, reason, warn};
 use crate::text::escape;
@@ -50,7 +50,7 @@ impl Outputs {
         }
     }
 
-    /// Creates the files; their previous contents are lost.
+    /// Creates the files. If one can't be created, the other keeps its contents; otherwise previous contents are lost.
     ///
     /// # Errors
     /// A file couldn't be created, which has been reported: the exit status.
@@ -63,7 +63,7 @@ impl Outputs {
         }
         if let Output::Planned(path) = &self.shown {
             let path = path.clone();
-            let file = Place::of(&path).and_then(|place| place.create(&self.read));
+            let file = Place::of(&path).and_then(|place| place.open(&self.read));
             let file = file.map_err(|error| self.refused("-o", &path, &error))?;
             self.read.extend(FileId::of_stream(&file));
             self.shown = Output::File(file, escape::name(&path));
@@ -75,6 +75,13 @@ impl Outputs {
             let recorder = Recorder::new(settings);
             let recorder = recorder.map_err(|error| self.refused("-w", &path, &error))?;
             self.record = Record::Begun(recorder);
+        }
+        if let Output::File(file, name) = &self.shown
+            && let Err(error) = create::empty(file)
+        {
+            warn(format_args!("-o {name}: {}", reason(&error)));
+            self.has_failed = true;
+            return Err(Exit::Usage);
         }
         Ok(())
     }

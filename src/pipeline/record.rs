@@ -15,7 +15,7 @@ use anyhow::{anyhow, bail};
 use flate2::write::GzEncoder;
 
 use super::FileId;
-use super::create::Place;
+use super::create::{self, Place};
 use crate::order::loss::Count;
 use crate::select::duration_of;
 
@@ -367,9 +367,11 @@ impl State {
 impl Current {
     fn begin(path: PathBuf, compression: Compression, others: &[FileId]) -> io::Result<Current> {
         let place = Place::of(&path)?;
+        let file = place.open(others)?;
+        create::empty(&file)?;
         let size = Arc::default();
         let file = Counted {
-            file: place.create(others)?,
+            file,
             size: Arc::clone(&size),
         };
         Ok(Current {
