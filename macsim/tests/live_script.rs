@@ -169,6 +169,7 @@ impl Mac {
         command.arg(file("tests/live.sh")).args(args);
         command.arg(self.path("proctracer"));
         let path = std::env::var("PATH").expect("a path");
+        common::reset_signals(&mut command);
         command
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
             .env("MACSIM_ROOT", self.path("root"))

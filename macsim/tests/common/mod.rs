@@ -87,6 +87,19 @@ pub fn own_group() -> u32 {
         .expect("a number")
 }
 
+/// Keeps the program from inheriting ignored signals, of which there are some when the tests run in the background.
+pub fn reset_signals(command: &mut Command) {
+    let reset = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+            // SAFETY: sets no handler.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: it only calls what may be called between fork and exec.
+    unsafe { command.pre_exec(reset) };
+}
+
 impl Run {
     /// proctracer with these arguments, under `--check` and in UTC.
     pub fn new(args: &[&str]) -> Self {
@@ -201,16 +214,7 @@ impl Run {
             .env_remove("TMUX")
             .envs(self.environment)
             .stdin(Stdio::null());
-        let reset = || {
-            // Tests that run in the background have some of these signals ignored, which a program inherits.
-            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
-                // SAFETY: sets no handler.
-                unsafe { libc::signal(signal, libc::SIG_DFL) };
-            }
-            Ok(())
-        };
-        // SAFETY: it only calls what may be called between fork and exec.
-        unsafe { command.pre_exec(reset) };
+        reset_signals(&mut command);
         (command, self.folder)
     }
 
