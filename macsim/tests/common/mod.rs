@@ -229,6 +229,7 @@ impl Run {
         let sh = std::fs::canonicalize("/bin/sh").expect("a shell");
         std::fs::copy(sh, &shell).expect("a copy");
         let mut command = Command::new(shell);
+        reset_signals(&mut command);
         command
             .args(["-c", script, "sh"])
             .arg(program.get_program())
