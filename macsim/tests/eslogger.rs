@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Output, Run, own_group, read};
+use common::{Output, Run, by_shell, own_group, read};
 use tempfile::TempDir;
 
 /// Far longer than anything here takes; it only ends a test that hangs.
@@ -557,18 +557,9 @@ fn eslogger_and_its_guard_inherit_nothing() {
     let run = traced(&["-F", "line"], HOUR).env("A_SECRET", "of the caller");
     let (program, folder) = run.command();
     let file = folder.path().join("of-the-caller");
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "exec 7> \"$0\"; exec \"$@\""])
-        .arg(&file)
-        .arg(program.get_program())
-        .args(program.get_args())
-        .envs(
-            program
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .stdin(Stdio::null());
+    let script = format!("exec 7> {}; exec \"$@\"", file.display());
+    let mut command = by_shell("sh", &script, &program);
+    command.stdin(Stdio::null());
     let running = Running::of(command, folder);
     running.line();
     let links = |pid: u32| {

@@ -9,10 +9,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::Run;
+use common::{Run, by_shell};
 
 /// A pseudo-terminal: the user's end, and the programs' end. Programs of other tests get neither.
 fn terminal() -> (File, OwnedFd) {
@@ -36,16 +36,7 @@ fn start(name: &str, done: &Path) -> (Child, File) {
     let run = Run::check(&["on-terminal", name]);
     let run = run.env("DONE", done.to_str().expect("UTF-8"));
     let (program, _folder) = run.command();
-    let mut command = Command::new("/bin/sh");
-    command
-        .args(["-c", "set -m; \"$@\"; exit $?", "sh"])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .envs(
-            program
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+    let mut command = by_shell("/bin/sh", "set -m; \"$@\"; exit $?", &program);
     let copy = || other.try_clone().expect("a copy");
     command.stdin(copy()).stdout(copy()).stderr(copy());
     // SAFETY: nothing is done between fork and exec but this.

@@ -87,6 +87,23 @@ pub fn own_group() -> u32 {
         .expect("a number")
 }
 
+/// A shell that runs a script, which starts the program as `"$@"`, with the program's environment.
+pub fn by_shell(shell: impl AsRef<OsStr>, script: &str, program: &Command) -> Command {
+    let mut command = Command::new(shell);
+    reset_signals(&mut command);
+    command
+        .args(["-c", script, "sh"])
+        .arg(program.get_program())
+        .args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
 /// Keeps the program from inheriting ignored signals, of which there are some when the tests run in the background.
 pub fn reset_signals(command: &mut Command) {
     let reset = || {
@@ -228,21 +245,11 @@ impl Run {
         std::fs::create_dir_all(shell.parent().expect("a folder")).expect("a folder");
         let sh = std::fs::canonicalize("/bin/sh").expect("a shell");
         std::fs::copy(sh, &shell).expect("a copy");
-        let mut command = Command::new(shell);
-        reset_signals(&mut command);
+        let mut command = by_shell(shell, script, &program);
         command
-            .args(["-c", script, "sh"])
-            .arg(program.get_program())
-            .args(program.get_args())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        for (name, value) in program.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
         let output = wait(command.spawn().expect("it starts"));
         (output, place)
     }
