@@ -11,11 +11,11 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use common::{Output, Run, read, wait};
+use common::{Output, Run, by_shell, read, wait};
 use tempfile::TempDir;
 
 /// The macOS versions that proctracer traces natively on, and eslogger.
@@ -809,13 +809,7 @@ impl Terminal {
             "--",
         ];
         let (program, folder) = trace(source, &[&out, args].concat()).command();
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", script, "sh"])
-            .arg(program.get_program())
-            .args(program.get_args());
-        let environment = program.get_envs();
-        command.envs(environment.filter_map(|(name, value)| Some((name, value?))));
+        let mut command = by_shell("/bin/sh", script, &program);
         command.env("PS1", "prompt ").env_remove("ENV");
         let copy = || other.try_clone().expect("a copy");
         command.stdin(copy()).stdout(copy()).stderr(copy());

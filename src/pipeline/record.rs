@@ -405,6 +405,10 @@ impl Current {
                 break;
             }
         }
+        // Without a newline it is a part of a line, which must not go into a new file again and again.
+        if end == 0 && self.events == 0 {
+            return lines.len();
+        }
         end
     }
 
