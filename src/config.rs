@@ -16,8 +16,8 @@ use crate::pipeline::record::{Rotate, Settings};
 use crate::pipeline::{FileId, Outputs, Run, Stages};
 use crate::report::{self, Look, Page, Summary, Terminal};
 use crate::select::{
-    self, Alternative, Compare, Conditions, Excluded, Filter, Follow, Kind, Limit, Pattern, Place,
-    Point, Selection, Span, Tree, Who, duration_of,
+    self, Alternative, Compare, Conditions, Excluded, Filter, Follow, Kind, Limit, OwnPipeline,
+    Pattern, Place, Point, Selection, Span, Tree, Who, duration_of,
 };
 use crate::source::recording::Input;
 use crate::text::escape;
@@ -124,7 +124,7 @@ fn filter(cli: &Cli) -> anyhow::Result<Filter> {
     Ok(Filter {
         selection: Selection::parse(&cli.events)?,
         conditions: conditions(cli)?,
-        excluded_groups: Vec::new(),
+        own: OwnPipeline::default(),
         excluded_writers: Vec::new(),
     })
 }

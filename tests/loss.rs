@@ -158,6 +158,6 @@ fn lines_may_have_been_put_into_another_order() {
         .filter(|(_, _, global)| *global != 11)
         .collect();
     let (err, status) = said(&recording(&gap), &["--fail-on-drop"]);
-    assert!(err.contains(": 1 of 40 events are missing"), "{err}");
+    assert!(err.contains(": 1 of 40 events is missing"), "{err}");
     assert_eq!(status, 3);
 }

@@ -17,6 +17,9 @@ use serde_json::{Map, Value};
 const EVENTS: &str = "tests/data/events.jsonl";
 const HOUR: &str = "samples/developers-hour.jsonl";
 
+/// A process of another group, which isn't running.
+const OTHER: (u32, u32) = (4_000_001, 4_000_000);
+
 /// Members and events that only JSON can have, because the C interface lacks them.
 const BEYOND_C: [&str; 4] = [
     "\"quantum_entangle\"",
@@ -731,14 +734,24 @@ fn processes_are_selected_in_the_kernel_as_they_are_here() {
 }
 
 /// Two messages: of this test's process group, and of one that exists nowhere.
+/// The messages of processes: the pid and the group of each.
+fn of_processes(processes: &[(u32, u32)]) -> String {
+    let line = read(EVENTS).lines().nth(1).expect("a line").to_owned();
+    let mut message: Value = serde_json::from_str(&line).expect("JSON");
+    let mut lines = String::new();
+    for (number, (pid, group)) in processes.iter().enumerate() {
+        message["process"]["group_id"] = (*group).into();
+        message["process"]["audit_token"]["pid"] = (*pid).into();
+        message["seq_num"] = number.into();
+        message["global_seq_num"] = number.into();
+        _ = writeln!(lines, "{message}");
+    }
+    lines
+}
+
+/// Messages of a process of the pipeline that proctracer is a part of, and of another one.
 fn of_two_groups() -> String {
-    let with_group = |group: u32| {
-        let line = read(EVENTS).lines().nth(1).expect("a line").to_owned();
-        let mut message: Value = serde_json::from_str(&line).expect("JSON");
-        message["process"]["group_id"] = group.into();
-        format!("{message}\n")
-    };
-    with_group(own_group()) + &with_group(4_000_000)
+    of_processes(&[(std::process::id(), own_group()), OTHER])
 }
 
 #[test]
@@ -794,6 +807,41 @@ fn its_own_pipeline_is_left_out() {
     assert_eq!(all.real_groups().run().out.lines().count(), 2);
     // A group that only happens to have the same number isn't its own.
     assert_eq!(native(line, &lines).run().out.lines().count(), 2);
+}
+
+#[test]
+fn who_joins_its_own_pipeline_is_left_out_and_counted() {
+    let (known, joined) = ((std::process::id(), own_group()), (OTHER.0, own_group()));
+    let lines = of_processes(&[known, joined, OTHER, joined]);
+    let left_out = "proctracer: 2 events of processes that joined this trace's process group after it started are \
+                    left out (see --include-self)\n";
+    let one = left_out
+        .replace("2 events", "1 event")
+        .replace(" are ", " is ");
+    for (args, count, said) in [
+        (&["-F", "line"][..], 1, left_out),
+        (&["-F", "line", "--pid", "4000001"], 1, left_out),
+        (&["-F", "line", "-n", "1"], 1, &one),
+        (&["-F", "line", "-f", "-p", "/System"], 1, left_out),
+        (&["-F", "line", "-f", "-p", "/usr"], 0, ""),
+        (&["-c"], 0, left_out),
+        (&["--tree"], 0, left_out),
+        (&["-F", "line", "--pid", "4000002"], 0, ""),
+        (&["-F", "line", "-e", "exit"], 0, ""),
+        (&["-F", "line", "--include-self"], 4, ""),
+    ] {
+        let native = native(args, &lines);
+        let by_eslogger = Run::new(&[&["--source", "eslogger"], args].concat()).eslogger(&lines);
+        for run in [native, by_eslogger.env("MACSIM_ESLOGGER_END", "0")] {
+            let run = run.real_groups().run();
+            let shown = run.out.matches(" mds_stores[").count();
+            assert_eq!(shown, count, "{args:?} {run:?}");
+            // eslogger's end, and what it may have written itself, are reported as well.
+            let of_groups = |line: &&str| line.contains("process group");
+            let reported: String = run.err.split_inclusive('\n').filter(of_groups).collect();
+            assert_eq!(reported, said, "{args:?}");
+        }
+    }
 }
 
 /// sudo gives a command a process group of its own; the rest of the pipeline is in sudo's group.

@@ -26,7 +26,7 @@ pub(super) const PROBE_EVERY: Duration = Duration::from_millis(50);
 /// Shows events as they happen.
 pub fn trace(choice: Choice, include_self: bool, mut run: Run) -> Exit {
     if !include_self {
-        run.filter.excluded_groups = native::own_process_groups();
+        run.filter.own = native::own_pipeline();
         if run.outputs.is_terminal() {
             let ancestors = native::ancestors();
             run.filter.excluded_writers = ancestors.into_iter().map(|(pid, _)| pid).collect();

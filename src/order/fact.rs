@@ -173,6 +173,8 @@ pub struct Fact<'p> {
     pub done: bool,
     /// True if the conditions on the event hold (`-e`, `-P`, `-Z`, exclusions).
     pub selected: bool,
+    /// True if they hold, but the process has joined the pipeline that a live trace prints into, which is left out.
+    pub hidden: bool,
     /// The processes of the event that meet the conditions on processes.
     pub chosen: Chosen,
     /// The formatted text; empty if it can't be shown.
@@ -234,6 +236,7 @@ struct Head {
     life: LifeAt,
     done: bool,
     selected: bool,
+    hidden: bool,
     chosen: Chosen,
     time_at: usize,
     /// The ends of its text, its record and its parts.
@@ -296,6 +299,8 @@ pub struct Room {
 pub struct Written {
     /// See [`Fact::selected`].
     pub selected: bool,
+    /// See [`Fact::hidden`].
+    pub hidden: bool,
     /// See [`Fact::chosen`].
     pub chosen: Chosen,
     /// See [`Fact::time_at`].
@@ -395,6 +400,7 @@ impl Facts {
             life,
             done: is_done(event),
             selected: written.selected,
+            hidden: written.hidden,
             chosen: written.chosen,
             time_at: written.time_at,
             text_end: written.text_end,
@@ -537,6 +543,7 @@ impl Facts {
                 },
                 done: head.done,
                 selected: head.selected,
+                hidden: head.hidden,
                 chosen: head.chosen,
                 text,
                 time_at: head.time_at,

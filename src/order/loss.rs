@@ -693,19 +693,18 @@ impl Losses {
         }
         self.reported = lost;
         self.reported_at = Some(now);
-        let (count, by_type) = (Count(lost), self.by_type(NAMED, "not known yet which"));
+        let (events, are) = (Events(lost), is_or_are(lost));
+        let by_type = self.by_type(NAMED, "not known yet which");
         match &self.origin {
             #[cfg(target_os = "macos")]
-            Origin::Native => warn(format_args!(
-                "macOS dropped {count} events so far: {by_type}"
-            )),
+            Origin::Native => warn(format_args!("macOS dropped {events} so far: {by_type}")),
             #[cfg(target_os = "macos")]
             Origin::Eslogger { .. } => {
-                warn(format_args!("{count} events are missing so far: {by_type}"))
+                warn(format_args!("{events} {are} missing so far: {by_type}"))
             }
             Origin::Recording(name) => {
                 warn(format_args!(
-                    "{name}: {count} events are missing so far: {by_type}"
+                    "{name}: {events} {are} missing so far: {by_type}"
                 ));
             }
         }
@@ -737,20 +736,20 @@ impl Losses {
         if lost == 0 {
             return;
         }
-        let all = Count(self.messages.saturating_add(lost));
+        let (all, are) = (Events(self.messages.saturating_add(lost)), is_or_are(lost));
         let (count, by_type) = (Count(lost), self.by_type(COUNT, "not known which"));
         match &self.origin {
             #[cfg(target_os = "macos")]
             Origin::Native => warn(format_args!(
-                "in all, macOS dropped {count} of {all} events: {by_type}"
+                "in all, macOS dropped {count} of {all}: {by_type}"
             )),
             #[cfg(target_os = "macos")]
             Origin::Eslogger { .. } => warn(format_args!(
-                "in all, {count} of {all} events are missing, dropped by macOS, or eslogger's own, which it leaves \
+                "in all, {count} of {all} {are} missing, dropped by macOS, or eslogger's own, which it leaves \
                  out: {by_type}"
             )),
             Origin::Recording(name) => warn(format_args!(
-                "{name}: {count} of {all} events are missing, dropped by macOS or left out of the \
+                "{name}: {count} of {all} {are} missing, dropped by macOS or left out of the \
                  recording: {by_type}"
             )),
         }
@@ -846,6 +845,21 @@ fn name(counter: &Counter) -> String {
         Counter::Global => (String::new(), false),
     };
     name + if is_auth { " (AUTH)" } else { "" }
+}
+
+/// A number of events: `1 event`, or `1,281 events`.
+pub struct Events(pub u64);
+
+impl std::fmt::Display for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let noun = if self.0 == 1 { "event" } else { "events" };
+        write!(f, "{} {noun}", Count(self.0))
+    }
+}
+
+/// The verb for a number of things.
+pub fn is_or_are(count: u64) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 /// A number in groups of three digits: `1,281`.

@@ -36,7 +36,7 @@ use crate::order::stage::Stage;
 use crate::select::{Filter, Follow, Need};
 use control::Control;
 use feed::InFlight;
-use printer::Printer;
+use printer::{Fate, Printer};
 use writer::Writer;
 
 /// For each thread that decodes, the number of pieces that may wait to be decoded, and also of those that may wait to
@@ -149,6 +149,8 @@ struct Decoded {
     size: usize,
     /// The number of events that pass the filter.
     events: u64,
+    /// The number of events of processes that have joined the own pipeline.
+    hidden: u64,
     text: Vec<u8>,
     record: Vec<u8>,
     facts: Facts,
@@ -262,16 +264,23 @@ impl<P: Piece, D: Decode<P>> Worker<P, D> {
         let mut text = self.printer.buffer(&self.buffers);
         let mut record = Vec::new();
         let mut facts = Facts::with(self.room);
-        let mut events = 0;
+        let (mut events, mut hidden) = (0, 0);
         let printer = &mut self.printer;
-        let found = self.decoder.decode(piece, &mut |event| {
-            let passes = printer.event(event, &mut text, &mut record, &mut facts);
-            events += u64::from(passes);
+        let found = self.decoder.decode(piece, &mut |event| match printer.event(
+            event,
+            &mut text,
+            &mut record,
+            &mut facts,
+        ) {
+            Fate::Shown => events += 1,
+            Fate::Hidden => hidden += 1,
+            Fate::Other => {}
         });
         self.room = facts.room();
         Decoded {
             size,
             events,
+            hidden,
             text,
             record,
             facts,

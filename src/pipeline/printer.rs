@@ -18,6 +18,17 @@ pub(super) struct Printer {
     control: Control,
 }
 
+/// The fate of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is shown.
+    Shown,
+    /// It would be shown, but its process has joined the own pipeline, which is left out.
+    Hidden,
+    /// It isn't shown, or that is decided in order.
+    Other,
+}
+
 /// The needs of the stages.
 struct Ordered {
     /// The events that they look at.
@@ -59,38 +70,40 @@ impl Printer {
         }
     }
 
-    /// Appends the event to the printed and the recorded text, and leaves a fact if a stage needs it. Returns true if
-    /// it passes the filter, provided that nothing is decided in order.
+    /// Appends the event to the printed and the recorded text, and leaves a fact if a stage needs it.
     pub(super) fn event(
         &mut self,
         event: &Event<'_>,
         text: &mut Vec<u8>,
         record: &mut Vec<u8>,
         facts: &mut Facts,
-    ) -> bool {
+    ) -> Fate {
         let Some(ordered) = &self.ordered else {
-            let passes = self.filter.passes(event);
-            if passes {
+            if self.filter.passes(event) {
                 self.write(event, text, record);
+                return Fate::Shown;
             }
-            return passes;
+            if self.filter.hides(event) && !self.filter.chooses(event).is_empty() {
+                return Fate::Hidden;
+            }
+            return Fate::Other;
         };
         if !ordered.events.contains(event.event_type) {
-            return false;
+            return Fate::Other;
         }
         let (asks, follows) = (ordered.asks, ordered.follows);
         let selected = self.filter.selects(event);
-        if !selected && ordered.shown_only {
-            return false;
-        }
-        if !selected && !ordered.sees_all && !event.is_life() {
-            return false;
+        let hidden = !selected && self.filter.hides(event);
+        let concerns_stages = !ordered.shown_only && (ordered.sees_all || event.is_life());
+        if !selected && !hidden && !concerns_stages {
+            return Fate::Other;
         }
         let chosen = self.filter.chooses(event);
-        let may_be_shown = selected && (follows || !chosen.is_empty());
-        if !may_be_shown && ordered.shown_only {
-            return false;
+        let may_belong = follows || !chosen.is_empty();
+        if !may_belong && ordered.shown_only {
+            return Fate::Other;
         }
+        let may_be_shown = selected && may_belong;
         let start = text.len();
         let time_at = if may_be_shown {
             self.write(event, text, record)
@@ -99,13 +112,14 @@ impl Printer {
         };
         let written = Written {
             selected,
+            hidden,
             chosen,
             time_at: time_at - start,
             text_end: text.len(),
             record_end: record.len(),
         };
         facts.push(event, asks, written);
-        false
+        Fate::Other
     }
 
     /// Appends the event, unless nothing is formatted any more, and returns the position of its time.

@@ -8,7 +8,7 @@ use super::feed::{InFlight, Item};
 use super::{Buffers, Control, Decoded, Found, Run};
 use crate::exit::{Exit, reason, warn};
 use crate::order::damage::{Damage, MAX_WARNINGS, NO_OBJECT};
-use crate::order::loss::{Count, Losses, Missing, Origin};
+use crate::order::loss::{Events, Losses, Missing, Origin, is_or_are};
 use crate::order::stage::Verdict;
 use crate::select::Follow;
 
@@ -23,6 +23,8 @@ pub(super) struct Writer {
     has_begun: bool,
     /// The number of events of live streams that aren't shown because Ctrl-C came before they were printed.
     unshown: u64,
+    /// The number of events of processes that have joined the pipeline that a live trace prints into.
+    hidden: u64,
     /// True if everything has been read before: its damage has been reported.
     is_second_look: bool,
     /// The exit status, if it was decided before the source has ended: the events that still come are thrown away.
@@ -39,6 +41,7 @@ impl Writer {
             missing: Missing::default(),
             has_begun: false,
             unshown: 0,
+            hidden: 0,
             is_second_look: false,
             is_over: None,
         }
@@ -119,6 +122,7 @@ impl Writer {
 
     fn piece(&mut self, mut decoded: Decoded, buffers: &Buffers) -> Result<(), Exit> {
         let missing = self.count(&decoded.found);
+        self.hidden += decoded.hidden;
         if self.run.is_ordered() {
             self.pass_stages(&mut decoded, missing.as_ref(), buffers);
         } else if self.control.hurries() {
@@ -183,6 +187,7 @@ impl Writer {
                 Some(follow) => follow.belongs(&fact),
                 None => !fact.chosen.is_empty(),
             };
+            self.hidden += u64::from(fact.hidden && belongs);
             let mut shown = fact.selected && belongs;
             let mut is_replaced = false;
             for stage in &mut *stages {
@@ -278,8 +283,17 @@ impl Writer {
         self.end_stream(&Ok(()));
         if self.unshown > 0 {
             warn(format_args!(
-                "interrupted: {} events that had not been printed yet are not shown",
-                Count(self.unshown)
+                "interrupted: {} that had not been printed yet {} not shown",
+                Events(self.unshown),
+                is_or_are(self.unshown)
+            ));
+        }
+        if self.hidden > 0 {
+            warn(format_args!(
+                "{} of processes that joined this trace's process group after it started {} left out \
+                 (see --include-self)",
+                Events(self.hidden),
+                is_or_are(self.hidden)
             ));
         }
         if self.is_over.is_none() && self.has_begun {

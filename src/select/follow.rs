@@ -304,8 +304,8 @@ impl Follow {
             self.seed(&pids, &list());
         }
         // Other events are there for a stage only, or not from every source, so they must not change what is shown.
-        let is_for_a_stage = !fact.selected && matches!(fact.life, Life::None);
-        if is_for_a_stage || self.is_over() {
+        let matters = fact.selected || fact.hidden || !matches!(fact.life, Life::None);
+        if !matters || self.is_over() {
             return false;
         }
         let time = fact.time;

@@ -1,6 +1,6 @@
 //! The demands on a source, which can be for more than what is shown.
 
-use super::{Compare, Conditions, Filter, Place, Selection, Tree};
+use super::{Compare, Conditions, Filter, OwnPipeline, Place, Selection, Tree};
 use crate::order::fact::Asks;
 use crate::order::stage::{Needs, Stage};
 
@@ -20,8 +20,9 @@ pub struct Need {
     pub targets: Vec<Place>,
     /// The places in which no file of an event may lie.
     pub excluded_targets: Vec<Place>,
-    /// The process groups of the pipeline that a live trace prints into, which are excluded.
-    pub excluded_groups: Vec<i32>,
+    /// The pipeline that a live trace prints into, which is excluded. Of processes that have joined it, events are
+    /// needed all the same: they are counted.
+    pub own: OwnPipeline,
     /// True if the environment of programs is needed.
     pub env: bool,
     /// True if the values in an environment are to be replaced. A value that isn't an environment must not be shown
@@ -88,7 +89,7 @@ impl Filter {
             excluded_images,
             targets,
             excluded_targets,
-            excluded_groups: self.excluded_groups.clone(),
+            own: self.own.clone(),
             env: asks.contains(Asks::JOB),
             redact: false,
             json: false,

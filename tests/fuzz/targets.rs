@@ -13,7 +13,8 @@ use proctracer::order::damage::{Damage, MAX_WARNINGS};
 use proctracer::order::loss::{Losses, Origin, Tally};
 use proctracer::pipeline::Buffers;
 use proctracer::select::{
-    Alternative, Conditions, Filter, Pattern, Place, Point, Selection, Tree, duration_of,
+    Alternative, Conditions, Filter, OwnPipeline, Pattern, Place, Point, Selection, Tree,
+    duration_of,
 };
 use proctracer::source::recording::{Chunk, Decoder, Prefilter, decode, read_chunks};
 use proctracer::text::escape;
@@ -154,7 +155,7 @@ fn filter(events: &str, images: &[&str]) -> Filter {
     Filter {
         selection: Selection::parse(&[events.to_owned()]).expect("names"),
         conditions,
-        excluded_groups: Vec::new(),
+        own: OwnPipeline::default(),
         excluded_writers: Vec::new(),
     }
 }

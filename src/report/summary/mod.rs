@@ -307,6 +307,7 @@ mod tests {
         let mut facts = Facts::default();
         let written = Written {
             selected: true,
+            hidden: false,
             chosen: Chosen::PROCESS,
             time_at: 0,
             text_end: 0,

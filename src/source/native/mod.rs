@@ -35,8 +35,8 @@ use std::time::{Duration, Instant};
 use bumpalo::Bump;
 
 pub use system::{
-    ancestors, has_full_disk_access, is_entitled, is_ignored, is_root, macos_version,
-    own_process_groups, running, sip_configuration, surroundings,
+    ancestors, has_full_disk_access, is_entitled, is_ignored, is_root, macos_version, own_pipeline,
+    running, sip_configuration, surroundings,
 };
 
 use super::queue::{self, Queue};
@@ -122,7 +122,7 @@ impl Native {
     /// # Errors
     /// macOS refuses it, or has none of the events.
     pub fn start(need: &Need) -> Result<Native, Refusal> {
-        let mutes_self = !need.excluded_groups.is_empty();
+        let mutes_self = !need.own.groups.is_empty();
         Native::start_by(need, mutes_self, |queue| {
             Client::new(handler(need, None, queue))
         })
@@ -368,7 +368,7 @@ fn handler(
     members: Option<Members>,
     queue: Arc<Waiting>,
 ) -> impl Fn(&Delivered) + Send + Sync + 'static {
-    let groups = need.excluded_groups.clone();
+    let own = need.own.clone();
     let scale = Scale::new();
     // The handler isn't called by two threads at the same time.
     let members = members.map(Mutex::new);
@@ -382,9 +382,15 @@ fn handler(
             noted
                 .tally
                 .observe(event_type, is_auth, seq_num, global_seq_num);
-            // A process that leaves the group must be seen again, and one that joins it must not: muting by audit token
-            // would do neither.
-            let is_own = |process: c::ProcessRef<'_>| groups.contains(&process.get().group_id);
+            // A process that leaves the group must be seen again: muting by audit token wouldn't do that. One that joins
+            // it is counted later.
+            let is_own = |process: c::ProcessRef<'_>| {
+                let process = process.get();
+                own.has_group(process.group_id)
+                    && decode::audit_token(&process.audit_token)
+                        .pid()
+                        .is_some_and(|pid| own.has_process(pid, process.ppid))
+            };
             if delivered.process().is_some_and(is_own) {
                 return None;
             }

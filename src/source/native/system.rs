@@ -9,7 +9,7 @@ use std::ptr;
 use super::c::audit_token_t;
 use crate::model::catalogue::MacOs;
 use crate::model::event::Timestamp;
-use crate::select::Running;
+use crate::select::{OwnPipeline, Running};
 use crate::source::refusal::Surroundings;
 use crate::text::escape;
 
@@ -84,23 +84,29 @@ pub fn own_audit_token() -> Option<audit_token_t> {
     (result == 0).then_some(token)
 }
 
-/// The process groups of the pipeline that this process is a part of: its own and those of sudo, which since 1.9.14
+/// The pipeline that this process is a part of: the process group of this process and those of sudo, which since 1.9.14
 /// runs a command in a group of its own, while the rest of the pipeline stays in the group of sudo itself.
-pub fn own_process_groups() -> Vec<i32> {
+pub fn own_pipeline() -> OwnPipeline {
     // SAFETY: they take no arguments and can't fail.
-    let (own, mut pid) = unsafe { (libc::getpgrp(), libc::getppid()) };
+    let (own, mut above) = unsafe { (libc::getpgrp(), libc::getppid()) };
     let mut groups = vec![own];
-    while let Some((name, group, parent)) = process(pid)
+    while let Some((name, group, parent)) = process(above)
         && name.as_c_str() == c"sudo"
     {
         groups.push(group);
-        pid = parent;
+        above = parent;
     }
-    groups
+    let is_member = |pid: &i32| process(*pid).is_some_and(|(_, group, _)| groups.contains(&group));
+    let pids = all_pids().into_iter().filter(is_member).collect();
+    OwnPipeline {
+        groups,
+        pids,
+        pid: std::process::id().cast_signed(),
+    }
 }
 
-/// The processes that are running.
-pub fn running() -> Vec<Running> {
+/// The pids of all processes.
+fn all_pids() -> Vec<i32> {
     // SAFETY: without a buffer it returns the number of processes.
     let count = unsafe { libc::proc_listallpids(ptr::null_mut(), 0) };
     // More may have been started in the meantime.
@@ -109,6 +115,11 @@ pub fn running() -> Vec<Running> {
     // SAFETY: the buffer has that size in bytes.
     let count = unsafe { libc::proc_listallpids(pids.as_mut_ptr().cast(), size) };
     pids.truncate(usize::try_from(count).unwrap_or(0));
+    pids
+}
+
+/// The processes that are running.
+pub fn running() -> Vec<Running> {
     let process = |pid: i32| {
         let info = info(pid)?;
         let micros = u32::try_from(info.pbi_start_tvusec).ok()?;
@@ -121,7 +132,7 @@ pub fn running() -> Vec<Running> {
             },
         })
     };
-    pids.into_iter().filter_map(process).collect()
+    all_pids().into_iter().filter_map(process).collect()
 }
 
 /// The information that macOS has about a process; None if there is none.

@@ -10,7 +10,7 @@ use crate::format::{Format, Json, Line, Style, Text};
 use crate::order::damage::{Damage, MAX_WARNINGS};
 use crate::order::loss::Tally;
 use crate::pipeline::Buffers;
-use crate::select::{Filter, Selection};
+use crate::select::{Filter, OwnPipeline, Selection};
 use crate::text::json::{Scanner, Str, push_canonical, push_on_one_line};
 
 const EVENTS: &str = include_str!("../../../tests/data/events.jsonl");
@@ -21,7 +21,7 @@ fn print(text: &[u8], format: &mut dyn Format) -> (Vec<u8>, usize) {
     let filter = Filter {
         selection: Selection::ALL,
         conditions: crate::select::Conditions::default(),
-        excluded_groups: Vec::new(),
+        own: OwnPipeline::default(),
         excluded_writers: Vec::new(),
     };
     let prefilter = Prefilter::new(&filter.need(&[], false));
@@ -416,7 +416,7 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
     let all = Filter {
         selection: Selection::ALL,
         conditions: crate::select::Conditions::default(),
-        excluded_groups: Vec::new(),
+        own: OwnPipeline::default(),
         excluded_writers: Vec::new(),
     };
     for row in crate::model::catalogue::ROWS {
@@ -424,7 +424,7 @@ fn the_prefilter_rejects_nothing_that_is_selected() {
         let filter = Filter {
             selection,
             conditions: crate::select::Conditions::default(),
-            excluded_groups: Vec::new(),
+            own: OwnPipeline::default(),
             excluded_writers: Vec::new(),
         };
         let prefilter = Prefilter::new(&filter.need(&[], false));
@@ -484,7 +484,7 @@ fn filter(events: &[&str], images: &[&str]) -> Filter {
     Filter {
         selection: Selection::parse(&events).expect("names"),
         conditions,
-        excluded_groups: Vec::new(),
+        own: OwnPipeline::default(),
         excluded_writers: Vec::new(),
     }
 }
