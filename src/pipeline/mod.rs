@@ -214,14 +214,15 @@ fn pass<S: Source>(source: S, writer: &mut Writer, woken: &Receiver<()>) -> Resu
         .min(8);
     let (items, to_write) = bounded(QUEUE * threads);
     let (jobs, to_decode) = bounded(QUEUE * threads);
-    let buffers = Buffers::default();
+    // Buffers to read into must stay filled, and those of printed text are emptied.
+    let [to_read_into, for_text] = [Buffers::default(), Buffers::default()];
     let control = &writer.control;
     for _ in 0..threads {
         let mut worker = Worker {
             jobs: to_decode.clone(),
-            decoder: source.decoder(&buffers),
+            decoder: source.decoder(&to_read_into),
             printer: Printer::new(&writer.run, control.clone()),
-            buffers: buffers.clone(),
+            buffers: for_text.clone(),
             room: Room::default(),
         };
         thread::spawn(move || worker.run());
@@ -231,14 +232,14 @@ fn pass<S: Source>(source: S, writer: &mut Writer, woken: &Receiver<()>) -> Resu
         items,
         jobs,
         Arc::clone(&in_flight),
-        buffers.clone(),
+        to_read_into,
         control.clone(),
     );
     thread::spawn(move || {
         source.run(&feed);
         feed.stop();
     });
-    writer.items(&to_write, woken, &in_flight, &buffers)
+    writer.items(&to_write, woken, &in_flight, &for_text)
 }
 
 /// Decodes and formats.
@@ -246,6 +247,7 @@ struct Worker<P, D> {
     jobs: Receiver<Job<P>>,
     decoder: D,
     printer: Printer,
+    /// The buffers for printed text.
     buffers: Buffers,
     /// The room that the facts of the last piece took.
     room: Room,

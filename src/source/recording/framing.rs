@@ -6,10 +6,12 @@
 //! never on the pieces in which they come. No byte is looked at more than a few times, so damage costs no more time
 //! than anything else.
 
+use std::io::{self, Read};
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
+use super::buffer::Text;
 use super::walk::{Step, Walk};
 use crate::pipeline::Buffers;
 use crate::text::json::Scanner;
@@ -28,7 +30,7 @@ const CUT: usize = 64 << 10;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// The text.
-    pub text: Vec<u8>,
+    pub text: Text,
     /// The number of its first line, counted from 1.
     pub first_line: u64,
     /// The shape of the text.
@@ -52,7 +54,7 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Framer {
     /// The text that has come and hasn't been handed on.
-    text: Vec<u8>,
+    text: Text,
     /// The number of the line that the text begins in.
     line: u64,
     /// The number of bytes in it that have been looked at.
@@ -86,7 +88,7 @@ impl Framer {
     /// Begins a recording, whose text is put into `buffers`.
     pub fn new(buffers: &Buffers) -> Self {
         Framer {
-            text: Vec::new(),
+            text: Text::new(Vec::new(), &[]),
             line: 1,
             at: 0,
             plain: 0,
@@ -100,11 +102,21 @@ impl Framer {
         }
     }
 
-    /// Takes the next piece.
-    pub fn push(&mut self, piece: &[u8], emit: &mut impl FnMut(Chunk)) {
-        self.text.extend_from_slice(piece);
+    /// Takes what a single read returns. Returns false at the end of `reader`.
+    ///
+    /// # Errors
+    /// Those of `reader`.
+    pub fn read(
+        &mut self,
+        reader: &mut impl Read,
+        emit: &mut impl FnMut(Chunk),
+    ) -> io::Result<bool> {
+        if self.text.read(reader)? == 0 {
+            return Ok(false);
+        }
         self.look(false, emit);
         self.hand_on(emit);
+        Ok(true)
     }
 
     /// Ends the recording.
@@ -318,13 +330,12 @@ impl Framer {
         if end > 0 {
             let text = self.take_before(end);
             self.line += lines(&text);
-            self.buffers.give(text);
+            self.buffers.give(text.into_buffer());
         }
     }
 
-    fn take_before(&mut self, end: usize) -> Vec<u8> {
-        let mut rest = self.buffers.take();
-        rest.extend_from_slice(&self.text[end..]);
+    fn take_before(&mut self, end: usize) -> Text {
+        let rest = Text::new(self.buffers.take_used(), &self.text[end..]);
         self.text.truncate(end);
         let text = std::mem::replace(&mut self.text, rest);
         let gone = |place: &mut usize| *place = place.saturating_sub(end);

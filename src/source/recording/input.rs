@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::PathBuf;
 
+use super::buffer::READ_SIZE;
 use super::compressed::{self, Compression, Decompressed};
 use super::encoding::{Order, Utf16};
 use super::followed::Growing;
@@ -14,12 +15,6 @@ use crate::exit::check_stdin;
 use crate::model::event::Text;
 use crate::pipeline::{Buffers, Feed};
 use crate::text::escape;
-
-/// The number of bytes to read at once. A read returns what is there, so that an event never waits for another.
-const READ_SIZE: usize = 512 << 10;
-
-/// The size of a page, or a part of it.
-const PAGE: usize = 4096;
 
 /// The place of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +53,7 @@ impl fmt::Display for Input {
 ///
 /// # Errors
 /// Those of open(2), and of reading its first bytes.
-pub fn open(input: &Input) -> io::Result<Box<dyn BufRead>> {
+pub fn open(input: &Input) -> io::Result<Box<dyn Read>> {
     match input {
         Input::Stdin => {
             check_stdin()?;
@@ -69,8 +64,8 @@ pub fn open(input: &Input) -> io::Result<Box<dyn BufRead>> {
 }
 
 /// Makes a reader of a file that grows.
-pub fn growing(file: Growing) -> Box<dyn BufRead> {
-    Box::new(buffered(file))
+pub fn growing(file: Growing) -> Box<dyn Read> {
+    Box::new(file)
 }
 
 /// Reads a recording to its end and gives its chunks to `feed` as soon as their last line is there. Stops when no more
@@ -78,7 +73,7 @@ pub fn growing(file: Growing) -> Box<dyn BufRead> {
 ///
 /// # Errors
 /// The recording can't be read or decompressed. The chunks before the error have been given.
-pub fn read(reader: Box<dyn BufRead>, feed: &Feed<Chunk>) -> io::Result<()> {
+pub fn read(reader: Box<dyn Read>, feed: &Feed<Chunk>) -> io::Result<()> {
     read_chunks(reader, feed.buffers(), |chunk| feed.piece(chunk))
 }
 
@@ -88,7 +83,7 @@ pub fn read(reader: Box<dyn BufRead>, feed: &Feed<Chunk>) -> io::Result<()> {
 /// Those of `source`. The chunks before the error have been given.
 #[cfg(target_os = "macos")]
 pub fn read_live(source: impl Read, feed: &Feed<Chunk>) -> io::Result<()> {
-    read_chunks(buffered(source), feed.buffers(), |chunk| feed.piece(chunk))
+    read_chunks(source, feed.buffers(), |chunk| feed.piece(chunk))
 }
 
 /// Reads text that is neither compressed nor in UTF-16, and calls `emit` with its chunks, in their order, until it
@@ -97,7 +92,7 @@ pub fn read_live(source: impl Read, feed: &Feed<Chunk>) -> io::Result<()> {
 /// # Errors
 /// Those of `reader`. The chunks before the error have been given.
 pub fn read_chunks(
-    mut reader: impl BufRead,
+    mut reader: impl Read,
     buffers: &Buffers,
     mut emit: impl FnMut(Chunk) -> bool,
 ) -> io::Result<()> {
@@ -105,15 +100,12 @@ pub fn read_chunks(
     let wanted = Cell::new(true);
     let mut emit = |chunk| wanted.set(wanted.get() && emit(chunk));
     let result = loop {
-        let data = match reader.fill_buf() {
-            Ok([]) => break Ok(()),
-            Ok(data) => data,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+        match framer.read(&mut reader, &mut emit) {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => break Err(error),
-        };
-        framer.push(data, &mut emit);
-        let count = data.len();
-        reader.consume(count);
+        }
         if !wanted.get() {
             return Ok(());
         }
@@ -123,18 +115,15 @@ pub fn read_chunks(
 }
 
 /// The contents of `reader`, decompressed if they begin like something compressed, and in UTF-8.
-fn decompressed<'r>(
-    mut reader: impl Read + 'r,
-    input: &Input,
-) -> io::Result<Box<dyn BufRead + 'r>> {
+fn decompressed<'r>(mut reader: impl Read + 'r, input: &Input) -> io::Result<Box<dyn Read + 'r>> {
     let head = compressed::beginning(&mut reader)?;
     let compression = Compression::of(&head);
     let order = Order::of(&head);
-    let whole = buffered(Cursor::new(head).chain(reader));
+    let whole = Cursor::new(head).chain(reader);
     match compression {
         Some(Compression::Other(name, command)) => Err(not_read(input, name, command)),
         Some(_) => {
-            let mut text = buffered(Decompressed::new(whole, input.to_string()));
+            let mut text = Decompressed::new(buffered(whole), input.to_string());
             let head = compressed::beginning(&mut text)?;
             let order = Order::of(&head);
             Ok(utf8(Cursor::new(head).chain(text), order))
@@ -143,9 +132,9 @@ fn decompressed<'r>(
     }
 }
 
-fn utf8<'r>(reader: impl BufRead + 'r, order: Option<Order>) -> Box<dyn BufRead + 'r> {
+fn utf8<'r>(reader: impl Read + 'r, order: Option<Order>) -> Box<dyn Read + 'r> {
     match order {
-        Some(order) => Box::new(buffered(Utf16::new(reader, order))),
+        Some(order) => Box::new(Utf16::new(buffered(reader), order)),
         None => Box::new(reader),
     }
 }
@@ -164,47 +153,6 @@ fn not_read(input: &Input, name: &str, command: &str) -> io::Error {
     })
 }
 
-fn buffered<R: Read>(reader: R) -> Buffered<R> {
-    let mut buffer = vec![0; READ_SIZE + PAGE];
-    let start = buffer.as_ptr().align_offset(PAGE).min(PAGE);
-    buffer.truncate(start + READ_SIZE);
-    Buffered {
-        reader,
-        buffer,
-        start,
-        at: start,
-        end: start,
-    }
-}
-
-/// Like the standard library's, except that data is read to the beginning of a page: some processors (AMD's, `rep
-/// movsb`) copy three times as slowly to a place shortly after it.
-struct Buffered<R> {
-    reader: R,
-    buffer: Vec<u8>,
-    start: usize,
-    at: usize,
-    end: usize,
-}
-
-impl<R: Read> Read for Buffered<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(buffer)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-impl<R: Read> BufRead for Buffered<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.at == self.end {
-            let count = self.reader.read(&mut self.buffer[self.start..])?;
-            (self.at, self.end) = (self.start, self.start + count);
-        }
-        Ok(&self.buffer[self.at..self.end])
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.at = (self.at + count).min(self.end);
-    }
+fn buffered(reader: impl Read) -> impl BufRead {
+    BufReader::with_capacity(READ_SIZE, reader)
 }

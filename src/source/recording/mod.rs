@@ -4,6 +4,7 @@
 //! the scanner in [`crate::text::json`]. Framing goes from the first byte to the last; decoding takes the [`Chunk`]s in
 //! any order, so that several threads can do it.
 
+mod buffer;
 mod compressed;
 mod decode;
 mod encoding;
@@ -17,7 +18,7 @@ mod time;
 mod walk;
 mod wrapped;
 
-use std::io::{self, BufRead};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
@@ -93,7 +94,7 @@ impl Source for Recordings {
 }
 
 /// Gives a recording to the feed. Returns true if more is wanted.
-fn read(input: &Input, reader: io::Result<Box<dyn BufRead>>, feed: &Feed<Chunk>) -> bool {
+fn read(input: &Input, reader: io::Result<Box<dyn Read>>, feed: &Feed<Chunk>) -> bool {
     let origin = Origin::Recording(input.to_string());
     match reader {
         Ok(reader) => feed.begin(origin, input.is_live()) && feed.end(input::read(reader, feed)),
@@ -153,7 +154,7 @@ impl Decode<Chunk> for Objects {
             &mut self.tally,
             event,
         );
-        self.buffers.give(chunk.text);
+        self.buffers.give(chunk.text.into_buffer());
         Found {
             damage,
             stretches: self.tally.take(),

@@ -49,7 +49,11 @@ fn chunks(pieces: &[&[u8]]) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     let mut framer = Framer::new(&Buffers::default());
     for piece in pieces {
-        framer.push(piece, &mut |chunk| chunks.push(chunk));
+        let mut rest = *piece;
+        while !rest.is_empty() {
+            let read = framer.read(&mut rest, &mut |chunk| chunks.push(chunk));
+            assert!(matches!(read, Ok(true)));
+        }
     }
     framer.end(&mut |chunk| chunks.push(chunk));
     chunks
@@ -272,7 +276,7 @@ proptest! {
         cuts.extend([0, text.len()]);
         cuts.sort_unstable();
         let pieces: Vec<_> = cuts.windows(2).map(|cut| &text.as_bytes()[cut[0]..cut[1]]).collect();
-        let objects = |chunks: Vec<Chunk>| -> Vec<u8> { chunks.into_iter().flat_map(|chunk| chunk.text).filter(|byte| *byte != b'\n').collect() };
+        let objects = |chunks: Vec<Chunk>| -> Vec<u8> { chunks.into_iter().flat_map(|chunk| chunk.text.to_vec()).filter(|byte| *byte != b'\n').collect() };
         prop_assert_eq!(objects(chunks(&pieces)), objects(chunks(&[text.as_bytes()])));
         let mut format = Line::new(style());
         prop_assert_eq!(print(text.as_bytes(), &mut format).1, 0);
