@@ -41,7 +41,7 @@ use writer::Writer;
 
 /// For each thread that decodes, the number of pieces that may wait to be decoded, and also of those that may wait to
 /// be written.
-const QUEUE: usize = 2;
+const QUEUE: usize = 6;
 
 /// A source of events.
 pub trait Source: Send + 'static {
