@@ -419,8 +419,13 @@ impl Label<'_> {
     /// Compares labels alphabetically, as they are printed.
     pub fn compare(&self, other: &Self) -> Ordering {
         if let (Text::Known(mine), Text::Known(theirs)) = (self.name, other.name) {
-            return if self.within == other.within {
-                mine.cmp(theirs)
+            let are_outermost = self.within.is_empty() && other.within.is_empty();
+            return if are_outermost || self.within == other.within {
+                // Most differ in the first byte, which is compared faster than memcmp(3) is called.
+                let first = |name: &str| name.bytes().next();
+                first(mine)
+                    .cmp(&first(theirs))
+                    .then_with(|| mine.cmp(theirs))
             } else {
                 path(self.within, mine).cmp(path(other.within, theirs))
             };

@@ -2,8 +2,7 @@
 //!
 //! Escaped text never moves a terminal's cursor, never forges a line of output and never loses a byte: control
 //! characters, DEL, line separators, characters that can't be recognised by sight and bytes that aren't UTF-8 are
-//! written as `
-//! `, `\x1b`, `\u{202e}`, a backslash as `\\`, and everything else unchanged.
+//! written as `\n`, `\x1b`, `\u{202e}`, a backslash as `\\`, and everything else unchanged.
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -110,15 +109,29 @@ fn push_escape(out: &mut Vec<u8>, c: char) {
 /// the control characters of Latin 1, spaces other than U+0020, line and paragraph separators, characters that set the
 /// writing direction, and all that leave no trace, such as tags and variation selectors.
 pub fn is_unseen(c: char) -> bool {
-    !c.is_ascii()
-        && (matches!(
-            c.general_category(),
-            GeneralCategory::Control
-                | GeneralCategory::Format
-                | GeneralCategory::SpaceSeparator
-                | GeneralCategory::LineSeparator
-                | GeneralCategory::ParagraphSeparator
-        ) || is_blank(c))
+    !c.is_ascii() && !is_common(c) && (has_unseen_category(c) || is_blank(c))
+}
+
+fn has_unseen_category(c: char) -> bool {
+    matches!(
+        c.general_category(),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::SpaceSeparator
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+    )
+}
+
+/// Characters of common scripts, all of which are seen: looking up a category takes longer.
+fn is_common(c: char) -> bool {
+    matches!(c,
+        '\u{c0}'..='\u{34e}'         // Latin, and the accents that macOS writes after a letter
+        | '\u{370}'..='\u{5ff}'      // Greek, Cyrillic, Armenian, Hebrew
+        | '\u{2010}'..='\u{2027}'    // dashes and quotes
+        | '\u{3041}'..='\u{3163}'    // Hiragana, Katakana, Bopomofo, Hangul
+        | '\u{4e00}'..='\u{9fff}'    // ideographs
+        | '\u{ac00}'..='\u{d7a3}') // Hangul
 }
 
 /// The characters that are invisible although their category doesn't say so: the rest of `Default_Ignorable_Code_Point`
@@ -233,6 +246,14 @@ fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn common_characters_are_seen() {
+        let common = (char::MIN..=char::MAX).filter(|c| is_common(*c));
+        for c in common {
+            assert!(!has_unseen_category(c) && !is_blank(c), "{c}");
+        }
+    }
 
     #[test]
     fn texts_are_cut_between_characters() {
