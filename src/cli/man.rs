@@ -125,7 +125,12 @@ pub fn page() -> io::Result<Vec<u8>> {
     man.render_name_section(&mut out)?;
     man.render_synopsis_section(&mut out)?;
     man.render_description_section(&mut out)?;
-    man.render_options_section(&mut out)?;
+    let mut options = Vec::new();
+    man.render_options_section(&mut options)?;
+    // The groups of -h are parts of one section.
+    out.extend_from_slice(b".SH OPTIONS\n");
+    let groups = String::from_utf8_lossy(&options).replace("\n.SH ", "\n.SS ");
+    out.extend_from_slice(groups.as_bytes());
     let mut roff = Roff::new();
     for (title, paragraphs) in SECTIONS {
         section(&mut roff, title, paragraphs);

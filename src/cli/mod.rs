@@ -29,6 +29,7 @@ use crate::report::{By, CountBy, NestBy, SortBy};
 /// Trace what happens on a Mac: processes, files, log-ins and more, from EndpointSecurity.
 #[derive(Clone, Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = SHORT, after_long_help = EXAMPLES, override_usage = USAGE)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 #[command(group = ArgGroup::new("reports").multiple(true))]
 pub struct Cli {
     /// Trace COMMAND and everything it starts
@@ -36,7 +37,7 @@ pub struct Cli {
     /// The trace goes to standard error, so that COMMAND's output stays its own; -o FILE writes it elsewhere. The exit
     /// status is COMMAND's: 128+n if signal n ended it, 127 if it was not found, 126 if it could not be executed. Under
     /// sudo it runs as the user who called sudo. -p, --name, -P and the like narrow what is shown of it
-    #[arg(trailing_var_arg = true, value_name = "COMMAND", conflicts_with_all = ["read", "doctor", "list_events", "explain"], help_heading = "Tracing")]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND", conflicts_with_all = ["read", "doctor", "list_events", "explain"], help_heading = "Tracing", hide_short_help = true)]
     pub command: Vec<OsString>,
 
     /// Run COMMAND as this user instead of the one who called sudo
@@ -123,7 +124,8 @@ pub struct Cli {
         long,
         value_name = "USER,…",
         value_delimiter = ',',
-        help_heading = "Selecting"
+        help_heading = "Selecting",
+        hide_short_help = true
     )]
     pub user: Vec<String>,
 
@@ -198,7 +200,12 @@ pub struct Cli {
     pub until: Option<String>,
 
     /// Leave out processes whose executable's last component matches
-    #[arg(long, value_name = "GLOB,…", help_heading = "Selecting")]
+    #[arg(
+        long,
+        value_name = "GLOB,…",
+        help_heading = "Selecting",
+        hide_short_help = true
+    )]
     pub not_name: Vec<String>,
 
     /// Leave out processes with one of these pids
@@ -314,7 +321,7 @@ pub struct Cli {
     pub redact: bool,
 
     /// Show the environment of programs that are run, too
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub env: bool,
 
     /// How times are shown
@@ -329,11 +336,17 @@ pub struct Cli {
     pub time: TimeStyle,
 
     /// Cut values after N characters: …(+123)
-    #[arg(short = 's', long, value_name = "N", help_heading = "Output")]
+    #[arg(
+        short = 's',
+        long,
+        value_name = "N",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
     pub string_limit: Option<usize>,
 
     /// Show times in UTC instead of the local time zone
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub utc: bool,
 
     /// Colour the output
@@ -356,7 +369,7 @@ pub struct Cli {
     pub summary_only: bool,
 
     /// Print the events, and then a summary of them
-    #[arg(short = 'C', long, groups = ["summaries", "reports"], conflicts_with = "summary_only", help_heading = "Answers")]
+    #[arg(short = 'C', long, groups = ["summaries", "reports"], conflicts_with = "summary_only", help_heading = "Answers", hide_short_help = true)]
     pub summary: bool,
 
     /// The tables of a summary
@@ -445,6 +458,14 @@ pub struct Cli {
         hide_short_help = true
     )]
     pub generate: Option<Generate>,
+
+    /// Print a short help; --help explains every option
+    #[arg(short, long, action = ArgAction::Help, help_heading = "Information")]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Information")]
+    version: Option<bool>,
 }
 
 /// The use of colour.
@@ -477,7 +498,7 @@ proctracer [OPTIONS] COMMAND [ARG]...   trace a command and everything it starts
        proctracer [OPTIONS] -e LIST            trace this Mac
        proctracer [OPTIONS] -r FILE            show a recording";
 
-const SHORT: &str = "More options, each explained, and examples: proctracer --help, man proctracer";
+const SHORT: &str = "More options, among them --user, --not-name and --not-path: --help and man proctracer explain all";
 
 const EXAMPLES: &str = "\
 Examples:
