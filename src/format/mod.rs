@@ -11,7 +11,9 @@ pub mod timeline;
 
 use clap::ValueEnum;
 
-use crate::model::event::{self, AuditToken, Event, Field, File, Label, Process, Value, Word};
+use crate::model::event::{
+    self, AuditToken, Event, EventType, Field, File, Label, Process, Value, Word,
+};
 use crate::model::tables;
 use crate::model::wait::Wait;
 use crate::text::clock::Clock;
@@ -381,6 +383,21 @@ fn bits_of(number: i128) -> u64 {
 
 fn push_int(out: &mut Vec<u8>, int: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(int).as_bytes());
+}
+
+/// Appends the name. For an event unknown to this build: its name, if it came with one, and its number.
+fn push_event_type(out: &mut Vec<u8>, event_type: EventType<'_>) {
+    match event_type {
+        EventType::Known(row) => out.extend_from_slice(row.name.as_bytes()),
+        EventType::Unknown { number, name } => {
+            escape::push(out, name);
+            if let Some(number) = number {
+                out.extend_from_slice(b" (");
+                push_int(out, number);
+                out.push(b')');
+            }
+        }
+    }
 }
 
 fn push_hex(out: &mut Vec<u8>, number: i128) {

@@ -1,9 +1,10 @@
 //! The text layout: a block of rows for each event.
 
 use super::{
-    Format, Palette, Style, TimeStyle, Values, image_of, message_details, push_int, push_label,
+    Format, Palette, Style, TimeStyle, Values, image_of, message_details, push_event_type,
+    push_int, push_label,
 };
-use crate::model::event::{self, Event, EventType, Field, File, Process, Value, Word};
+use crate::model::event::{self, Event, Field, File, Process, Value, Word};
 use crate::model::tables;
 use crate::text::clock::Clock;
 use crate::text::escape::{self, push_fmt};
@@ -320,21 +321,6 @@ impl Format for Text {
         }
         out.push(b'\n');
         time_at
-    }
-}
-
-/// Appends the name. For an event unknown to this build: its name, if it came with one, and its number.
-fn push_event_type(out: &mut Vec<u8>, event_type: EventType<'_>) {
-    match event_type {
-        EventType::Known(row) => out.extend_from_slice(row.name.as_bytes()),
-        EventType::Unknown { number, name } => {
-            escape::push(out, name);
-            if let Some(number) = number {
-                out.extend_from_slice(b" (");
-                push_int(out, number);
-                out.push(b')');
-            }
-        }
     }
 }
 

@@ -9,10 +9,11 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use rustix::fs::Access;
 
+use super::guard::Guard;
 use super::native::spawn::{self, Image};
 use super::native::users::{self, User};
 use crate::text::escape;
@@ -113,7 +114,7 @@ impl Ready {
     /// It can't be executed.
     pub fn start(&self) -> Result<Suspended, NotStarted> {
         let failed = |error: io::Error| NotStarted::by(&self.name, &error);
-        let mut guard = Guard::new().map_err(failed)?;
+        let mut guard = Guard::new("kill -KILL \"$pid\"; kill -CONT \"$pid\"").map_err(failed)?;
         let pid = match (spawn::spawn_suspended(&self.image), &self.by_shell) {
             (Err(error), Some(by_shell)) if error.raw_os_error() == Some(libc::ENOEXEC) => {
                 spawn::spawn_suspended(by_shell)
@@ -176,37 +177,6 @@ impl Drop for Suspended {
         if self.guard.is_some() {
             spawn::kill_suspended(self.pid);
         }
-    }
-}
-
-/// A shell that waits until this program ends, for whatever reason, and then ends the command if it is still suspended.
-/// It leads a process group of its own, so that it survives when all of ours is killed.
-#[derive(Debug)]
-struct Guard(Child);
-
-impl Guard {
-    fn new() -> io::Result<Guard> {
-        // It reads from a pipe that nobody else holds; nothing more is ever written into it.
-        let wait = "trap '' HUP INT TERM; read -r pid || exit; read -r _; kill -KILL \"$pid\"; kill -CONT \"$pid\"";
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", wait]).process_group(0).env_clear();
-        shell.stdin(Stdio::piped()).stdout(Stdio::null());
-        shell.stderr(Stdio::null()).spawn().map(Guard)
-    }
-
-    fn watch(&mut self, pid: i32) -> io::Result<()> {
-        use std::io::Write as _;
-        match &mut self.0.stdin {
-            Some(stdin) => writeln!(stdin, "{pid}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write as _};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -27,6 +27,7 @@ use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 
+use super::guard::Guard;
 use super::native::system;
 use super::queue::{self, Queue};
 use super::recording::{self, Chunk, Objects};
@@ -189,14 +190,12 @@ impl Handle {
             .stdin(Stdio::null())
             .stdout(its)
             .stderr(Stdio::piped());
-        let (mut guard, mut child) = system::without_inheriting(|| -> io::Result<_> {
-            let guard = Guard::new()?;
-            let child = command.process_group(guard.group()).spawn()?;
-            Ok((guard, child))
-        })?;
+        let mut guard = Guard::new("kill \"$pid\"")?;
+        command.process_group(guard.group());
+        let mut child = system::without_inheriting(|| command.spawn())?;
         drop(command); // it holds the end of the terminal that is eslogger's
         let errors = child.stderr.take();
-        let watched = guard.watch(child.id());
+        let watched = guard.watch(child.id().cast_signed());
         let handle = Handle {
             child: Arc::new(Mutex::new(child)),
             errors: errors.map(|errors| thread::spawn(|| pass_on(errors))),
@@ -233,41 +232,6 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         end(&self.child);
-    }
-}
-
-/// A shell that waits until this program ends, for whatever reason, and then ends eslogger. It leads a process group of
-/// its own, so that it survives when all of ours is killed.
-struct Guard(Child);
-
-impl Guard {
-    fn new() -> io::Result<Guard> {
-        let mut shell = Command::new("/bin/sh");
-        // It reads from a pipe that nobody else holds; nothing more is ever written into it.
-        let wait = "trap '' HUP INT TERM; read -r pid; read -r _; kill \"$pid\"";
-        shell.args(["-c", wait]).process_group(0).env_clear();
-        shell.stdin(Stdio::piped()).stdout(Stdio::null());
-        shell.stderr(Stdio::null()).spawn().map(Guard)
-    }
-
-    /// Its process group.
-    fn group(&self) -> i32 {
-        self.0.id().cast_signed()
-    }
-
-    /// Sets the process to end.
-    fn watch(&mut self, pid: u32) -> io::Result<()> {
-        match &mut self.0.stdin {
-            Some(stdin) => writeln!(stdin, "{pid}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -5,6 +5,8 @@ pub mod command;
 #[cfg(target_os = "macos")]
 pub mod eslogger;
 #[cfg(target_os = "macos")]
+mod guard;
+#[cfg(target_os = "macos")]
 pub mod native;
 #[cfg(any(target_os = "macos", test))]
 pub mod queue;

@@ -3,11 +3,11 @@
 //! This is the array form, one event per line: viewers accept it without its end. Each process is a process in Chrome's
 //! terms, with one thread of the same number.
 
-use super::super::{Format, Values, push_int, push_label};
+use super::super::{Format, Values, push_event_type, push_int, push_label};
+use super::categories;
 use super::sheet::{
     COUNTERS, Content, Counter, Detail, MISSING, Moment, Place, Sheet, Span, UNKNOWN,
 };
-use super::{categories, event_name};
 use crate::model::event::{Event, Value};
 use crate::text::escape::push_fmt;
 
@@ -62,7 +62,7 @@ impl Format for Events {
         let start = out.len();
         out.extend_from_slice(b"\"name\":");
         self.scratch.clear();
-        event_name(&mut self.scratch, event.event_type);
+        push_event_type(&mut self.scratch, event.event_type);
         push_string(out, &self.scratch);
         out.extend_from_slice(b",\"cat\":\"");
         for (at, category) in categories(event.event_type).iter().enumerate() {

@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 use self::lanes::Lanes;
 use self::rates::Rates;
 use self::sheet::{Counter, Detail, MISSING, Moment, PIDS, Place, Sheet, Span, UNKNOWN};
-use super::{Values, push_int};
+use super::Values;
 use crate::model::catalogue::{Class, ROWS};
 use crate::model::event::{EventType, Text, Timestamp, Value};
 use crate::order::fact::{Actor, Asks, Fact, Life, Part};
@@ -54,21 +54,6 @@ fn categories(event_type: EventType<'_>) -> &'static [String] {
     match event_type {
         EventType::Known(row) => CATEGORIES.get(row.index()).map_or(&[], Vec::as_slice),
         EventType::Unknown { .. } => &*UNKNOWN,
-    }
-}
-
-/// Appends the name of an event, followed by its number if this build doesn't know it.
-fn event_name(out: &mut Vec<u8>, event_type: EventType<'_>) {
-    match event_type {
-        EventType::Known(row) => out.extend_from_slice(row.name.as_bytes()),
-        EventType::Unknown { number, name } => {
-            escape::push(out, name);
-            if let Some(number) = number {
-                out.extend_from_slice(b" (");
-                push_int(out, number);
-                out.push(b')');
-            }
-        }
     }
 }
 

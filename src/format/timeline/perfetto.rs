@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use prost::Message;
 
-use super::super::{Format, Values};
+use super::super::{Format, Values, push_event_type};
 use super::proto::{
     AnnotationValue, BUILTIN_CLOCK_BOOTTIME, BUILTIN_CLOCK_REALTIME, CHRONOLOGICAL, Clock,
     ClockSnapshot, CounterDescriptor, DebugAnnotation, EncodedPacket, InternedData, InternedString,
@@ -21,7 +21,7 @@ use super::proto::{
 use super::sheet::{
     COUNTERS, Content, Counter, Detail, MISSING, Moment, PROCESSES, Place, Sheet, Span, UNKNOWN,
 };
-use super::{categories, event_name, string};
+use super::{categories, string};
 use crate::model::event::{Event, Field, Value};
 use crate::text::escape;
 
@@ -190,7 +190,7 @@ impl Format for Events {
             track_event.category_iids.push(iid);
         }
         self.scratch.clear();
-        event_name(&mut self.scratch, event.event_type);
+        push_event_type(&mut self.scratch, event.event_type);
         track_event.name_iid = Some(self.names.intern(&self.scratch));
         track_event.debug_annotations = self.annotations(&event.fields);
         if let Some(thread) = event.thread_id {
