@@ -77,10 +77,8 @@ impl Task {
             if outputs.is_terminal() {
                 bail!("a timeline is not for a terminal: give -o FILE");
             }
-            if !cli.command.is_empty() && cli.output.is_none() {
-                bail!(
-                    "a timeline can't go to standard error, where COMMAND writes, too: give -o FILE"
-                );
+            if !cli.command.is_empty() && output_file(cli).is_none() {
+                bail!("a timeline can't go where COMMAND writes, too: give -o FILE");
             }
         }
         let (follow, stages) = ordered(cli, &filter, style)?;
@@ -462,11 +460,22 @@ fn outputs(cli: &Cli) -> anyhow::Result<Outputs> {
     });
     let read = cli.read.iter().filter_map(|path| FileId::of_shared(path));
     Ok(Outputs::new(
-        cli.output.as_deref(),
+        output_file(cli),
         record.transpose()?,
         read.collect(),
-        !cli.command.is_empty(),
+        shows_beside_command(cli),
     ))
+}
+
+/// The file that events are shown in; None for standard output and standard error.
+fn output_file(cli: &Cli) -> Option<&Path> {
+    let output = cli.output.as_deref();
+    output.filter(|path| *path != Path::new("-"))
+}
+
+/// Returns true if events are shown on standard error: the standard output of a command is its own.
+fn shows_beside_command(cli: &Cli) -> bool {
+    !cli.command.is_empty() && cli.output.is_none()
 }
 
 /// A file or a stream that is read or written.
@@ -503,10 +512,9 @@ fn check_files(cli: &Cli) -> anyhow::Result<()> {
         path => Stream::of("-r", path),
     };
     let inputs: Vec<_> = cli.read.iter().map(|path| read(path)).collect();
-    let shown = match &cli.output {
+    let shown = match output_file(cli) {
         Some(path) => Stream::of("-o", path),
-        // The standard output of a command is its own.
-        None if !cli.command.is_empty() => Stream {
+        None if shows_beside_command(cli) => Stream {
             name: "standard error".to_owned(),
             new: None,
             id: FileId::of_stream(io::stderr()),

@@ -188,6 +188,26 @@ fn a_file_is_not_written_while_it_is_read() {
 }
 
 #[test]
+fn a_dash_is_standard_output() {
+    let (folder, _) = folder();
+    let args = [
+        "-r",
+        &common::file(HOUR).display().to_string(),
+        "-F",
+        "line",
+    ];
+    let dash = proctracer()
+        .args(args)
+        .args(["-o", "-"])
+        .current_dir(&folder)
+        .output();
+    let dash = dash.expect("the program starts");
+    assert_eq!(ended(&dash), (String::new(), Some(0)));
+    assert_eq!(String::from_utf8_lossy(&dash.stdout), run(&args).out);
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 0);
+}
+
+#[test]
 fn a_closed_stream_is_a_failure_where_it_is_needed() {
     if is_simulated() {
         return;

@@ -898,12 +898,17 @@ fn what_was_written_can_be_read_wherever_it_is_cut() {
 
 #[test]
 fn a_command_leaves_no_place_for_a_timeline_but_a_file() {
-    let run = run(&["-F", "chrome", "true"]);
-    let reason = "proctracer: a timeline can't go to standard error, where COMMAND writes, too: give -o FILE\n";
-    assert_eq!(
-        (run.err.as_str(), run.out.as_str(), run.status),
-        (reason, "", 2)
-    );
+    let reason = "proctracer: a timeline can't go where COMMAND writes, too: give -o FILE\n";
+    for args in [
+        &["-F", "chrome", "true"][..],
+        &["-F", "chrome", "-o", "-", "true"],
+    ] {
+        let run = run(args);
+        assert_eq!(
+            (run.err.as_str(), run.out.as_str(), run.status),
+            (reason, "", 2)
+        );
+    }
 }
 
 /// script(1) of Linux runs a command on a terminal of its own.

@@ -268,6 +268,16 @@ fn the_trace_goes_to_standard_error_and_arguments_arrive_as_they_are() {
             lines[1].ends_with(r#"] exit stat="exited 0""#),
             "{source}: {output:?}"
         );
+        let together = trace(source, &[&["-o", "-"], &command[..]].concat()).run();
+        assert_eq!(together.err, "", "{source}");
+        assert!(
+            together.out.contains("|a b|-x|é\n|"),
+            "{source}: {together:?}"
+        );
+        assert!(
+            together.out.contains(r#"] exit stat="exited 0""#),
+            "{source}: {together:?}"
+        );
     }
 }
 

@@ -284,6 +284,8 @@ pub struct Cli {
     pub verbose: bool,
 
     /// Write to FILE instead of standard output
+    ///
+    /// With COMMAND, instead of standard error; - for standard output
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
