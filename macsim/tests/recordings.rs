@@ -130,6 +130,53 @@ fn a_file_with_a_second_name_elsewhere_is_not_touched() {
     assert_eq!(fs::read_to_string(&target).expect("UTF-8"), "precious");
 }
 
+/// The programs that are traced can guess the names of later files, and may write to the caller's folders.
+#[test]
+fn a_later_file_goes_through_no_link() {
+    let (folder, _) = folder();
+    let target = folder.path().join("target");
+    let first = folder.path().join("a.jsonl");
+    let later = folder.path().join("a.1.jsonl");
+    let link = "a link, which root does not follow";
+    let names = "a file with several names, which root does not change";
+    let of_other = "a file of another user, which root does not change";
+    for (reason, leaves) in [
+        (
+            link,
+            &(|| symlink(&target, &later).expect("a link")) as &dyn Fn(),
+        ),
+        (link, &|| symlink("nothing", &later).expect("a link")),
+        (names, &|| fs::hard_link(&target, &later).expect("a link")),
+        (of_other, &|| file_of_somebody(&folder, &later)),
+        ("Is a directory", &|| {
+            fs::create_dir(&later).expect("a folder")
+        }),
+    ] {
+        fs::write(&target, "precious").expect("the file can be written");
+        leaves();
+        let owner = fs::metadata(&target).expect("it is there").uid();
+        let caller = if reason == of_other { 7777 } else { owner };
+        let args = ["-w", text(&first), "-o", "/dev/null", "--rotate", "50KB"];
+        let run = root(&args, caller);
+        let said = format!("proctracer: {}: {reason}; ", text(&later));
+        assert!(run.err.contains(&said), "{reason}: {}", run.err);
+        assert_eq!(run.status, 1);
+        assert!(fs::metadata(&first).expect("the first file").len() > 20_000);
+        assert_eq!(fs::read_to_string(&target).expect("UTF-8"), "precious");
+        let removed = fs::remove_file(&later).or_else(|_| fs::remove_dir(&later));
+        removed.expect("it was there");
+    }
+    // A file of an earlier recording is overwritten, as the first one is.
+    fs::write(&later, "of an earlier recording").expect("the file can be written");
+    let owner = fs::metadata(&later).expect("it is there").uid();
+    let run = root(
+        &["-w", text(&first), "-o", "/dev/null", "--rotate", "50KB"],
+        owner,
+    );
+    assert_eq!(run.status, 0, "{}", run.err);
+    assert!(fs::read_to_string(&later).expect("UTF-8").starts_with('{'));
+}
+
 #[test]
 fn the_callers_own_files_and_links_in_other_folders_are_written() {
     let (folder, open) = folder();

@@ -57,7 +57,8 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "With --rotate, the files are FILE, FILE with .1 before its ending, with .2, and so on. A size is a number with B, \
              KB, MB, GB, TB (powers of 1000; K, M, G, T are the same) or KiB, MiB, GiB (powers of 1024); a plain file never gets \
              larger than that, unless it holds a single event, and a compressed one ends soon after. A time is a number with ms, \
-             s, m, h or d: the first event after it goes into the next file. Files of an earlier run are overwritten.",
+             s, m, h or d: the first event after it goes into the next file. Files of an earlier run are overwritten; \
+             as root, a later name that is a link, or a file of others or with other names, is refused in any folder.",
         ],
     ),
     (

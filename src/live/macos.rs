@@ -9,7 +9,7 @@ use super::Choice;
 use super::doctor::Findings;
 use crate::exit::{Exit, warn};
 use crate::model::catalogue::Row;
-use crate::pipeline::signals::ENDING;
+use crate::pipeline::signals::HANDLED;
 use crate::pipeline::{self, Run};
 use crate::select::{Need, Selection};
 use crate::source::command::probe;
@@ -128,9 +128,9 @@ pub fn doctor() -> Result<(String, Exit), Exit> {
     Ok(findings.report())
 }
 
-/// The signals that request the end and that were ignored when the program started.
+/// The signals with an effect of their own that were ignored when the program started.
 pub fn ignored_signals() -> Vec<i32> {
-    ENDING
+    HANDLED
         .into_iter()
         .filter(|signal| native::is_ignored(*signal))
         .collect()

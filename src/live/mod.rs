@@ -33,7 +33,7 @@ mod elsewhere {
     use super::Choice;
     use crate::exit::{Exit, warn};
     use crate::pipeline::Run;
-    use crate::pipeline::signals::ENDING;
+    use crate::pipeline::signals::HANDLED;
 
     /// The signals that request a report before the end.
     pub const ASKING: &[i32] = &[signal_hook::consts::SIGUSR1];
@@ -61,7 +61,7 @@ mod elsewhere {
             .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
             .unwrap_or(0);
         let is_ignored = |signal: &i32| mask >> (signal - 1) & 1 == 1;
-        ENDING.into_iter().filter(is_ignored).collect()
+        HANDLED.into_iter().filter(is_ignored).collect()
     }
 
     /// Traces a command that runs as `user`, and returns its exit status.

@@ -24,6 +24,9 @@ const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The number of links that are followed in a path.
 const MAX_LINKS: usize = 40;
 
+/// The place of a file that is refused.
+const OPEN_FOLDER: &str = " in a folder that everyone may write to";
+
 /// The folders of devices. Their links, such as `/dev/stdout`, can only be followed by the system itself.
 const DEVICES: [&str; 2] = ["/dev", "/proc"];
 
@@ -51,6 +54,7 @@ pub struct Place {
     folder: Option<Folder>,
     /// The name in the folder, or the whole path.
     name: PathBuf,
+    named_by: NamedBy,
 }
 
 #[derive(Debug)]
@@ -58,6 +62,16 @@ struct Folder {
     folder: OwnedFd,
     /// True if everyone may write to it.
     is_open_to_all: bool,
+}
+
+/// Who named a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// Somebody typed the name.
+    User,
+    /// The program made it up. The programs that are traced can guess it, and may write to the folders of the user who
+    /// called sudo: for root, such a name is no link, and no file of others or with another name.
+    Program,
 }
 
 impl Folder {
@@ -84,12 +98,13 @@ impl Place {
     ///
     /// # Errors
     /// There is no such folder, or a link is refused.
-    pub fn of(path: &Path) -> io::Result<Place> {
+    pub fn of(path: &Path, named_by: NamedBy) -> io::Result<Place> {
         let is_device = DEVICES.iter().any(|folder| path.starts_with(folder));
         if !rustix::process::geteuid().is_root() || is_device {
             return Ok(Place {
                 folder: None,
                 name: path.to_owned(),
+                named_by,
             });
         }
         if path.as_os_str().as_bytes().ends_with(b"/") {
@@ -106,9 +121,12 @@ impl Place {
             }
             match fs::readlinkat(&folder.folder, &name, Vec::new()) {
                 Ok(_) if folder.is_open_to_all => {
-                    return Err(io::Error::other(
-                        "a link in a folder that everyone may write to, which root does not follow",
-                    ));
+                    return Err(io::Error::other(format!(
+                        "a link{OPEN_FOLDER}, which root does not follow"
+                    )));
+                }
+                Ok(_) if rest.is_empty() && named_by == NamedBy::Program => {
+                    return Err(io::Error::other("a link, which root does not follow"));
                 }
                 Ok(_) if links == MAX_LINKS => return Err(Errno::LOOP.into()),
                 Ok(target) => {
@@ -120,6 +138,7 @@ impl Place {
                     return Ok(Place {
                         folder: Some(folder),
                         name: name.into(),
+                        named_by,
                     });
                 }
                 Err(Errno::INVAL) => {
@@ -187,15 +206,13 @@ impl Place {
         }
     }
 
-    /// Refuses a file of others in a folder that everyone may write to.
+    /// Refuses a file that others may have left there.
     fn check(&self, stat: &Stat) -> io::Result<()> {
-        if !self
-            .folder
-            .as_ref()
-            .is_some_and(|folder| folder.is_open_to_all)
-        {
-            return Ok(());
-        }
+        let where_it_is = match &self.folder {
+            Some(folder) if folder.is_open_to_all => OPEN_FOLDER,
+            Some(_) if self.named_by == NamedBy::Program => "",
+            _ => return Ok(()),
+        };
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Symlink => return Err(Errno::LOOP.into()),
             FileType::Directory => return Err(Errno::ISDIR.into()),
@@ -203,14 +220,14 @@ impl Place {
         }
         let is_callers = Caller::of_sudo().is_some_and(|caller| caller.uid == stat.st_uid);
         if stat.st_uid != 0 && !is_callers {
-            return Err(io::Error::other(
-                "a file of another user in a folder that everyone may write to, which root does not change",
-            ));
+            return Err(io::Error::other(format!(
+                "a file of another user{where_it_is}, which root does not change"
+            )));
         }
         if stat.st_nlink > 1 {
-            return Err(io::Error::other(
-                "a file with several names in a folder that everyone may write to, which root does not change",
-            ));
+            return Err(io::Error::other(format!(
+                "a file with several names{where_it_is}, which root does not change"
+            )));
         }
         Ok(())
     }

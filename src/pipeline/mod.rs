@@ -166,6 +166,7 @@ pub fn run<S: Source>(source: S, run: Run) -> Exit {
     let may_hurry = run.outputs.is_terminal() && !run.outputs.is_recording();
     let control = Control::new(source.stopper(), wake, may_hurry);
     let of_signals = control.clone();
+    signals::outlive_file_size_limit(&run.ignored_signals);
     match &run.command_signals {
         Some(pass) => signals::pass_on(&run.ignored_signals, Arc::clone(pass)),
         None => signals::watch(&run.ignored_signals, move |signal| {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::FileId;
-use super::create::{self, Place};
+use super::create::{self, NamedBy, Place};
 use super::record::{Failure, Recorder, Settings};
 use crate::exit::{Exit, check_stdout, reason, warn};
 use crate::text::escape;
@@ -63,7 +63,7 @@ impl Outputs {
         }
         if let Output::Planned(path) = &self.shown {
             let path = path.clone();
-            let file = Place::of(&path).and_then(|place| place.open(&self.read));
+            let file = Place::of(&path, NamedBy::User).and_then(|place| place.open(&self.read));
             let file = file.map_err(|error| self.refused("-o", &path, &error))?;
             self.read.extend(FileId::of_stream(&file));
             self.shown = Output::File(file, escape::name(&path));

@@ -15,7 +15,7 @@ use anyhow::{anyhow, bail};
 use flate2::write::GzEncoder;
 
 use super::FileId;
-use super::create::{self, Place};
+use super::create::{self, NamedBy, Place};
 use crate::order::loss::Count;
 use crate::select::duration_of;
 
@@ -228,7 +228,9 @@ impl Recorder {
     /// It can't be created.
     pub fn new(settings: Settings) -> io::Result<Recorder> {
         let compression = Compression::of(&settings.path);
-        let current = Current::begin(settings.path.clone(), compression, &settings.others)?;
+        let place = Place::of(&settings.path, NamedBy::User)?;
+        let path = settings.path.clone();
+        let current = Current::begin(place, path, compression, &settings.others)?;
         let state = Arc::new(Mutex::new(State {
             settings,
             compression,
@@ -326,7 +328,9 @@ impl State {
     fn rotate(&mut self) -> Result<(), Failure> {
         self.finish()?;
         let path = numbered(&self.settings.path, self.count);
-        let next = Current::begin(path.clone(), self.compression, &self.settings.others);
+        let next = Place::of(&path, NamedBy::Program).and_then(|place| {
+            Current::begin(place, path.clone(), self.compression, &self.settings.others)
+        });
         let next = next.map_err(|error| Failure {
             path,
             ..self.failure(error)
@@ -365,8 +369,12 @@ impl State {
 }
 
 impl Current {
-    fn begin(path: PathBuf, compression: Compression, others: &[FileId]) -> io::Result<Current> {
-        let place = Place::of(&path)?;
+    fn begin(
+        place: Place,
+        path: PathBuf,
+        compression: Compression,
+        others: &[FileId],
+    ) -> io::Result<Current> {
         let file = place.open(others)?;
         create::empty(&file)?;
         let size = Arc::default();

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 
 /// The signals that request the end.
-pub const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// The signals that have an effect of their own unless they were ignored when the program started.
+pub const HANDLED: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGXFSZ];
 
 /// Calls `stop` at the first signal that requests the end, and ends the program at the second. A signal in `ignored`
 /// stays ignored, as `nohup` and shells without job control expect.
@@ -32,6 +35,15 @@ pub(super) fn watch(ignored: &[i32], stop: impl FnOnce(i32) + Send + 'static) {
             std::process::exit(i32::from(Exit::Failed.code()));
         }
     });
+}
+
+/// Makes writing beyond a limit on the size of files (`ulimit -f`) an error like any other. Without a handler the
+/// signal ends the program in the middle of a line. A command that is started doesn't inherit a handler.
+pub(super) fn outlive_file_size_limit(ignored: &[i32]) {
+    if !ignored.contains(&SIGXFSZ) {
+        // If that fails, the signal has its usual effect.
+        let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    }
 }
 
 /// Calls `pass` with every signal that requests the end, and with SIGQUIT: their effect depends on the command.
