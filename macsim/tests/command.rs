@@ -51,10 +51,9 @@ fn recorded(
 
 /// Messages of unrelated processes: no process on Linux has their pids.
 fn noise() -> &'static Path {
-    static NOISE: OnceLock<(TempDir, std::path::PathBuf)> = OnceLock::new();
-    let (_, path) = NOISE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("noise.jsonl");
+    static NOISE: OnceLock<std::path::PathBuf> = OnceLock::new();
+    NOISE.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("noise.jsonl");
         let mut text = String::new();
         for line in read("samples/developers-hour.jsonl").lines() {
             let mut rest = line;
@@ -72,9 +71,8 @@ fn noise() -> &'static Path {
             text.push('\n');
         }
         std::fs::write(&path, text).expect("the file can be written");
-        (folder, path)
-    });
-    path
+        path
+    })
 }
 
 /// Sends two hundred and fifty of them before every message of a real process.
@@ -648,17 +646,18 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// Starts a trace whose command creates a file when it is ready for a signal.
-fn started(source: &str, script: &str, with: impl FnOnce(Run) -> Run) -> (Child, TempDir) {
-    let (child, ready, folder) = starting(source, script, with);
+fn started(source: &str, script: &str, with: impl FnOnce(Run) -> Run) -> (Child, [TempDir; 2]) {
+    let (child, ready, folders) = starting(source, script, with);
     wait_until(|| ready.exists());
-    (child, folder)
+    (child, folders)
 }
 
+/// Starts a trace. Returns the file that its command may create, and the folders that are needed until its end.
 fn starting(
     source: &str,
     script: &str,
     with: impl FnOnce(Run) -> Run,
-) -> (Child, std::path::PathBuf, TempDir) {
+) -> (Child, std::path::PathBuf, [TempDir; 2]) {
     let files = tempfile::tempdir().expect("a folder");
     let ready = files.path().join("ready");
     let path = ready.to_str().expect("UTF-8");
@@ -672,9 +671,7 @@ fn starting(
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    // The folder of the run is needed until its end.
-    drop(folder.keep());
-    (child, ready, files)
+    (child, ready, [files, folder])
 }
 
 #[test]
