@@ -2,6 +2,7 @@
 
 use std::fmt::Arguments;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::{ExitCode, Termination};
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -60,39 +61,64 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
-/// The standard streams that were closed when the program started, as bits: 1 is standard input, 2 standard output.
+/// A standard stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard input.
+    Stdin,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// The paths that lead to the standard streams.
+const PATHS: [(&str, Stream); 6] = [
+    ("/dev/stdin", Stream::Stdin),
+    ("/dev/fd/0", Stream::Stdin),
+    ("/dev/stdout", Stream::Stdout),
+    ("/dev/fd/1", Stream::Stdout),
+    ("/dev/stderr", Stream::Stderr),
+    ("/dev/fd/2", Stream::Stderr),
+];
+
+/// The standard streams that were closed when the program started, a bit for each.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
 /// Notes which standard streams are closed. The standard library opens the null device in their place before `main`,
 /// so that what is written is lost without an error: this has to be called earlier.
 pub fn note_closed_streams() {
-    let is_closed = |stream| rustix::io::fcntl_getfd(stream) == Err(rustix::io::Errno::BADF);
-    let closed = u8::from(is_closed(rustix::stdio::stdin()))
-        | u8::from(is_closed(rustix::stdio::stdout())) << 1;
+    let closed = [
+        (Stream::Stdin, rustix::stdio::stdin()),
+        (Stream::Stdout, rustix::stdio::stdout()),
+        (Stream::Stderr, rustix::stdio::stderr()),
+    ]
+    .into_iter()
+    .filter(|(_, fd)| rustix::io::fcntl_getfd(fd) == Err(rustix::io::Errno::BADF))
+    .fold(0, |bits, (stream, _)| bits | 1 << stream as u8);
     CLOSED.store(closed, Ordering::Relaxed);
 }
 
-/// Returns an error if standard input was closed when the program started.
-pub fn check_stdin() -> io::Result<()> {
-    check(1)
-}
-
-/// Returns an error if standard output was closed when the program started.
-pub fn check_stdout() -> io::Result<()> {
-    check(2)
-}
-
-fn check(bit: u8) -> io::Result<()> {
-    if CLOSED.load(Ordering::Relaxed) & bit == 0 {
+/// Returns an error if a standard stream was closed when the program started.
+pub fn check_stream(stream: Stream) -> io::Result<()> {
+    if CLOSED.load(Ordering::Relaxed) & 1 << stream as u8 == 0 {
         Ok(())
     } else {
         Err(rustix::io::Errno::BADF.into())
     }
 }
 
+/// Returns an error if a path leads to a standard stream that was closed when the program started.
+pub fn check_path(path: &Path) -> io::Result<()> {
+    match PATHS.iter().find(|(name, _)| path == Path::new(name)) {
+        Some((_, stream)) => check_stream(*stream),
+        None => Ok(()),
+    }
+}
+
 /// Prints text other than events on standard output, and returns the exit status.
 pub fn print(text: &str) -> Exit {
-    let written = check_stdout()
+    let written = check_stream(Stream::Stdout)
         .and_then(|()| io::stdout().write_all(text.as_bytes()))
         .and_then(|()| io::stdout().flush());
     match written {

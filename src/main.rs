@@ -15,7 +15,7 @@ use proctracer::text::escape;
 use proctracer::{live, pipeline};
 
 ctor::declarative::ctor! {
-    // SAFETY: what may be called before `main` is limited. This asks the system about two descriptors, and sets an atomic.
+    // SAFETY: what may be called before `main` is limited. This asks the system about three descriptors, and sets an atomic.
     #[ctor(unsafe)]
     fn before_main() {
         exit::note_closed_streams();

@@ -242,12 +242,59 @@ fn a_closed_stream_is_a_failure_where_it_is_needed() {
     }
     let failure = "proctracer: standard input: Bad file descriptor\n";
     assert_eq!(closed(&["-r", "-"], "<&-"), (failure.to_owned(), Some(1)));
+    // By any other name, too.
+    for (args, streams, status) in [
+        (["-r", "/dev/stdin"], "<&-", 1),
+        (["-r", "/dev/fd/0"], "<&-", 1),
+        (["-o", "/dev/stdout"], ">&-", 2),
+        (["-o", "/dev/fd/1"], ">&-", 2),
+        (["-w", "/dev/stdout"], ">&-", 2),
+        (["-w", "/dev/stdin"], "<&-", 2),
+    ] {
+        let [option, path] = args;
+        let (before, shown) = match option {
+            "-r" => (&[][..], path.to_owned()),
+            "-o" => (&["-r", "tests/data/seed.jsonl"][..], format!("-o {path}")),
+            _ => (
+                &["-r", "tests/data/seed.jsonl", "-o", "/dev/null"][..],
+                format!("-w {path}"),
+            ),
+        };
+        let failure = format!("proctracer: {shown}: Bad file descriptor\n");
+        assert_eq!(
+            closed(&[before, &args].concat(), streams),
+            (failure, Some(status)),
+            "{args:?}"
+        );
+    }
+    let args = ["-r", "tests/data/seed.jsonl", "-o", "/dev/stderr"];
+    assert_eq!(closed(&args, "2>&-"), (String::new(), Some(2)));
     // A run that can't show anything creates nothing.
     let (_folder, path) = folder();
     let record = path("record");
     let args = ["-r", "tests/data/seed.jsonl", "-w", text(&record)];
     assert_eq!(closed(&args, ">&-").1, Some(1));
     assert!(!record.exists());
+}
+
+#[test]
+fn a_removed_working_folder_is_said_as_other_errors_are() {
+    if is_simulated() {
+        return;
+    }
+    let (_folder, path) = folder();
+    let gone = path("gone");
+    std::fs::create_dir(&gone).expect("the folder");
+    let program = proctracer();
+    let output = Command::new("/bin/sh")
+        .args(["-c", "cd \"$1\" && rmdir \"$1\" && exec \"$0\" -r - -P x"])
+        .arg(program.get_program())
+        .arg(&gone)
+        .stdin(Stdio::null())
+        .output();
+    let said = "proctracer: -P x: No such file or directory\n";
+    let output = output.expect("the shell starts");
+    assert_eq!(ended(&output), (said.to_owned(), Some(2)));
 }
 
 #[test]

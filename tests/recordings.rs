@@ -247,6 +247,36 @@ fn a_later_file_overwrites_nothing_that_is_read() {
 }
 
 #[test]
+fn only_regular_files_are_rotated() {
+    // --keep would remove a device, and later files would lie among devices.
+    let folder = folder();
+    let (first, second) = (
+        folder.path().join("a.jsonl"),
+        folder.path().join("a.1.jsonl"),
+    );
+    let fifo = |path| {
+        let made = Command::new("mkfifo").arg(path).status();
+        assert!(made.expect("mkfifo runs").success());
+    };
+    let refused = |path, kept| {
+        let path = text(path);
+        format!("proctracer: {path}: not a regular file, as --rotate needs{kept}\n")
+    };
+    let rotate = ["--rotate", "1KB", "--keep", "1"];
+    // Opening it would wait for a reader.
+    fifo(&second);
+    let run = record(&first, &rotate);
+    let said = refused(&second, "; 1 event kept");
+    assert_eq!((run.err, run.status), (said, 1));
+    fs::remove_file(&first).expect("it is there");
+    fifo(&first);
+    let run = record(&first, &rotate);
+    let said = refused(&first, "").replace(": /", ": -w /");
+    assert_eq!((run.err, run.status), (said, 2));
+    assert_eq!(names(&folder), ["a.1.jsonl", "a.jsonl"]);
+}
+
+#[test]
 fn a_full_disk_leaves_whole_lines_and_a_count() {
     if is_simulated() {
         return; // limits are those of Linux

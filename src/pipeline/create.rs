@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 
 use super::FileId;
-use crate::exit::{reason, warn};
+use crate::exit::{check_path, reason, warn};
 use crate::text::escape;
 
 /// The mode of new files: events hold the arguments and the environments of all users.
@@ -97,10 +97,10 @@ impl Place {
     /// The place that a path leads to. For root, links in folders that everyone may write to lead nowhere.
     ///
     /// # Errors
-    /// There is no such folder, or a link is refused.
+    /// There is no such folder, a link is refused, or it is a standard stream that is closed.
     pub fn of(path: &Path, named_by: NamedBy) -> io::Result<Place> {
-        let is_device = DEVICES.iter().any(|folder| path.starts_with(folder));
-        if !rustix::process::geteuid().is_root() || is_device {
+        check_path(path)?;
+        if !rustix::process::geteuid().is_root() || is_device(path) {
             return Ok(Place {
                 folder: None,
                 name: path.to_owned(),
@@ -187,6 +187,29 @@ impl Place {
         Ok(file)
     }
 
+    /// Refuses what is there unless it is a regular file. It isn't opened, because opening a FIFO waits for a reader.
+    ///
+    /// # Errors
+    /// Those of stat(2), except that nothing has to be there, or it is refused.
+    pub fn require_regular(&self) -> io::Result<()> {
+        // Links among devices lead to what is open; the others have been followed, or may be by anyone but root.
+        let flags = if self.folder.is_some() || is_device(&self.name) {
+            AtFlags::SYMLINK_NOFOLLOW
+        } else {
+            AtFlags::empty()
+        };
+        let stat = match &self.folder {
+            Some(folder) => fs::statat(&folder.folder, &self.name, flags),
+            None => fs::statat(CWD, &self.name, flags),
+        };
+        match stat {
+            Ok(stat) if is_regular(&stat) => Ok(()),
+            Ok(_) => Err(io::Error::other("not a regular file, as --rotate needs")),
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Removes the file.
     ///
     /// # Errors
@@ -243,6 +266,10 @@ impl Place {
             warn(format_args!("{name}: stays root's: {reason}"));
         }
     }
+}
+
+fn is_device(path: &Path) -> bool {
+    DEVICES.iter().any(|folder| path.starts_with(folder))
 }
 
 fn is_regular(stat: &Stat) -> bool {

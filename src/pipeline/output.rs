@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::FileId;
 use super::create::{self, NamedBy, Place};
 use super::record::{Failure, Recorder, Settings};
-use crate::exit::{Exit, check_stdout, reason, warn};
+use crate::exit::{Exit, Stream, check_stream, reason, warn};
 use crate::text::escape;
 
 /// The outputs in which events are shown and recorded.
@@ -56,7 +56,7 @@ impl Outputs {
     /// A file couldn't be created, which has been reported: the exit status.
     pub fn open(&mut self) -> Result<(), Exit> {
         if let Output::Stdout(_) = &self.shown
-            && let Err(error) = check_stdout()
+            && let Err(error) = check_stream(Stream::Stdout)
         {
             self.has_failed = true;
             return Err(self.shown.failed(&error, Exit::Failed));

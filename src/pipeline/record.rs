@@ -230,7 +230,7 @@ impl Recorder {
         let compression = Compression::of(&settings.path);
         let place = Place::of(&settings.path, NamedBy::User)?;
         let path = settings.path.clone();
-        let current = Current::begin(place, path, compression, &settings.others)?;
+        let current = Current::begin(place, path, compression, &settings)?;
         let state = Arc::new(Mutex::new(State {
             settings,
             compression,
@@ -329,7 +329,7 @@ impl State {
         self.finish()?;
         let path = numbered(&self.settings.path, self.count);
         let next = Place::of(&path, NamedBy::Program).and_then(|place| {
-            Current::begin(place, path.clone(), self.compression, &self.settings.others)
+            Current::begin(place, path.clone(), self.compression, &self.settings)
         });
         let next = next.map_err(|error| Failure {
             path,
@@ -373,9 +373,13 @@ impl Current {
         place: Place,
         path: PathBuf,
         compression: Compression,
-        others: &[FileId],
+        settings: &Settings,
     ) -> io::Result<Current> {
-        let file = place.open(others)?;
+        if settings.rotate.is_some() {
+            // Later files would be put beside a device or a pipe, and `--keep` would remove it.
+            place.require_regular()?;
+        }
+        let file = place.open(&settings.others)?;
         create::empty(&file)?;
         let size = Arc::default();
         let file = Counted {

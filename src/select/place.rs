@@ -1,14 +1,20 @@
 //! Places in the file system: trees and patterns, compared as APFS compares names.
 
 use std::borrow::Cow;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use globset::{ErrorKind, GlobBuilder, GlobMatcher};
 use memchr::memmem::Finder;
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
+use crate::exit::reason;
 use crate::text::escape;
+
+/// The path, from the root on.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| anyhow!(reason(&error)))
+}
 
 /// The way in which names are compared. APFS takes names that differ only in Unicode normalisation to be the same, and
 /// by default also those that differ only in case.
@@ -81,7 +87,7 @@ impl Tree {
     /// # Errors
     /// The path is empty, or the working directory can't be read.
     pub fn recorded(path: &Path) -> Result<Tree> {
-        let absolute = std::path::absolute(path)?;
+        let absolute = absolute(path)?;
         let mut prefix = Vec::new();
         for component in absolute.components() {
             match component {
@@ -107,7 +113,7 @@ impl Tree {
     /// # Errors
     /// The path is empty, or the working directory can't be read.
     pub fn live(path: &Path) -> Result<Tree> {
-        let absolute = std::path::absolute(path)?;
+        let absolute = absolute(path)?;
         let mut tree = Tree::recorded(path)?;
         for existing in absolute.ancestors() {
             if let Ok(resolved) = existing.canonicalize() {
@@ -319,7 +325,7 @@ impl Pattern {
         let whole = if pattern.starts_with(['/', '*']) {
             pattern.to_owned()
         } else {
-            let here = std::path::absolute(".")?;
+            let here = absolute(Path::new("."))?;
             let here = here.to_str().ok_or_else(|| {
                 anyhow!("the working directory isn't UTF-8: begin the pattern with / or **/")
             })?;

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::compressed::{BEGINNING, Compression};
+use crate::exit::check_path;
 use crate::pipeline::FileId;
 
 /// The interval of checks for something new.
@@ -84,6 +85,7 @@ impl Followed {
         if !is_new(FileId::of(&self.path)?) {
             return Ok(None);
         }
+        check_path(&self.path)?;
         let file = File::open(&self.path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {

@@ -11,7 +11,7 @@ use super::compressed::{self, Compression, Decompressed};
 use super::encoding::{Order, Utf16};
 use super::followed::Growing;
 use super::framing::{Chunk, Framer};
-use crate::exit::check_stdin;
+use crate::exit::{Stream, check_path, check_stream};
 use crate::model::event::Text;
 use crate::pipeline::{Buffers, Feed};
 use crate::text::escape;
@@ -56,10 +56,13 @@ impl fmt::Display for Input {
 pub fn open(input: &Input) -> io::Result<Box<dyn Read>> {
     match input {
         Input::Stdin => {
-            check_stdin()?;
+            check_stream(Stream::Stdin)?;
             decompressed(io::stdin().lock(), input)
         }
-        Input::File(path) | Input::Followed(path) => decompressed(File::open(path)?, input),
+        Input::File(path) | Input::Followed(path) => {
+            check_path(path)?;
+            decompressed(File::open(path)?, input)
+        }
     }
 }
 
