@@ -378,7 +378,9 @@ fn reports(cli: &Cli, style: Style) -> anyhow::Result<Stages> {
         return Ok(stages);
     }
     if style.timeline().is_some() {
-        bail!("a summary or a tree is printed as text or with -F json: a timeline is another run");
+        bail!(
+            "a summary or a tree is printed as text or with -F json: make the timeline in a separate run"
+        );
     }
     let is_json = style.kind == format::Kind::Json;
     let asked_at_terminal = io::stderr().is_terminal();

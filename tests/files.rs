@@ -351,8 +351,8 @@ fn a_stream_that_is_compressed_may_be_followed_by_other_bytes() {
     let cut = hour.len() / 2;
     let (first, second) = hour.split_at(cut);
     let skippable = b"\x50\x2a\x4d\x18\x03\0\0\0abc";
-    let ignored = "ignored what follows the compressed data";
-    let padded = "ignored what follows the padding";
+    let ignored = "ignored the data after the compressed data";
+    let padded = "ignored the data after the padding";
     let (_folder, path) = folder();
     let recording = path("recording");
     for (whole, halves) in [

@@ -239,7 +239,7 @@ fn a_later_file_overwrites_nothing_that_is_read() {
     ];
     let run = run(&args);
     let said = format!(
-        "proctracer: {}: a file that is read or written already; 1 event kept\n",
+        "proctracer: {}: a file that is already being read or written; 1 event kept\n",
         text(&second)
     );
     assert_eq!((run.err, run.status), (said, 1));

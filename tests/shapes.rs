@@ -638,7 +638,7 @@ fn bzip2_is_read() {
     assert!(
         trailing
             .err
-            .contains("ignored what follows the compressed data"),
+            .contains("ignored the data after the compressed data"),
         "{}",
         trailing.err
     );

@@ -553,7 +553,7 @@ fn an_eslogger_that_dies_leaves_the_command_alone() {
         let (_, output) = recorded("eslogger", &options, &["sh", "-c", &script], dies);
         assert_eq!(output.status, expected, "{output:?}");
         let said = "proctracer: eslogger has ended: SIGKILL\n\
-                    proctracer: the command is not traced any more; it is waited for\n";
+                    proctracer: the command is no longer traced; waiting for its end\n";
         assert!(output.err.ends_with(said), "{output:?}");
         assert!(mark.exists(), "{output:?}");
         std::fs::remove_file(&mark).expect("it was there");

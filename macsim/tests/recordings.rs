@@ -69,7 +69,7 @@ fn new_files_belong_to_the_user_who_called_sudo() {
         // The simulated root isn't allowed to give files away, as on a file system without owners.
         assert!(
             run.err
-                .contains(": stays root's: Operation not permitted\n")
+                .contains(": still belongs to root: Operation not permitted\n")
         );
         return;
     }

@@ -207,7 +207,7 @@ impl Running {
         if let (true, Err(refusal)) = (is_cut, &source_ended) {
             explain(refusal);
             warn(format_args!(
-                "the command is not traced any more; it is waited for"
+                "the command is no longer traced; waiting for its end"
             ));
             exit = if fail_on_drop {
                 Exit::Dropped

@@ -71,7 +71,7 @@ mod elsewhere {
 
     fn refuse() -> Exit {
         warn(format_args!(
-            "a live trace takes macOS; here, give a recording with -r FILE, or pipe eslogger into -r -"
+            "a live trace needs macOS; here, read a recording with -r FILE, or pipe eslogger into -r -"
         ));
         Exit::Failed
     }

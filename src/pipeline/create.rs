@@ -182,7 +182,9 @@ impl Place {
         let file = File::from(file);
         let id = FileId::from(&file.metadata()?);
         if is_regular(&stat) && others.contains(&id) {
-            return Err(io::Error::other("a file that is read or written already"));
+            return Err(io::Error::other(
+                "a file that is already being read or written",
+            ));
         }
         Ok(file)
     }
@@ -263,7 +265,7 @@ impl Place {
         };
         if let Err(error) = fs::fchown(file, Some(Uid::from_raw(uid)), gid.map(Gid::from_raw)) {
             let (name, reason) = (escape::name(&self.name), reason(&error.into()));
-            warn(format_args!("{name}: stays root's: {reason}"));
+            warn(format_args!("{name}: still belongs to root: {reason}"));
         }
     }
 }

@@ -87,7 +87,7 @@ impl User {
             done(libc::setuid(self.uid))?;
             let is_so = libc::getuid() == self.uid && libc::geteuid() == self.uid;
             if !is_so || self.uid != 0 && libc::setuid(0) == 0 {
-                return Err(io::Error::other("root's rights are still there"));
+                return Err(io::Error::other("root's privileges are still there"));
             }
         }
         Ok(())

@@ -157,7 +157,7 @@ impl<R: BufRead> Decompressed<R> {
                     "compressed data"
                 };
                 warn(format_args!(
-                    "{}: ignored what follows the {what}",
+                    "{}: ignored the data after the {what}",
                     self.name
                 ));
                 State::Over
