@@ -53,7 +53,7 @@ fn wrong_usage_is_refused() {
         ),
         (&["-e", "zz*"], "no event's name matches 'zz*'"),
         (&["-e", ""], "an event's name is missing"),
-        (&["-e", "\x1b[2J"], "unknown event '\\x1b[2J';"),
+        (&["-e", "\x1b[2J"], "unknown event '\\x1b[2J'"),
         (&["-e", "%\x1b"], "unknown class '%\\x1b'"),
         (&["-e", "z\x1b*"], "no event's name matches 'z\\x1b*'"),
         (&["-o", "/nonexistent/\x1b"], "-o /nonexistent/\\x1b: "),

@@ -589,7 +589,7 @@ fn wrong_options_are_refused_and_say_why() {
         ),
         (
             &["-e", "NOTIFY_EXEK"],
-            "proctracer: unknown event 'NOTIFY_EXEK': did you mean 'exec'?; --list-events prints them all",
+            "proctracer: unknown event 'NOTIFY_EXEK': did you mean 'exec'? (--list-events prints them all)",
         ),
     ] {
         refused(args, said);

@@ -126,7 +126,7 @@ fn matcher(name: &str) -> Result<Matcher<'_>> {
         let matches = move |row: &Row| matches_pattern(name.as_bytes(), row.name.as_bytes());
         if !ROWS.iter().any(matches) {
             bail!(
-                "no event's name matches '{}'; --list-events prints them all",
+                "no event's name matches '{}' (--list-events prints them all)",
                 escape::name(name)
             );
         }
@@ -149,14 +149,14 @@ pub fn named(name: &str) -> Result<&'static Row> {
     let row = catalogue::by_name(name.as_bytes()).or_else(|| is_upper.then(by_header).flatten());
     row.ok_or_else(|| {
         anyhow!(
-            "unknown event '{}'{}; --list-events prints them all",
+            "unknown event '{}'{} (--list-events prints them all)",
             escape::name(name),
             suggest(short, ROWS.iter().map(|row| row.name))
         )
     })
 }
 
-/// `; did you mean 'NAME'?`, if a name is similar.
+/// `: did you mean 'NAME'?`, if a name is similar.
 fn suggest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     let distance = |known: &str| strsim::damerau_levenshtein(&name.to_lowercase(), known);
     names
@@ -270,7 +270,7 @@ mod tests {
         assert!(refused("exec,-Exit").contains("did you mean 'exit'?"));
         assert!(refused("%flie").contains("did you mean '%file'?"));
         assert!(refused("%FILE").contains("did you mean '%file'?"));
-        assert!(refused("xyzzyplugh").contains("unknown event 'xyzzyplugh'; --list-events"));
+        assert!(refused("xyzzyplugh").contains("unknown event 'xyzzyplugh' (--list-events"));
         assert!(refused("zz*").contains("no event's name matches 'zz*'"));
         assert!(refused("open,,close").contains("missing"));
         assert!(refused("").contains("missing"));
