@@ -148,7 +148,7 @@ fn a_later_file_goes_through_no_link() {
         (link, &|| symlink("nothing", &later).expect("a link")),
         (names, &|| fs::hard_link(&target, &later).expect("a link")),
         (of_other, &|| file_of_somebody(&folder, &later)),
-        ("Is a directory", &|| {
+        ("not a regular file, as --rotate needs", &|| {
             fs::create_dir(&later).expect("a folder")
         }),
     ] {
