@@ -56,7 +56,7 @@ pub struct Cli {
     #[arg(short, long, value_name = "FILE", help_heading = "Tracing")]
     pub read: Vec<PathBuf>,
 
-    /// Go on with the last FILE that is read as it grows, and with what takes its place
+    /// Keep reading the last FILE as it grows, and the file that takes its place
     #[arg(
         long,
         requires = "read",

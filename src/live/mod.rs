@@ -20,9 +20,9 @@ pub enum Choice {
     /// native; eslogger where macOS refuses that because the program isn't entitled
     #[default]
     Auto,
-    /// A client of EndpointSecurity: takes root, Apple's entitlement and Full Disk Access
+    /// A client of EndpointSecurity: needs root, Apple's entitlement and Full Disk Access
     Native,
-    /// macOS's own eslogger: takes root and Full Disk Access
+    /// macOS's own eslogger: needs root and Full Disk Access
     Eslogger,
 }
 
