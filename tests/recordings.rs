@@ -44,7 +44,7 @@ fn names(folder: &TempDir) -> Vec<String> {
     names
 }
 
-/// What several recordings hold, one after the other.
+/// The contents of several recordings, one after the other.
 fn read_back(files: &[PathBuf]) -> String {
     let inputs = files.iter().flat_map(|path| ["-r", text(path)]);
     let run = run(&inputs.chain(["-F", "json"]).collect::<Vec<_>>());

@@ -23,7 +23,7 @@ use std::process::{Command, ExitCode};
 use crate::live;
 use crate::system::identity::{Credentials, Ids};
 
-/// What macOS's `/etc/sudoers` keeps of the environment, as far as programs here know it.
+/// The variables that macOS's `/etc/sudoers` keeps of the environment, as far as programs here know it.
 const KEPT: [&str; 11] = [
     "COLORS",
     "DISPLAY",

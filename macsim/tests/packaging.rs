@@ -1,4 +1,4 @@
-//! What is installed and released: the formula, `make install`, the archive and its signature; and the workflow that makes
+//! Installation and release: the formula, `make install`, the archive and its signature; and the workflow that makes
 //! a release. Stand-ins take the place of the program and of the Mac's own tools.
 
 #![cfg(unix)]

@@ -169,7 +169,7 @@ fn whatever_is_not_ctrl_c_on_a_terminal_drops_nothing() {
     assert_eq!(recorded.lines().count(), events);
 }
 
-/// What shows the trace writes each line to a terminal again: tmux, screen, script(1), a terminal with a log.
+/// The programs that show the trace write each line to a terminal again: tmux, screen, script(1), a terminal with a log.
 #[test]
 fn on_a_terminal_what_the_processes_above_do_to_terminals_is_left_out() {
     let hour = read(HOUR);

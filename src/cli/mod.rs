@@ -65,7 +65,7 @@ pub struct Cli {
     )]
     pub follow_file: bool,
 
-    /// Where the events of a live trace come from
+    /// Take the events of a live trace from SOURCE
     #[arg(
         long,
         value_name = "SOURCE",
@@ -265,7 +265,7 @@ pub struct Cli {
     )]
     pub not_target: Vec<PathBuf>,
 
-    /// How events are printed
+    /// Print events in FORMAT
     #[arg(
         short = 'F',
         long,
@@ -326,7 +326,7 @@ pub struct Cli {
     #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub env: bool,
 
-    /// How times are shown
+    /// Show times in STYLE
     #[arg(
         long,
         value_name = "STYLE",
@@ -387,7 +387,7 @@ pub struct Cli {
     )]
     pub summary_by: Vec<By>,
 
-    /// What the rows of a summary are sorted by
+    /// Sort the rows of a summary by KEY
     #[arg(
         short = 'S',
         long,
@@ -416,7 +416,7 @@ pub struct Cli {
     #[arg(long, value_name = "COUNTS", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "classes", group = "reports", help_heading = "Answers")]
     pub tree: Option<CountBy>,
 
-    /// What processes stand below in a tree
+    /// Put each process of a tree below WHOM
     #[arg(
         long,
         value_name = "WHOM",

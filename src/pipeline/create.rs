@@ -64,7 +64,7 @@ struct Folder {
     is_open_to_all: bool,
 }
 
-/// Who named a file.
+/// The origin of a file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// Somebody typed the name.

@@ -22,12 +22,12 @@ use crate::select::duration_of;
 /// The interval at which compressed data is made readable: if the program or the Mac crashes, no more is lost.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
-/// When the next file is begun.
+/// The limit at which the next file is begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotate {
-    /// Before the file gets larger than this number of bytes.
+    /// The size of a file, in bytes.
     Size(u64),
-    /// When this much time has passed since the file was begun.
+    /// The time from the beginning of a file.
     Time(Duration),
 }
 
@@ -88,7 +88,7 @@ fn size(number: &str, unit: u64) -> Option<u64> {
 pub struct Settings {
     /// The path of the first file.
     pub path: PathBuf,
-    /// When the next file is begun; None: never.
+    /// The limit at which the next file is begun; None: there is only one.
     pub rotate: Option<Rotate>,
     /// The number of files that are kept; None: all.
     pub keep: Option<usize>,
@@ -143,7 +143,7 @@ struct Current {
     kept: u64,
 }
 
-/// How a recording is compressed, which the name of its file says.
+/// The compression of a recording, according to the name of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compression {
     Plain,

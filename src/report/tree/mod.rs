@@ -34,7 +34,7 @@ pub enum NestBy {
     /// The process that forked it
     #[default]
     Parent,
-    /// Where launchd started it, the process that is responsible for it
+    /// The process that is responsible for it, if launchd started it; otherwise the one that forked it
     Launched,
 }
 

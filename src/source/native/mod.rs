@@ -96,7 +96,7 @@ enum Item {
     End(Client),
 }
 
-/// What the handler notes of every message, whether it is printed or not.
+/// The notes that the handler takes of every message, whether it is printed or not.
 #[derive(Debug)]
 struct Noted {
     tally: Tally,

@@ -1,4 +1,4 @@
-//! How much a message weighs in a queue.
+//! The weight of a message in a queue.
 
 use super::c::Raw;
 use super::client::Delivered;

@@ -11,7 +11,7 @@
 //! - What an event must have to meet a condition stands literally, too, as far as it has no character that JSON must
 //!   escape or that could be written in another Unicode normalisation ([`Need::needles`]).
 //!
-//! What is left is decoded and filtered as if there were no prefilter. Damage within a rejected line isn't noticed.
+//! The rest is decoded and filtered as if there were no prefilter. Damage within a rejected line isn't noticed.
 
 use std::ops::Range;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! What processes do with files, with `--files`: what they create, rename, remove and write.
+//! The operations of processes on files, with `--files`: they create, rename, remove and write.
 //!
 //! A seccomp(2) filter stops them at these system calls. What a call is about is read when it begins, and its message is
 //! sent when it has succeeded, before it returns.
@@ -129,7 +129,7 @@ fn file(path: &Path) -> Json {
     process::file(path, path)
 }
 
-/// What a system call is going to do, if macOS has an event for it.
+/// The operation of a system call, if macOS has an event for it.
 fn doing(thread: i32) -> Option<Doing> {
     const RENAME: u32 = 25;
     const UNLINK: u32 = 32;
