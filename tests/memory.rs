@@ -109,3 +109,31 @@ fn long_texts_are_not_remembered() {
         }
     }
 }
+
+#[test]
+fn a_large_object_is_held_a_few_times_at_most() {
+    // Nearly the largest object that is read as a whole.
+    const SIZE: usize = 7_500_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = r#""process":{"audit_token":{"pid":7},"executable":{"path":"/bin/x"}}"#;
+    let target = r#""target":{"audit_token":{"pid":7},"executable":{"path":"/bin/y"}}"#;
+    // Each byte is printed as four.
+    let argument = "\x7f".repeat(SIZE);
+    let escaped = format!(r#"{{{process},"event":{{"exec":{{{target},"args":["{argument}"]}}}}}}"#);
+    // Each member is a row of its own.
+    let members = (0..SIZE / 12).map(|at| format!(r#""a{at:05}":1,"#));
+    let members: String = members.collect();
+    let members = format!(r#"{{{process},"event":{{"exit":{{{members}"stat":0}}}}}}"#);
+    for (name, message, limit) in [("escaped", escaped, 150), ("members", members, 200)] {
+        let path = folder.path().join(name);
+        let mut file = File::create(&path).expect("the file can be created");
+        for _ in 0..3 {
+            writeln!(file, "{message}").expect("it can be written");
+        }
+        let path = path.to_str().expect("UTF-8");
+        for format in ["text", "line", "json", "perfetto", "chrome"] {
+            let peak = peak(&["-r", path, "-F", format]);
+            assert!(peak < limit, "{name} {format}: {peak} MiB");
+        }
+    }
+}

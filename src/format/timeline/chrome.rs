@@ -4,10 +4,10 @@
 //! terms, with one thread of the same number.
 
 use super::super::{Format, Values, push_event_type, push_int, push_label};
-use super::categories;
 use super::sheet::{
     COUNTERS, Content, Counter, Detail, MISSING, Moment, Place, Sheet, Span, UNKNOWN,
 };
+use super::{categories, release};
 use crate::model::event::{Event, Value};
 use crate::text::escape::push_fmt;
 
@@ -52,6 +52,7 @@ impl Events {
                 self.scratch.clear();
                 self.values.push(&mut self.scratch, value);
                 push_string(out, &self.scratch);
+                release(&mut self.scratch);
             }
         }
     }

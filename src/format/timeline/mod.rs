@@ -61,12 +61,27 @@ fn categories(event_type: EventType<'_>) -> &'static [String] {
 fn printed(text: &[u8]) -> String {
     let mut out = Vec::new();
     escape::push_bytes(&mut out, text);
-    string(&out)
+    into_string(out)
 }
 
 /// Converts escaped text, which is UTF-8.
 fn string(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
+}
+
+/// Converts escaped text, which is UTF-8, in the memory that it has.
+fn into_string(text: Vec<u8>) -> String {
+    String::from_utf8(text).unwrap_or_else(|error| string(error.as_bytes()))
+}
+
+/// The largest memory that is kept for the next text, in bytes.
+const KEPT: usize = 1 << 20;
+
+/// Frees memory that was needed for a long text.
+fn release(text: &mut Vec<u8>) {
+    if text.capacity() > KEPT {
+        *text = Vec::new();
+    }
 }
 
 /// The time as viewers can show it; None before 1970 and after the year 2262, because the times of viewers are signed.
@@ -213,7 +228,7 @@ impl Timeline {
     fn value(&mut self, value: &Value<'_>) -> String {
         let mut out = Vec::new();
         self.values.push(&mut out, value);
-        string(&out)
+        into_string(out)
     }
 
     /// Shows the events that have turned out to be missing.
@@ -529,7 +544,7 @@ fn exec_span(target: &Actor, fact: &Fact<'_>, begin: Moment) -> Span {
         escape::push_argument(&mut command, Text::Bytes(argument));
     }
     // The command is what people look for first.
-    let command = Detail::text("command", string(&command));
+    let command = Detail::text("command", into_string(command));
     span.details.insert(0, command);
     for (name, part) in [
         ("cwd", Part::WorkingDirectory),

@@ -21,7 +21,7 @@ use super::proto::{
 use super::sheet::{
     COUNTERS, Content, Counter, Detail, MISSING, Moment, PROCESSES, Place, Sheet, Span, UNKNOWN,
 };
-use super::{categories, string};
+use super::{categories, into_string, release, string};
 use crate::model::event::{Event, Field, Value};
 use crate::text::escape;
 
@@ -47,17 +47,40 @@ const MIN_TEXT: usize = 4;
 /// The approximate memory that an interned text takes besides its bytes.
 const OVERHEAD: usize = 64;
 
-/// Appends a packet as a part of a file: the field `Trace.packet`, which is number 1 and a message.
+/// The field `Trace.packet`.
+const PACKET: u8 = 1;
+
+/// The field `TrackEvent.debug_annotations`.
+const ANNOTATION: u8 = 4;
+
+/// The field `DebugAnnotation.dict_entries`.
+const ENTRY: u8 = 11;
+
+/// Appends a packet as a part of a file.
 fn push(out: &mut Vec<u8>, packet: &impl Message) {
-    out.push(1 << 3 | 2);
+    push_part(out, PACKET, packet);
+}
+
+/// Appends a message as a part of another, in the field with this number, which is below 16.
+fn push_part(out: &mut Vec<u8>, field: u8, part: &impl Message) {
+    out.push(field << 3 | 2);
     // A vector grows as needed, so this can't fail.
-    let _ = packet.encode_length_delimited(out);
+    let _ = part.encode_length_delimited(out);
+}
+
+/// Moves an annotation that is encoded to the annotations of an event.
+fn push_structure(out: &mut Vec<u8>, structure: &mut Vec<u8>) {
+    if !structure.is_empty() {
+        out.push(ANNOTATION << 3 | 2);
+        let _ = prost::encode_length_delimiter(structure.len(), out);
+        out.append(structure);
+    }
 }
 
 /// Writes the contents of events; each worker has its own.
 ///
-/// For each event it leaves three parts to the ordered side: a packet with interned texts, after its length, which has
-/// to be written even if the event isn't; the number of the sequence; and a `TrackEvent` that lacks its track.
+/// For each event it leaves three parts to the ordered side: the number of the sequence; a `TrackEvent` that lacks its
+/// track; and a packet with interned texts, followed by its length, which has to be written even if the event isn't.
 pub struct Events {
     values: Values,
     sequence: u32,
@@ -67,6 +90,8 @@ pub struct Events {
     labels: Table,
     texts: Table,
     event: TrackEvent,
+    /// The annotation of a structure, as far as it is encoded.
+    structure: Vec<u8>,
     scratch: Vec<u8>,
 }
 
@@ -82,6 +107,7 @@ impl Events {
             labels: Table::default(),
             texts: Table::default(),
             event: TrackEvent::default(),
+            structure: Vec::new(),
             scratch: Vec::new(),
         }
     }
@@ -121,32 +147,33 @@ impl Events {
         })
     }
 
-    fn annotations(&mut self, fields: &[Field<'_>]) -> Vec<DebugAnnotation> {
-        let mut annotations: Vec<DebugAnnotation> = Vec::with_capacity(fields.len() + 1);
+    /// Appends the members of an event as annotations, one by one: there may be very many, or long ones.
+    fn annotate(&mut self, fields: &[Field<'_>], out: &mut Vec<u8>) {
         let mut within = "";
         for field in fields {
             let value = self.value(&field.value);
             self.scratch.clear();
             escape::push(&mut self.scratch, field.label.name);
             let annotation = DebugAnnotation {
-                name_iid: Some(self.labels.intern(&self.scratch)),
                 value: Some(value),
-                ..DebugAnnotation::default()
+                ..named(&mut self.labels, &self.scratch)
             };
             // The members of a structure are the entries of one annotation.
-            if !field.label.within.is_empty() && field.label.within != within {
-                annotations.push(DebugAnnotation {
-                    name_iid: Some(self.labels.intern(field.label.within.as_bytes())),
-                    ..DebugAnnotation::default()
-                });
+            if field.label.within != within {
+                within = field.label.within;
+                push_structure(out, &mut self.structure);
+                if !within.is_empty() {
+                    let structure = named(&mut self.labels, within.as_bytes());
+                    let _ = structure.encode(&mut self.structure);
+                }
             }
-            within = field.label.within;
-            match annotations.last_mut() {
-                Some(structure) if !within.is_empty() => structure.dict_entries.push(annotation),
-                _ => annotations.push(annotation),
+            if within.is_empty() {
+                push_part(out, ANNOTATION, &annotation);
+            } else {
+                push_part(&mut self.structure, ENTRY, &annotation);
             }
         }
-        annotations
+        push_structure(out, &mut self.structure);
     }
 
     fn value(&mut self, value: &Value<'_>) -> AnnotationValue {
@@ -164,10 +191,14 @@ impl Events {
         }
         self.scratch.clear();
         self.values.push(&mut self.scratch, value);
-        if (MIN_TEXT..=MAX_TEXT).contains(&self.scratch.len()) {
-            AnnotationValue::StringIid(self.texts.intern(&self.scratch))
-        } else {
-            AnnotationValue::String(string(&self.scratch))
+        if self.scratch.len() > MAX_TEXT {
+            return AnnotationValue::String(into_string(std::mem::take(&mut self.scratch)));
+        }
+        let is_worth_it = self.scratch.len() >= MIN_TEXT;
+        let iid = is_worth_it.then(|| self.texts.intern(&self.scratch));
+        match iid.flatten() {
+            Some(iid) => AnnotationValue::StringIid(iid),
+            None => AnnotationValue::String(string(&self.scratch)),
         }
     }
 }
@@ -187,30 +218,31 @@ impl Format for Events {
         track_event.category_iids.clear();
         for category in categories(event.event_type) {
             let iid = self.categories.intern(category.as_bytes());
-            track_event.category_iids.push(iid);
+            track_event.category_iids.extend(iid);
         }
         self.scratch.clear();
         push_event_type(&mut self.scratch, event.event_type);
-        track_event.name_iid = Some(self.names.intern(&self.scratch));
-        track_event.debug_annotations = self.annotations(&event.fields);
-        if let Some(thread) = event.thread_id {
-            track_event.debug_annotations.push(DebugAnnotation {
-                name_iid: Some(self.labels.intern(b"thread")),
-                value: Some(AnnotationValue::Uint(thread)),
-                ..DebugAnnotation::default()
-            });
-        }
-        out.extend_from_slice(&[0; 4]);
-        if let Some(packet) = self.interned() {
-            push(out, &packet);
-            // Interned texts are short.
-            let length = u32::try_from(out.len() - start - 4).unwrap_or(0);
-            out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-        }
+        track_event.name_iid = self.names.intern(&self.scratch);
         out.extend_from_slice(&self.sequence.to_le_bytes());
         // A vector grows as needed, so this can't fail.
         let _ = track_event.encode(out);
         self.event = track_event;
+        self.annotate(&event.fields, out);
+        release(&mut self.structure);
+        if let Some(thread) = event.thread_id {
+            let annotation = DebugAnnotation {
+                value: Some(AnnotationValue::Uint(thread)),
+                ..named(&mut self.labels, b"thread")
+            };
+            push_part(out, ANNOTATION, &annotation);
+        }
+        let end = out.len();
+        if let Some(packet) = self.interned() {
+            push(out, &packet);
+        }
+        // Interned texts are short.
+        let length = u32::try_from(out.len() - end).unwrap_or(0);
+        out.extend_from_slice(&length.to_le_bytes());
         start
     }
 }
@@ -218,10 +250,10 @@ impl Format for Events {
 /// Splits what [`Events`] wrote for an event: the packet that has to be written in any case, the sequence, and the
 /// event.
 fn parts(text: &[u8]) -> Option<(&[u8], u32, &[u8])> {
-    let (length, rest) = text.split_first_chunk()?;
+    let (sequence, rest) = text.split_first_chunk()?;
+    let (rest, length) = rest.split_last_chunk()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (interned, rest) = rest.split_at_checked(length)?;
-    let (sequence, event) = rest.split_first_chunk()?;
+    let (event, interned) = rest.split_at_checked(rest.len().checked_sub(length)?)?;
     Some((interned, u32::from_le_bytes(*sequence), event))
 }
 
@@ -236,16 +268,30 @@ struct Table {
 }
 
 impl Table {
-    fn intern(&mut self, text: &[u8]) -> u64 {
+    /// The number of a text; None if it has none and there are too many.
+    fn intern(&mut self, text: &[u8]) -> Option<u64> {
         if let Some(iid) = self.numbers.get(text) {
-            return *iid;
+            return Some(*iid);
+        }
+        if self.size > MAX_INTERNED {
+            return None;
         }
         let iid = self.numbers.len() as u64 + 1;
         self.numbers.insert(text.to_vec(), iid);
         self.size += text.len() + OVERHEAD;
         let text = string(text);
         self.new.push(InternedString { iid, text });
-        iid
+        Some(iid)
+    }
+}
+
+/// An annotation with a name and no value.
+fn named(labels: &mut Table, name: &[u8]) -> DebugAnnotation {
+    let name_iid = labels.intern(name);
+    DebugAnnotation {
+        name_iid,
+        name: name_iid.is_none().then(|| string(name)),
+        ..DebugAnnotation::default()
     }
 }
 
@@ -440,6 +486,7 @@ impl Sheet for Perfetto {
         };
         push(out, &packet);
         self.joined = packet.track_event;
+        release(&mut self.joined);
     }
 
     fn hide(&mut self, text: &[u8], out: &mut Vec<u8>) {
