@@ -1,10 +1,12 @@
 //! Exit statuses, and warnings on standard error.
 
 use std::fmt::Arguments;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::process::{ExitCode, Termination};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::Duration;
 
 /// The exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +47,43 @@ impl Termination for Exit {
     }
 }
 
+/// The interval of attempts to use a stream that isn't ready.
+const TRY_EVERY: Duration = Duration::from_millis(2);
+
+/// Reads or writes, again and again until the stream is ready. Another program with the same stream may have made it
+/// non-blocking, as Node.js does with its pipes.
+///
+/// # Errors
+/// Those of `attempt` but for [`io::ErrorKind::Interrupted`] and [`io::ErrorKind::WouldBlock`].
+pub fn patiently<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(TRY_EVERY),
+            result => return result,
+        }
+    }
+}
+
+/// Writes everything to a stream that may be non-blocking.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_all(out: &mut impl io::Write, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match patiently(|| out.write(bytes))? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => bytes = &bytes[count..],
+        }
+    }
+    patiently(|| out.flush())
+}
+
 /// Prints a warning on standard error. If that fails there is nowhere to report it.
 pub fn warn(message: Arguments<'_>) {
     // In one piece, because other programs may write there as well.
     let line = format!("proctracer: {message}\n");
-    let _ = io::stderr().write_all(line.as_bytes());
+    let _ = write_all(&mut io::stderr(), line.as_bytes());
 }
 
 /// The text of an error of the system, without its number.
@@ -118,9 +152,8 @@ pub fn check_path(path: &Path) -> io::Result<()> {
 
 /// Prints text other than events on standard output, and returns the exit status.
 pub fn print(text: &str) -> Exit {
-    let written = check_stream(Stream::Stdout)
-        .and_then(|()| io::stdout().write_all(text.as_bytes()))
-        .and_then(|()| io::stdout().flush());
+    let written =
+        check_stream(Stream::Stdout).and_then(|()| write_all(&mut io::stdout(), text.as_bytes()));
     match written {
         // A reader that has gone is not a failure.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

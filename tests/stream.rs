@@ -3,11 +3,12 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use common::{assert_same, message, proctracer, read, run, run_with_input};
+use common::{assert_same, is_simulated, message, proctracer, read, run, run_with_input};
 
 /// Far longer than anything here takes; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +32,39 @@ fn piped(args: &[&str]) -> (Child, ChildStdin, Receiver<String>) {
             .try_for_each(|line| sender.send(line))
     });
     (child, stdin, lines)
+}
+
+#[test]
+fn a_stream_that_another_program_made_non_blocking_is_waited_for() {
+    if is_simulated() {
+        return;
+    }
+    let recording = read("samples/developers-hour.jsonl");
+    let (from, mut to_it) = std::io::pipe().expect("a pipe");
+    let (mut from_it, to) = std::io::pipe().expect("a pipe");
+    for pipe in [from.as_fd(), to.as_fd()] {
+        rustix::io::ioctl_fionbio(pipe, true).expect("it can be set");
+    }
+    let mut command = proctracer();
+    command
+        .args(["-r", "-", "-F", "json"])
+        .stdin(from)
+        .stdout(to)
+        .stderr(Stdio::piped());
+    let child = command.spawn().expect("the program starts");
+    drop(command);
+    // There is nothing to read at first, and then no room to write.
+    std::thread::sleep(Duration::from_millis(100));
+    let text = recording.clone();
+    let writer = std::thread::spawn(move || to_it.write_all(text.as_bytes()));
+    std::thread::sleep(Duration::from_millis(100));
+    let mut out = String::new();
+    from_it.read_to_string(&mut out).expect("UTF-8");
+    writer.join().expect("no panic").expect("it is read");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_same(&out, &recording);
 }
 
 #[test]

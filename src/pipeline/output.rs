@@ -1,13 +1,13 @@
 //! The outputs that events are written to.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use super::FileId;
 use super::create::{self, NamedBy, Place};
 use super::record::{Failure, Recorder, Settings};
-use crate::exit::{Exit, Stream, check_stream, reason, warn};
+use crate::exit::{Exit, Stream, check_stream, reason, warn, write_all};
 use crate::text::escape;
 
 /// The outputs in which events are shown and recorded.
@@ -185,9 +185,9 @@ impl Output {
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Output::Stdout(stdout) => stdout.write_all(bytes).and_then(|()| stdout.flush()),
-            Output::Stderr(stderr) => stderr.write_all(bytes),
-            Output::File(file, _) => file.write_all(bytes),
+            Output::Stdout(stdout) => write_all(stdout, bytes),
+            Output::Stderr(stderr) => write_all(stderr, bytes),
+            Output::File(file, _) => write_all(file, bytes),
             // Only files that were opened are written.
             Output::Planned(_) => Ok(()),
         }

@@ -1,12 +1,12 @@
 //! Writes decoded pieces in their order, and reports what was damaged and what is missing.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use crossbeam_channel::{Receiver, select};
 
 use super::feed::{InFlight, Item};
 use super::{Buffers, Control, Decoded, Found, Run};
-use crate::exit::{Exit, reason, warn};
+use crate::exit::{Exit, reason, warn, write_all};
 use crate::order::damage::{Damage, MAX_WARNINGS, NO_OBJECT};
 use crate::order::loss::{Events, Losses, Missing, Origin, is_or_are};
 use crate::order::stage::Verdict;
@@ -223,7 +223,7 @@ impl Writer {
             stage.report(&missing, &mut out);
         }
         // If nobody reads standard error, nobody has to be warned about it.
-        let _ = io::stderr().write_all(&out);
+        let _ = write_all(&mut io::stderr(), &out);
     }
 
     /// Writes text. If that fails, the source is stopped.

@@ -11,7 +11,7 @@ use super::compressed::{self, Compression, Decompressed};
 use super::encoding::{Order, Utf16};
 use super::followed::Growing;
 use super::framing::{Chunk, Framer};
-use crate::exit::{Stream, check_path, check_stream};
+use crate::exit::{Stream, check_path, check_stream, patiently};
 use crate::model::event::Text;
 use crate::pipeline::{Buffers, Feed};
 use crate::text::escape;
@@ -57,12 +57,21 @@ pub fn open(input: &Input) -> io::Result<Box<dyn Read>> {
     match input {
         Input::Stdin => {
             check_stream(Stream::Stdin)?;
-            decompressed(io::stdin().lock(), input)
+            decompressed(Patient(io::stdin().lock()), input)
         }
         Input::File(path) | Input::Followed(path) => {
             check_path(path)?;
             decompressed(File::open(path)?, input)
         }
+    }
+}
+
+/// A reader of a stream that may be non-blocking.
+struct Patient<R>(R);
+
+impl<R: Read> Read for Patient<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        patiently(|| self.0.read(buffer))
     }
 }
 
