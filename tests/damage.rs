@@ -205,6 +205,94 @@ fn a_member_of_the_wrong_type_is_shown_as_it_is() {
     );
 }
 
+/// An exit with these members before its own.
+fn exit_with(members: &str) -> String {
+    let exit = message("exit");
+    let with = exit.replace(r#""exit":{"#, &format!(r#""exit":{{{members},"#));
+    assert_ne!(with, exit);
+    with
+}
+
+#[test]
+fn a_member_that_is_repeated_is_shown_but_means_nothing() {
+    let run = given(exit_with(r#""stat":256"#));
+    assert_eq!((run.err.as_str(), run.status), ("", 0));
+    let expected = " exit stat=\"exited 1\" stat=139\n";
+    assert!(run.out.ends_with(expected), "{}", run.out);
+}
+
+/// Each of these takes minutes where the time grows with the square of the length.
+#[test]
+fn members_that_are_repeated_over_and_over_take_little_time() {
+    let message = |event: &str, repeated: &str, last: &str| {
+        let members = format!("{repeated},").repeat(300_000);
+        format!(r#"{{"process":{{}},"event":{{"{event}":{{{members}{last}}}}}}}"#)
+    };
+    let count = r#""result_count":1"#;
+    let directory = r#""dir":{"path":"/x"}"#;
+    let flag = r#""has_error_code":false"#;
+    for (input, args) in [
+        (
+            message("authorization_judgement", count, count),
+            &["-Fline"],
+        ),
+        (message("rename", directory, directory), &["-c"]),
+        (message("od_group_add", flag, r#""x":1"#), &["-Fline"]),
+    ] {
+        let run = run_with_input(&[&args[..], &["-r", "-"]].concat(), input.as_bytes());
+        assert!(!run.out.is_empty(), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_message_with_too_many_members_is_shown_without_the_rest() {
+    let members: Vec<_> = (0..20_000).map(|at| format!("\"a{at}\":{at}")).collect();
+    let exit = exit_with(&members.join(","));
+    let run = given(&exit);
+    assert_eq!(run.out.matches(" a").count(), 16_384);
+    assert!(run.out.contains(" a16383=16383 ") && !run.out.contains("a16384"));
+    assert!(run.out.contains(" stat=\"SIGSEGV core dumped\""));
+    let expected = [
+        ":1: member \"event\": more than 16384 members; the rest are left out",
+        ": 1 damaged, 0 of them skipped",
+    ];
+    assert_eq!((warnings(&run), run.status), (expected.to_vec(), 1));
+    // Nothing is left out here.
+    let run = run_with_input(&["-F", "json", "-r", "-"], exit.as_bytes());
+    assert_eq!(run.out.trim_end(), exit.trim_end());
+}
+
+#[test]
+fn a_list_that_is_too_long_is_shown_as_json() {
+    let elements = vec![r#"{"fd":1}"#; 20_000].join(",");
+    let exec = message("exec");
+    let (before, after) = exec.split_once("\"fds\":[").expect("a list");
+    let (_, after) = after.split_once(']').expect("its end");
+    let run = given(format!("{before}\"fds\":[{elements}]{after}"));
+    let json = format!("fds=\"[{}]\"", elements.replace('"', "\\\""));
+    assert!(run.out.contains(&json));
+    let expected = [
+        ":1: member \"fds\": more than 16384 elements; shown as JSON",
+        ": 1 damaged, 0 of them skipped",
+    ];
+    assert_eq!((warnings(&run), run.status), (expected.to_vec(), 1));
+}
+
+#[test]
+fn a_long_name_is_not_repeated_before_the_names_of_members() {
+    let long = "x".repeat(300);
+    let object = r#"{"path":"/x","a":1,"b":2}"#;
+    let json = r#""{\"a\":1,\"b\":2,\"path\":\"/x\"}""#;
+    for (name, expected) in [
+        ("new", " exit new=/x new.a=1 new.b=2 stat=".to_owned()),
+        (&long, format!("{long}={json}\n")),
+    ] {
+        let run = given(exit_with(&format!("\"{name}\":{object}")));
+        assert_eq!((run.err.as_str(), run.status), ("", 0));
+        assert!(run.out.contains(&expected), "{}", run.out);
+    }
+}
+
 #[test]
 fn an_object_without_an_event_or_with_two_is_no_message() {
     let exit = message("exit");

@@ -27,9 +27,17 @@ impl<'m> From<Str<'m>> for Text<'m> {
     }
 }
 
-/// The depth, in names, to which an object that the catalogue doesn't know is checked for being a file or a process:
-/// each level is read once more for it.
-const MAX_UNKNOWN: usize = 8;
+/// The number of names in the place of an object that the catalogue doesn't know beyond which it isn't checked for being
+/// a file or a process: each level is read once more for it.
+const MAX_NAMES: usize = 8;
+
+/// The length of these names beyond which it isn't checked, in bytes: they are repeated before the name of each of its
+/// members.
+const MAX_PLACE: usize = 256;
+
+/// The number of unknown members, elements of lists and complaints of a message after which the rest is left out, which
+/// is reported. EndpointSecurity makes no message that comes near it.
+const MAX_PARTS: usize = 16_384;
 
 /// Reads messages.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,9 +101,11 @@ impl<'p> Place<'p> {
         String::from_utf8_lossy(&path).into_owned()
     }
 
-    /// The number of names.
-    fn depth(&self) -> usize {
-        1 + self.outer.map_or(0, Place::depth)
+    /// Returns true if it isn't too deep or too long to be shown before the names of members.
+    fn is_near(&self) -> bool {
+        let places = || std::iter::successors(Some(self), |place| place.outer);
+        let length = places().map(|place| place.name.written().0.len());
+        places().count() <= MAX_NAMES && length.sum::<usize>() <= MAX_PLACE
     }
 
     fn push(&self, path: &mut Vec<u8>) {
@@ -121,6 +131,7 @@ impl Decoder {
             arena,
             fields: Vec::new(),
             complaints: Vec::new(),
+            parts: 0,
         };
         scanner.object(|scanner, key| {
             match key.inside {
@@ -261,9 +272,52 @@ struct Part<'m> {
     arena: &'m Bump,
     fields: Vec<Field<'m>>,
     complaints: Vec<Complaint>,
+    /// The number of parts that count for [`MAX_PARTS`].
+    parts: usize,
+}
+
+/// The point up to which results were collected.
+#[derive(Clone, Copy)]
+struct Mark {
+    fields: usize,
+    complaints: usize,
+    parts: usize,
 }
 
 impl<'m> Part<'m> {
+    fn mark(&self) -> Mark {
+        Mark {
+            fields: self.fields.len(),
+            complaints: self.complaints.len(),
+            parts: self.parts,
+        }
+    }
+
+    /// Drops the results that were collected after `mark`.
+    fn go_back(&mut self, mark: Mark) {
+        self.fields.truncate(mark.fields);
+        self.complaints.truncate(mark.complaints);
+        self.parts = mark.parts;
+    }
+
+    /// Counts one more part of the value at `place`, and returns true if it may be kept.
+    fn has_room(&mut self, place: &Place<'_>, at: usize) -> bool {
+        self.parts += 1;
+        // Only the first of those that are left out is reported.
+        if self.parts == MAX_PARTS + 1 {
+            let path = place.path();
+            self.complaints.push(Complaint {
+                member: if path.is_empty() {
+                    "event".to_owned()
+                } else {
+                    path
+                },
+                error: Error::mismatch(at, TOO_MANY),
+            });
+        }
+        self.parts <= MAX_PARTS
+    }
+
     /// Reads a member. If it has the wrong type, only the member is lost. None for null, too.
     #[inline]
     fn optional<T>(
@@ -315,10 +369,12 @@ impl<'m> Part<'m> {
     }
 
     fn complain(&mut self, place: &Place<'_>, error: Box<Error>) {
-        self.complaints.push(Complaint {
-            member: place.path(),
-            error,
-        });
+        if self.has_room(place, error.at) {
+            self.complaints.push(Complaint {
+                member: place.path(),
+                error,
+            });
+        }
     }
 
     fn number<T: TryFrom<i128>>(
@@ -474,19 +530,24 @@ impl<'m> Part<'m> {
         place: &Place<'_>,
     ) -> Result<()> {
         let first = self.fields.len();
-        let mut absent = Vec::new();
+        let [mut present, mut absent] = [const { Vec::new() }; 2];
         scanner.object(|scanner, key| {
-            if let Some(member) = find(members, key.inside) {
+            if let Some(member) = find(members, key.inside)
+                && insert(&mut present, member)
+            {
                 return self.member(scanner, member, within, place);
             }
             if let Some(member) = flagged(members, key.inside) {
                 let start = scanner.at();
                 if let Ok(is_there) = scanner.boolean() {
-                    absent.extend((!is_there).then_some(member));
+                    if !is_there {
+                        insert(&mut absent, member);
+                    }
                     return Ok(());
                 }
                 scanner.go_back(start);
             }
+            // A member that is repeated is shown beside the first one, but has no meaning.
             self.unknown(scanner, place, key.into())
         })?;
         for member in absent {
@@ -512,7 +573,7 @@ impl<'m> Part<'m> {
         }
         let place = outer.member(member.name);
         let start = scanner.at();
-        let [fields, complaints] = [self.fields.len(), self.complaints.len()];
+        let mark = self.mark();
         let read = match member.kind {
             Kind::Struct(members) => self.members(scanner, members, member.label, &place),
             Kind::Union(members) => self.members(scanner, members, within, &place),
@@ -526,8 +587,7 @@ impl<'m> Part<'m> {
             Err(error) if error.mismatch => {
                 scanner.go_back(start);
                 // It is shown as a whole, including anything in it that was wrong.
-                self.complaints.truncate(complaints);
-                self.fields.truncate(fields);
+                self.go_back(mark);
                 let value = if let Some(value) = self.only_arm(scanner, member, &place) {
                     value
                 } else {
@@ -555,7 +615,7 @@ impl<'m> Part<'m> {
         place: &Place<'_>,
     ) -> Option<Value<'m>> {
         let start = scanner.at();
-        let complaints = self.complaints.len();
+        let mark = self.mark();
         let mut value = None;
         let mut arms = 0;
         let read = scanner.object(|scanner, key| {
@@ -566,9 +626,12 @@ impl<'m> Part<'m> {
             value = self.value(scanner, &member.kind, place)?;
             Ok(())
         });
-        let is_right = read.is_ok() && arms == 1 && self.complaints.len() == complaints;
-        self.complaints.truncate(complaints);
-        value.filter(|_| is_right)
+        let is_right = read.is_ok() && arms == 1 && self.complaints.len() == mark.complaints;
+        if !is_right {
+            self.go_back(mark);
+            return None;
+        }
+        value
     }
 
     /// Reads a value of the given kind; None if nothing of it is there.
@@ -607,6 +670,9 @@ impl<'m> Part<'m> {
             Kind::List(members) => {
                 let mut list = Vec::new();
                 scanner.array(|scanner| {
+                    if !self.has_room(place, scanner.at()) {
+                        return Err(Error::mismatch(scanner.at(), TOO_LONG));
+                    }
                     let first = self.fields.len();
                     self.members(scanner, members, "", &ROOT)?;
                     let mut structure = self.fields.split_off(first);
@@ -667,9 +733,10 @@ impl<'m> Part<'m> {
         let place = outer.member(name);
         let kind = match scanner.peek() {
             b'n' => return scanner.skip(),
+            _ if !self.has_room(outer, scanner.at()) => return scanner.skip(),
             _ if redact::is_env(name) && !self.decoder.env => return scanner.skip(),
             _ if redact::is_env(name) => &Kind::Env,
-            _ if place.depth() > MAX_UNKNOWN => &Kind::Json,
+            _ if !place.is_near() => &Kind::Json,
             b'"' => &Kind::Text,
             b't' | b'f' => &Kind::Bool,
             b'{' => shape(scanner.clone())?,
@@ -677,15 +744,14 @@ impl<'m> Part<'m> {
             _ => &Kind::Int,
         };
         let start = scanner.at();
-        let [fields, complaints] = [self.fields.len(), self.complaints.len()];
+        let mark = self.mark();
         let read = self.value(scanner, kind, &place);
         // An unknown member has no expected type.
         let value = match read {
-            Ok(value) if self.complaints.len() == complaints => value,
+            Ok(value) if self.complaints.len() == mark.complaints => value,
             _ => {
                 scanner.go_back(start);
-                self.fields.truncate(fields);
-                self.complaints.truncate(complaints);
+                self.go_back(mark);
                 let json = scanner.value()?;
                 Some(match kind {
                     Kind::Env if self.decoder.redact => Value::Text(REDACTED.into()),
@@ -738,11 +804,11 @@ impl<'m> Part<'m> {
         place: &Place<'_>,
     ) -> Result<Option<AuditToken>> {
         let start = scanner.at();
-        let complaints = self.complaints.len();
+        let mark = self.mark();
         match self.audit_token(scanner, place) {
             Ok(token) => Ok(Some(token)),
             Err(error) => {
-                self.complaints.truncate(complaints);
+                self.go_back(mark);
                 self.pass(scanner, start, place, error)
             }
         }
@@ -879,6 +945,9 @@ const ALLOWED: [(&[u8], Decision); 4] = [
     ),
 ];
 
+const TOO_MANY: &str = "more than 16384 members; the rest are left out";
+const TOO_LONG: &str = "more than 16384 elements; shown as JSON";
+
 /// `ES_RESULT_TYPE_FLAGS`
 const RESULT_TYPE_FLAGS: i128 = 1;
 
@@ -901,6 +970,13 @@ fn find(members: &'static [Member], name: &[u8]) -> Option<&'static Member> {
             _ => None,
         })
     })
+}
+
+/// Adds a member, and returns true if it wasn't there.
+fn insert(members: &mut Vec<&'static Member>, member: &'static Member) -> bool {
+    let is_new = !members.iter().any(|other| std::ptr::eq(*other, member));
+    members.extend(is_new.then_some(member));
+    is_new
 }
 
 /// The member whose presence a flag in C says, `has_NAME`; eslogger doesn't write the flag.
