@@ -280,7 +280,7 @@ fn a_list_that_is_too_long_is_shown_as_json() {
 
 #[test]
 fn a_long_name_is_not_repeated_before_the_names_of_members() {
-    let long = "x".repeat(300);
+    let long = "x".repeat(150);
     let object = r#"{"path":"/x","a":1,"b":2}"#;
     let json = r#""{\"a\":1,\"b\":2,\"path\":\"/x\"}""#;
     for (name, expected) in [

@@ -133,9 +133,6 @@ fn a_large_object_is_held_a_few_times_at_most() {
         let all = format!("{text},").repeat(SIZE / (text.len() + 1));
         all.trim_end_matches(',').to_owned()
     };
-    let numbered: String = (0..SIZE / 12)
-        .map(|at| format!(r#""a{at:05}":1,"#))
-        .collect();
     let in_long = |member: &str| {
         let name = "x".repeat(SIZE / 2);
         let members = format!("{member},").repeat(SIZE / 2 / (member.len() + 1));
@@ -148,43 +145,54 @@ fn a_large_object_is_held_a_few_times_at_most() {
         "\x7f".repeat(200),
         repeated(r#""":1"#)
     );
+    let all: &[&str] = &["text", "line", "json", "perfetto", "chrome"];
     let recordings = [
         // Each byte is printed as four.
         (
             "escaped",
             exec("args", &format!("\"{}\"", "\x7f".repeat(SIZE))),
+            all,
         ),
-        ("arguments", exec("args", &repeated("\"\""))),
-        ("members", exit(&numbered)),
+        ("arguments", exec("args", &repeated("\"\"")), &["perfetto"]),
         (
-            "nameless members",
+            "members",
             exit(&format!("{},", repeated(r#""":1"#))),
+            &["text", "chrome"],
         ),
         (
             "repeated members",
             exit(&format!("{},", repeated(r#""stat":0"#))),
+            &["text"],
         ),
-        ("numbers", exit(&format!(r#""new":[{}],"#, repeated("1")))),
-        ("elements", exec("fds", &repeated(r#"{"fd":1}"#))),
-        ("empty elements", exec("fds", &repeated("{}"))),
-        ("wrong elements", exec("fds", &repeated(r#"{"fd":"x"}"#))),
+        (
+            "numbers",
+            exit(&format!(r#""new":[{}],"#, repeated("1"))),
+            &["chrome"],
+        ),
+        (
+            "elements",
+            exec("fds", &repeated(r#"{"fd":1}"#)),
+            &["text", "perfetto"],
+        ),
+        (
+            "wrong elements",
+            exec("fds", &repeated(r#"{"fd":"x"}"#)),
+            &["line"],
+        ),
         (
             "wrong members",
             message(&process(&wrong), "exit", r#""stat":0"#),
+            &["text"],
         ),
-        ("members in a long name", in_long(r#""a":1"#)),
-        ("wrong members in a long name", in_long(r#""ppid":"x""#)),
-        ("members in a name", exit(&near)),
+        ("members in a long name", in_long(r#""a":1"#), &["text"]),
+        ("members in a name", exit(&near), all),
     ];
-    for (name, message) in recordings {
+    for (name, message, formats) in recordings {
         assert!((7_000_000..8_000_000).contains(&message.len()), "{name}");
         let path = folder.path().join(name);
-        let mut file = File::create(&path).expect("the file can be created");
-        for _ in 0..3 {
-            writeln!(file, "{message}").expect("it can be written");
-        }
+        std::fs::write(&path, format!("{message}\n{message}\n")).expect("it can be written");
         let path = path.to_str().expect("UTF-8");
-        for format in ["text", "line", "json", "perfetto", "chrome"] {
+        for format in formats {
             let peak = peak(&["-r", path, "-F", format]);
             assert!(peak < 150, "{name} {format}: {peak} MiB");
         }

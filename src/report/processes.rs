@@ -1,5 +1,7 @@
 //! The processes of a trace, as far as its events show: who they are, who started them, how they ended.
 
+use std::collections::VecDeque;
+
 use hashbrown::HashMap;
 
 use crate::model::event::{Text, Timestamp};
@@ -72,6 +74,8 @@ pub struct Process<T> {
     pub end: Option<End>,
     /// True if it did something that is shown, or was forked by a fork that is shown.
     pub is_seen: bool,
+    /// True if it has ended, or another process has its pid.
+    pub is_gone: bool,
     /// The counts that a report keeps for it.
     pub data: T,
 }
@@ -161,10 +165,17 @@ impl<T> Process<T> {
     }
 }
 
-/// The processes of a trace, each at the place where it was first seen. `T` is what a report counts for each.
-#[derive(Debug, Default)]
+/// The processes of a trace, each at a place of its own. `T` is what a report counts for each.
+#[derive(Debug)]
 pub struct Processes<T> {
     all: Vec<Process<T>>,
+    /// The number of processes that are remembered.
+    limit: usize,
+    /// The places of those that are gone, in the order in which they went.
+    gone: VecDeque<usize>,
+    /// The place of the next process to be forgotten if none is gone.
+    next: usize,
+    forgotten: Vec<Process<T>>,
     /// The place of the process that currently has a pid.
     by_pid: HashMap<i32, usize>,
     /// The place of a process by its pid and its start.
@@ -172,6 +183,30 @@ pub struct Processes<T> {
 }
 
 impl<T: Default> Processes<T> {
+    /// Creates an empty collection of at most `limit` processes. Another one takes the place of the process that has
+    /// been gone for the longest time. Only without a limit is the place of a parent that of the same process for ever.
+    pub fn new(limit: usize) -> Processes<T> {
+        Processes {
+            all: Vec::new(),
+            limit,
+            gone: VecDeque::new(),
+            next: 0,
+            forgotten: Vec::new(),
+            by_pid: HashMap::new(),
+            by_start: HashMap::new(),
+        }
+    }
+
+    /// The place of the process that went after `count` others that are remembered.
+    pub fn gone(&self, count: usize) -> Option<usize> {
+        self.gone.get(count).copied()
+    }
+
+    /// The processes that have been forgotten since the last call.
+    pub fn take_forgotten(&mut self) -> impl Iterator<Item = Process<T>> {
+        self.forgotten.drain(..)
+    }
+
     /// Iterates over all processes.
     pub fn iter(&self) -> impl Iterator<Item = &Process<T>> {
         self.all.iter()
@@ -196,7 +231,8 @@ impl<T: Default> Processes<T> {
     pub fn observe(&mut self, fact: &Fact<'_>, shown: bool) -> Option<usize> {
         let time = fact.time;
         let actor = fact.process.as_ref()?;
-        let place = self.find(actor).unwrap_or_else(|| self.add(actor, time));
+        let found = self.find(actor);
+        let place = found.unwrap_or_else(|| self.add(actor, time, None));
         self.all[place].update(actor, fact.image);
         self.all[place].is_seen |= shown;
         match &fact.life {
@@ -215,6 +251,7 @@ impl<T: Default> Processes<T> {
                     time,
                     status: *status,
                 });
+                self.goes(place);
             }
         }
         Some(place)
@@ -225,7 +262,8 @@ impl<T: Default> Processes<T> {
         let known = child
             .start
             .and_then(|start| self.by_start.get(&(child.id.pid, start)));
-        let place = known.copied().unwrap_or_else(|| self.add(child, time));
+        let known = known.copied();
+        let place = known.unwrap_or_else(|| self.add(child, time, Some(parent)));
         let process = &mut self.all[place];
         process.update(child, fact.text_of(Part::TargetImage));
         process.is_forked = true;
@@ -254,18 +292,57 @@ impl<T: Default> Processes<T> {
         }
     }
 
-    fn add(&mut self, actor: &Actor, time: Option<Timestamp>) -> usize {
-        let place = self.all.len();
-        self.all.push(Process {
+    /// Adds a process, which doesn't take the place of its parent.
+    fn add(&mut self, actor: &Actor, time: Option<Timestamp>, parent: Option<usize>) -> usize {
+        let process = Process {
             pid: actor.id.pid,
             start: actor.start,
             first: time,
             ..Process::default()
-        });
-        self.by_pid.insert(actor.id.pid, place);
+        };
+        let mut place = self.all.len();
+        if place < self.limit {
+            self.all.push(process);
+        } else {
+            place = self.forget(parent);
+            self.all[place] = process;
+        }
+        if let Some(earlier) = self.by_pid.insert(actor.id.pid, place) {
+            self.goes(earlier);
+        }
         if let Some(start) = actor.start {
             self.by_start.insert((actor.id.pid, start), place);
         }
+        place
+    }
+
+    /// Notes that a process has ended, or that another one has its pid.
+    fn goes(&mut self, place: usize) {
+        let process = &mut self.all[place];
+        if !std::mem::replace(&mut process.is_gone, true) {
+            self.gone.push_back(place);
+        }
+    }
+
+    /// Forgets a process that isn't at the place `kept`, and returns its place, which is to be used again.
+    fn forget(&mut self, kept: Option<usize>) -> usize {
+        let at = self.gone.iter().position(|place| Some(*place) != kept);
+        let place = at.and_then(|at| self.gone.remove(at)).unwrap_or_else(|| {
+            let is_kept = kept == Some(self.next % self.all.len());
+            let place = (self.next + usize::from(is_kept)) % self.all.len();
+            self.next = place + 1;
+            place
+        });
+        let process = std::mem::take(&mut self.all[place]);
+        if self.by_pid.get(&process.pid) == Some(&place) {
+            self.by_pid.remove(&process.pid);
+        }
+        if let Some(start) = process.start
+            && self.by_start.get(&(process.pid, start)) == Some(&place)
+        {
+            self.by_start.remove(&(process.pid, start));
+        }
+        self.forgotten.push(process);
         place
     }
 }

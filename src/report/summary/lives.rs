@@ -1,13 +1,13 @@
 //! The number of processes that began and ended in a trace, by how they ended.
 
 use super::super::figures::counted;
-use super::super::processes::Processes;
+use super::super::processes::Process;
 use super::Met;
 use crate::model::wait::Wait;
 use crate::order::loss::Count;
 
 /// The numbers of processes that began and ended.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Lives {
     pub(super) seen: u64,
     pub(super) started: u64,
@@ -19,23 +19,22 @@ pub(super) struct Lives {
 }
 
 impl Lives {
-    /// Counts the processes that were seen.
-    pub(super) fn of(processes: &Processes<Met>) -> Lives {
-        let mut lives = Lives::default();
-        for process in processes.iter().filter(|process| process.is_seen) {
-            lives.seen += 1;
-            lives.started += u64::from(process.is_forked);
-            if let Some(end) = process.end {
-                lives.ended += 1;
-                *match end.status.map(Wait::from) {
-                    Some(Wait::Exited(0)) => &mut lives.with_zero,
-                    Some(Wait::Exited(_)) => &mut lives.with_status,
-                    Some(Wait::Killed { .. }) => &mut lives.by_signal,
-                    Some(Wait::Other) | None => &mut lives.unknown,
-                } += 1;
-            }
+    /// Counts a process if it was seen.
+    pub(super) fn add(&mut self, process: &Process<Met>) {
+        if !process.is_seen {
+            return;
         }
-        lives
+        self.seen += 1;
+        self.started += u64::from(process.is_forked);
+        if let Some(end) = process.end {
+            self.ended += 1;
+            *match end.status.map(Wait::from) {
+                Some(Wait::Exited(0)) => &mut self.with_zero,
+                Some(Wait::Exited(_)) => &mut self.with_status,
+                Some(Wait::Killed { .. }) => &mut self.by_signal,
+                Some(Wait::Other) | None => &mut self.unknown,
+            } += 1;
+        }
     }
 
     /// `61 processes started, 61 ended: 42 with 0, 14 with another status, 5 by a signal`; None if there were none.

@@ -5,8 +5,6 @@ mod lives;
 mod print;
 mod table;
 
-use std::collections::VecDeque;
-
 use hashbrown::HashSet;
 
 use super::counts::Times;
@@ -23,6 +21,7 @@ use table::{Ids, Row, Table};
 
 use by::Cell;
 pub use by::{By, SortBy};
+use lives::Lives;
 
 /// The options of a summary.
 #[derive(Clone, Debug)]
@@ -37,8 +36,12 @@ pub struct Options {
     pub with_events: bool,
 }
 
-/// The number of pairs of a process and a name that are remembered before those of ended processes are forgotten.
+/// The number of pairs of a process and a name that are remembered before those of processes that are gone are forgotten.
 const MAX_PAIRS: usize = 1 << 19;
+
+/// The number of processes that are remembered: more than macOS has pids. Those that went before are counted, but one of
+/// them that does something more is counted again, as another process.
+const MAX_PROCESSES: usize = 1 << 17;
 
 /// The number of types of events that are counted by file; later ones are counted together.
 const MAX_KINDS: usize = 1000;
@@ -52,9 +55,8 @@ struct Met {
     ids: HashSet<u32>,
     /// The place where the row of its program was last.
     program: u32,
-    /// True if they have been forgotten, because the process ended long ago.
+    /// True if they have been forgotten, because the process went long ago.
     is_forgotten: bool,
-    has_ended: bool,
     has_failed: bool,
 }
 
@@ -63,7 +65,10 @@ pub struct Summary {
     options: Options,
     look: Look,
     processes: Processes<Met>,
-    ended: VecDeque<usize>,
+    /// The lives of the processes that were forgotten.
+    lives: Lives,
+    /// The number of processes that went first, whose names are forgotten.
+    nameless: usize,
     /// The number of remembered pairs of a process and a name; `max_pairs` is the limit.
     pairs: usize,
     max_pairs: usize,
@@ -85,12 +90,19 @@ impl Summary {
             kept.push(By::File);
         }
         kept.retain(|by| *by != By::Event);
+        let max_processes = if kept.contains(&By::Process) {
+            // Each may have a row of its own.
+            usize::MAX
+        } else {
+            MAX_PROCESSES
+        };
         Summary {
             tables: kept.into_iter().map(|by| (by, Table::default())).collect(),
             options,
             look,
-            processes: Processes::default(),
-            ended: VecDeque::new(),
+            processes: Processes::new(max_processes),
+            lives: Lives::default(),
+            nameless: 0,
             pairs: 0,
             max_pairs: MAX_PAIRS,
             events: 0,
@@ -161,9 +173,6 @@ impl Summary {
         let Some(process) = self.processes.get_mut(place) else {
             return;
         };
-        if !std::mem::replace(&mut process.data.has_ended, true) {
-            self.ended.push_back(place);
-        }
         let is_failure = process.end.is_some_and(|end| end.is_failure());
         if !is_failure || std::mem::replace(&mut process.data.has_failed, true) {
             return;
@@ -181,7 +190,7 @@ impl Summary {
         }
     }
 
-    /// Folds names together and forgets the names of ended processes, if there are too many.
+    /// Folds names together and forgets the names of processes that are gone, if there are too many.
     fn keep_bounds(&mut self) {
         let tables = self.tables.iter_mut().map(|(_, table)| table);
         for table in tables.chain([&mut self.by_event]) {
@@ -195,13 +204,23 @@ impl Summary {
             }
         }
         while self.pairs > self.max_pairs
-            && let Some(place) = self.ended.pop_front()
+            && let Some(place) = self.processes.gone(self.nameless)
             && let Some(process) = self.processes.get_mut(place)
         {
             let ids = std::mem::take(&mut process.data.ids);
             process.data.is_forgotten = true;
+            self.nameless += 1;
             self.pairs -= ids.len();
         }
+    }
+
+    /// The lives of all processes.
+    fn lives(&self) -> Lives {
+        let mut lives = self.lives;
+        for process in self.processes.iter() {
+            lives.add(process);
+        }
+        lives
     }
 
     fn table(&self, by: By) -> Option<&Table> {
@@ -236,6 +255,12 @@ impl Stage for Summary {
 
     fn event(&mut self, fact: &Fact<'_>, shown: bool, _: &mut Vec<u8>) -> Verdict {
         let process = self.processes.observe(fact, shown);
+        for forgotten in self.processes.take_forgotten() {
+            self.lives.add(&forgotten);
+            self.pairs -= forgotten.data.ids.len();
+            let is_nameless = forgotten.is_gone && forgotten.data.is_forgotten;
+            self.nameless -= usize::from(is_nameless);
+        }
         if shown {
             self.count(fact, process);
         }
@@ -298,6 +323,10 @@ mod tests {
             || r#"{"exit":{"stat":0}}"#.to_owned(),
             |path| format!(r#"{{"open":{{"file":{{"path":"{path}","path_truncated":false}}}}}}"#),
         );
+        see_event(summary, pid, &event);
+    }
+
+    fn see_event(summary: &mut Summary, pid: u32, event: &str) {
         let process = format!(r#"{{"audit_token":{{"pid":{pid}}}}}"#);
         let text = format!(r#"{{"event":{event},"process":{process}}}"#);
         let arena = bumpalo::Bump::new();
@@ -355,5 +384,63 @@ mod tests {
         see(&mut summary, 2, Some("/c"));
         see(&mut summary, 2, Some("/d"));
         assert_eq!(summary.pairs, 5);
+    }
+
+    /// The numbers of processes that are remembered, were seen, started and ended.
+    fn numbers(summary: &Summary) -> (usize, u64, u64, u64) {
+        let lives = summary.lives();
+        let remembered = summary.processes.iter().count();
+        (remembered, lives.seen, lives.started, lives.ended)
+    }
+
+    #[test]
+    fn processes_that_went_long_ago_are_counted_but_not_remembered() {
+        let mut summary = summary();
+        summary.processes = Processes::new(3);
+        for pid in 1..=10 {
+            see(&mut summary, pid, Some("/a"));
+            see(&mut summary, pid, None);
+        }
+        assert_eq!(numbers(&summary), (3, 10, 0, 10));
+        assert_eq!(files(&summary), [(b"/a".to_vec(), 10, 10)]);
+        // Those that are remembered aren't counted again.
+        for pid in 8..=10 {
+            see(&mut summary, pid, Some("/a"));
+        }
+        assert_eq!(numbers(&summary), (3, 10, 0, 10));
+        // Events without any process that is gone: no more pids can be in use at a time than are remembered.
+        for pid in 11..=20 {
+            see(&mut summary, pid, Some("/b"));
+        }
+        assert_eq!(numbers(&summary), (3, 20, 0, 10));
+        // Each is counted with the file and with the event.
+        assert_eq!(summary.pairs, 6);
+    }
+
+    #[test]
+    fn a_parent_is_not_forgotten_for_its_child() {
+        let mut summary = summary();
+        summary.processes = Processes::new(2);
+        see(&mut summary, 1, None);
+        for child in 2..=9 {
+            let fork = format!(r#"{{"fork":{{"child":{{"audit_token":{{"pid":{child}}}}}}}}}"#);
+            see_event(&mut summary, 1, &fork);
+            see(&mut summary, child, None);
+        }
+        assert_eq!(numbers(&summary), (2, 9, 8, 9));
+    }
+
+    #[test]
+    fn names_are_forgotten_in_the_order_in_which_processes_went() {
+        let mut summary = summary();
+        summary.processes = Processes::new(4);
+        summary.max_pairs = 6;
+        for pid in 1..=100 {
+            see(&mut summary, pid, Some("/a"));
+            see(&mut summary, pid, None);
+            assert!(summary.pairs <= 6 && summary.nameless < 4);
+        }
+        assert_eq!(numbers(&summary), (4, 100, 0, 100));
+        assert_eq!(files(&summary), [(b"/a".to_vec(), 100, 100)]);
     }
 }

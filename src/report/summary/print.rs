@@ -61,7 +61,7 @@ impl<'s> View<'s> {
         let events = summary.by_event.rows().iter();
         View {
             summary,
-            lives: Lives::of(&summary.processes),
+            lives: summary.lives(),
             width: page.width(),
             events: events
                 .map(|row| (row.id, shown(&row.name)))

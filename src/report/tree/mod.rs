@@ -72,7 +72,7 @@ impl Tree {
             nest_by,
             with_events,
             look,
-            processes: Processes::default(),
+            processes: Processes::new(usize::MAX),
             times: Times::default(),
             begin: None,
             has_shown: false,

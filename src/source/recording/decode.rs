@@ -33,7 +33,7 @@ const MAX_NAMES: usize = 8;
 
 /// The length of these names beyond which it isn't checked, in bytes: they are repeated before the name of each of its
 /// members.
-const MAX_PLACE: usize = 256;
+const MAX_PLACE: usize = 128;
 
 /// The number of unknown members, elements of lists and complaints of a message after which the rest is left out, which
 /// is reported. EndpointSecurity makes no message that comes near it.
