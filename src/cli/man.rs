@@ -104,7 +104,10 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "EndpointSecurity shows no network traffic, no contents of files and, for most calls, no result. Some calls give no \
              event; --explain says what is known. What launchd starts on somebody's behalf (open(1), XPC services) is no \
              descendant of a command. Under load macOS drops events; what is missing is reported by event.",
-            "Reports and timelines remember at most 16 KiB of a path, and of a command's arguments; the rest is shown as \"...\".",
+            "Reports and timelines remember at most 16 KiB of a path, and of a command's arguments; the rest is shown as \"...\". A \
+             summary counts 100,000 names in each table, and folds the rarest beyond that into one row.",
+            "Of a recording, an object of more than 8 MiB is skipped, and a message is shown with at most 16,384 members that \
+             this program doesn't know. Both are reported.",
         ],
     ),
     (
