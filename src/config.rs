@@ -481,24 +481,28 @@ fn shows_beside_command(cli: &Cli) -> bool {
 }
 
 /// A file or a stream that is read or written.
-struct Stream<'c> {
+struct Stream {
     /// Its name in messages.
     name: String,
-    /// Its path as typed, if nothing is there yet.
-    new: Option<&'c Path>,
+    /// Its path without links, if nothing is there yet.
+    new: Option<PathBuf>,
     id: Option<FileId>,
 }
 
-impl<'c> Stream<'c> {
-    fn of(option: &str, path: &'c Path) -> Stream<'c> {
+impl Stream {
+    fn of(option: &str, path: &Path) -> Stream {
+        let new = || {
+            let folder = Path::new(".").join(path.parent()?);
+            Some(folder.canonicalize().ok()?.join(path.file_name()?))
+        };
         Stream {
             name: format!("{option} {}", escape::name(path)),
-            new: (!path.exists()).then_some(path),
+            new: if path.exists() { None } else { new() },
             id: FileId::of_shared(path),
         }
     }
 
-    fn is_same(&self, other: &Stream<'_>) -> bool {
+    fn is_same(&self, other: &Stream) -> bool {
         (self.new.is_some() && self.new == other.new) || (self.id.is_some() && self.id == other.id)
     }
 }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{Run, assert_same, message, read, run, run_with_input};
 
 const EVENTS: &str = "tests/data/events.jsonl";
@@ -60,6 +62,7 @@ fn nothing_that_is_read_is_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     let (input, link, output) = (path("in"), path("link"), path("out"));
+    let (new, same_new) = (path("new"), path("./new"));
     std::fs::write(&input, message("open")).expect("the file can be written");
     std::os::unix::fs::symlink(&input, &link).expect("the link can be made");
     std::fs::write(&output, "").expect("the file can be written");
@@ -77,6 +80,10 @@ fn nothing_that_is_read_is_overwritten() {
             format!("-o {output} and -w {output} are the same file"),
         ),
         (
+            ["-o", &new, "-w", &same_new],
+            format!("-o {new} and -w {same_new} are the same file"),
+        ),
+        (
             ["--color", "auto", "-w", "-"],
             "-w - makes no sense: -F json prints the events as they are recorded".to_owned(),
         ),
@@ -91,6 +98,7 @@ fn nothing_that_is_read_is_overwritten() {
             std::fs::read_to_string(&input).expect("it is there"),
             message("open")
         );
+        assert!(!Path::new(&new).exists());
     }
 }
 
