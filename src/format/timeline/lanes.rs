@@ -3,7 +3,7 @@
 //! A lane is used again as soon as its process and all processes below it have ended. A shell that ran a thousand
 //! commands has only as many lanes below it as it had commands at the same time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::sheet::{FIRST_LANE, Moment};
 
@@ -11,12 +11,15 @@ use super::sheet::{FIRST_LANE, Moment};
 /// children below that depth are drawn beside their parent.
 const MAX_DEPTH: usize = 8;
 
+/// The number of free lanes that are tried one after the other.
+const MAX_TRIED: usize = 16;
+
 /// All lanes that can still be used.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     lanes: HashMap<u64, Lane>,
     /// The lanes at the top that are free to be used again, by name.
-    free: HashMap<String, BTreeSet<u64>>,
+    free: HashMap<String, Free>,
     count: u64,
 }
 
@@ -27,13 +30,45 @@ struct Lane {
     /// The name of the processes that share this lane one after the other, if it is a shared lane at the top.
     shared: Option<String>,
     children: Vec<u64>,
-    free: BTreeSet<u64>,
+    free: Free,
     /// The number of its children that are not free.
     busy: usize,
     is_used: bool,
     /// The time at which its last process ended. Times can go back, and processes that overlap can't be drawn on one
     /// lane.
     until: Moment,
+}
+
+/// Lanes that are free to be used again.
+#[derive(Debug, Default)]
+struct Free {
+    /// The time at which the last process of each lane ended.
+    until: BTreeMap<u64, Moment>,
+    by_time: BTreeSet<(Moment, u64)>,
+}
+
+impl Free {
+    fn insert(&mut self, lane: u64, until: Moment) {
+        self.until.insert(lane, until);
+        self.by_time.insert((until, lane));
+    }
+
+    /// Removes a lane whose last process had ended by that time: the first one, unless in a recording whose times go
+    /// back too many of the first don't fit.
+    fn take(&mut self, begin: Moment) -> Option<u64> {
+        let has_ended = |(_, until): &(&u64, &Moment)| **until <= begin;
+        let first = self.until.iter().take(MAX_TRIED).find(has_ended);
+        let (lane, until) = match first {
+            Some((lane, until)) => (*lane, *until),
+            None => {
+                let (until, lane) = self.by_time.first().filter(|(until, _)| *until <= begin)?;
+                (*lane, *until)
+            }
+        };
+        self.until.remove(&lane);
+        self.by_time.remove(&(until, lane));
+        Some(lane)
+    }
 }
 
 /// A lane that was taken.
@@ -56,15 +91,12 @@ impl Lanes {
             }) => *parent,
             _ => lane,
         };
-        let Some(above) = self.lanes.get(&parent) else {
+        let Some(above) = self.lanes.get_mut(&parent) else {
             return self.take_own();
         };
-        let (depth, free) = (above.depth + 1, self.first_free(&above.free, begin));
-        if let Some(above) = self.lanes.get_mut(&parent) {
-            above.busy += 1;
-            free.map(|lane| above.free.remove(&lane));
-        }
-        if let Some(lane) = free {
+        let depth = above.depth + 1;
+        above.busy += 1;
+        if let Some(lane) = above.free.take(begin) {
             return self.take(lane, Some(parent));
         }
         let lane = self.insert(Lane {
@@ -90,23 +122,10 @@ impl Lanes {
 
     /// Takes a lane at the top that processes of this name use one after the other, for one that began at that time.
     pub(super) fn take_shared(&mut self, name: &str, begin: Moment) -> Taken {
-        let free = self.free.get(name);
-        let Some(lane) = free.and_then(|free| self.first_free(free, begin)) else {
-            return self.take_at_top(Some(name.to_owned()));
-        };
-        if let Some(free) = self.free.get_mut(name) {
-            free.remove(&lane);
+        match self.free.get_mut(name).and_then(|free| free.take(begin)) {
+            Some(lane) => self.take(lane, None),
+            None => self.take_at_top(Some(name.to_owned())),
         }
-        self.take(lane, None)
-    }
-
-    /// The first lane whose last process had ended by that time.
-    fn first_free(&self, free: &BTreeSet<u64>, begin: Moment) -> Option<u64> {
-        let has_ended = |lane: &&u64| {
-            let lane = self.lanes.get(*lane);
-            lane.is_some_and(|lane| lane.until <= begin)
-        };
-        free.iter().find(has_ended).copied()
     }
 
     fn take(&mut self, lane: u64, parent: Option<u64>) -> Taken {
@@ -158,10 +177,11 @@ impl Lanes {
     /// Marks a lane as free to be used again, and returns the lane above it.
     fn free(&mut self, number: u64) -> Option<u64> {
         let lane = self.lanes.get(&number)?;
+        let until = lane.until;
         let Some(parent) = lane.parent else {
             match lane.shared.clone() {
                 Some(name) => {
-                    self.free.entry(name).or_default().insert(number);
+                    self.free.entry(name).or_default().insert(number, until);
                 }
                 None => self.forget(number),
             }
@@ -169,7 +189,7 @@ impl Lanes {
         };
         let above = self.lanes.get_mut(&parent)?;
         above.busy -= 1;
-        above.free.insert(number);
+        above.free.insert(number, until);
         Some(parent)
     }
 
@@ -223,6 +243,25 @@ mod tests {
         lanes.leave(late, 30);
         assert!(lanes.take_below(shell, 29).is_new, "times went back");
         assert_eq!(lanes.take_below(shell, 30).lane, late);
+    }
+
+    #[test]
+    fn a_lane_that_fits_is_found_among_any_number() {
+        const COUNT: u64 = 100_000;
+        let mut lanes = Lanes::default();
+        let shell = lanes.take_own().lane;
+        // Each process begins earlier than the one before it ended.
+        let mut all = Vec::new();
+        for earlier in 0..COUNT {
+            let taken = lanes.take_below(shell, COUNT - earlier);
+            assert!(taken.is_new);
+            lanes.leave(taken.lane, 2 * COUNT - earlier);
+            all.push(taken.lane);
+        }
+        for (later, lane) in (1..).zip(all.iter().rev()) {
+            assert_eq!(lanes.take_below(shell, COUNT + later).lane, *lane);
+        }
+        assert!(lanes.take_below(shell, 3 * COUNT).is_new);
     }
 
     #[test]
