@@ -58,12 +58,11 @@ impl Free {
     fn take(&mut self, begin: Moment) -> Option<u64> {
         let has_ended = |(_, until): &(&u64, &Moment)| **until <= begin;
         let first = self.until.iter().take(MAX_TRIED).find(has_ended);
-        let (lane, until) = match first {
-            Some((lane, until)) => (*lane, *until),
-            None => {
-                let (until, lane) = self.by_time.first().filter(|(until, _)| *until <= begin)?;
-                (*lane, *until)
-            }
+        let (lane, until) = if let Some((lane, until)) = first {
+            (*lane, *until)
+        } else {
+            let (until, lane) = self.by_time.first().filter(|(until, _)| *until <= begin)?;
+            (*lane, *until)
         };
         self.until.remove(&lane);
         self.by_time.remove(&(until, lane));
