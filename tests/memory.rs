@@ -142,7 +142,8 @@ fn a_large_object_is_held_a_few_times_at_most() {
     let wrong = format!("{},", repeated(r#""ppid":"x""#));
     let near = format!(
         r#""{}":{{{},"path":"/x"}},"#,
-        "\x7f".repeat(200),
+        // Each is printed as four bytes, before the name of each member.
+        "\x7f".repeat(100),
         repeated(r#""":1"#)
     );
     let all: &[&str] = &["text", "line", "json", "perfetto", "chrome"];

@@ -106,8 +106,8 @@ const SECTIONS: &[(&str, &[&str])] = &[
              descendant of a command. Under load macOS drops events; what is missing is reported by event.",
             "Reports and timelines remember at most 16 KiB of a path, and of a command's arguments; the rest is shown as \"...\". A \
              summary counts 100,000 names in each table, and folds the rarest beyond that into one row.",
-            "Of a recording, an object of more than 8 MiB is skipped, and a message is shown with at most 16,384 members that \
-             this program doesn't know. Both are reported.",
+            "In a recording, an object of more than 8 MiB is reported and skipped, except for messages within it. At most 16,384 \
+             unknown members of a message are shown; if there are more, that is reported.",
         ],
     ),
     (

@@ -183,8 +183,8 @@ pub struct Processes<T> {
 }
 
 impl<T: Default> Processes<T> {
-    /// Creates an empty collection of at most `limit` processes. Another one takes the place of the process that has
-    /// been gone for the longest time. Only without a limit is the place of a parent that of the same process for ever.
+    /// Creates an empty collection of at most `limit` processes. Beyond that, a new process takes the place of the one
+    /// that has been gone for the longest time. [`Process::parent`] may then be the place of another process.
     pub fn new(limit: usize) -> Processes<T> {
         Processes {
             all: Vec::new(),

@@ -39,8 +39,8 @@ pub struct Options {
 /// The number of pairs of a process and a name that are remembered before those of processes that are gone are forgotten.
 const MAX_PAIRS: usize = 1 << 19;
 
-/// The number of processes that are remembered: more than macOS has pids. Those that went before are counted, but one of
-/// them that does something more is counted again, as another process.
+/// The number of processes that are remembered, which is more than macOS has pids. A process that was forgotten stays
+/// counted. If a late event of it comes, it is counted once more.
 const MAX_PROCESSES: usize = 1 << 17;
 
 /// The number of types of events that are counted by file; later ones are counted together.

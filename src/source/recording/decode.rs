@@ -736,11 +736,10 @@ impl<'m> Part<'m> {
             _ if !self.has_room(outer, scanner.at()) => return scanner.skip(),
             _ if redact::is_env(name) && !self.decoder.env => return scanner.skip(),
             _ if redact::is_env(name) => &Kind::Env,
-            _ if !place.is_near() => &Kind::Json,
             b'"' => &Kind::Text,
             b't' | b'f' => &Kind::Bool,
-            b'{' => shape(scanner.clone())?,
-            b'[' => &Kind::Json,
+            b'{' if place.is_near() => shape(scanner.clone())?,
+            b'{' | b'[' => &Kind::Json,
             _ => &Kind::Int,
         };
         let start = scanner.at();
